@@ -1,0 +1,107 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { EngineName, QuantizeSpecDto } from '../protocol/dto';
+import type { EngineClient } from '../worker/enginePool';
+
+/** Wrong words on the command line: exit code 2. */
+export class UsageError extends Error {}
+
+export interface CommandContext {
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+  /** A thread with this file open; without a file, a thread for other work. */
+  engine(path?: string): EngineClient;
+  readonly progress: (done: number, total: number, what: string) => void;
+  print(text: string): void;
+}
+
+export interface CommandOutput {
+  readonly json: unknown;
+  readonly text: string;
+}
+
+/** One verb: its words, and what it answers as JSON and as text. */
+export interface Command {
+  readonly name: string;
+  readonly synopsis: string;
+  readonly summary: string;
+  run(args: readonly string[], context: CommandContext): Promise<CommandOutput>;
+}
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** Options and exactly `files` positional arguments, or a UsageError that says what is wrong. */
+export function parse<T extends Options>(args: readonly string[], options: T, files: number) {
+  let parsed: ReturnType<typeof parseArgs<{ options: T; allowPositionals: true; strict: true }>>;
+  try {
+    parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? `${error.message.replace(/\.$/, '')}.` : String(error));
+  }
+  if (parsed.positionals.length !== files) {
+    throw new UsageError(
+      files === 0 ? 'This verb takes no file.' : `Expected ${files} file, got ${parsed.positionals.length}.`,
+    );
+  }
+  return parsed;
+}
+
+const engines: readonly EngineName[] = ['fbgemm', 'onednn', 'qnnpack'];
+
+export function engineName(value: string | undefined): EngineName {
+  const name = value ?? 'fbgemm';
+  // PyTorch has two names for it since 1.14.
+  if (name === 'x86') return 'fbgemm';
+  if (!engines.includes(name as EngineName)) {
+    throw new UsageError(`--engine must be one of ${engines.join(', ')}, not ${JSON.stringify(name)}.`);
+  }
+  return name as EngineName;
+}
+
+/** A whole number in strict decimal notation. */
+export function wholeNumber(option: string, value: string | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (!/^\d{1,15}$/.test(value))
+    throw new UsageError(`${option} must be a whole number, not ${JSON.stringify(value)}.`);
+  return Number(value);
+}
+
+/** `20,1,8` as a shape. */
+export function shapeOption(value: string): number[] {
+  if (!/^\d+(,\d+)*$/.test(value)) throw new UsageError(`--shape must look like 20,1,8, not ${JSON.stringify(value)}.`);
+  return value.split(',').map(Number);
+}
+
+export const specOptions = {
+  engine: { type: 'string' },
+  dtype: { type: 'string' },
+  'per-channel': { type: 'boolean' },
+  modules: { type: 'string' },
+  exclude: { type: 'string', multiple: true },
+} as const satisfies Options;
+
+interface SpecValues {
+  readonly engine?: string;
+  readonly dtype?: string;
+  readonly 'per-channel'?: boolean;
+  readonly modules?: string;
+  readonly exclude?: readonly string[];
+}
+
+export function quantizeSpec(values: SpecValues): QuantizeSpecDto {
+  if (values.dtype !== undefined && values.dtype !== 'qint8') {
+    throw new UsageError(`--dtype ${values.dtype} is not there yet; qint8 is.`);
+  }
+  return {
+    engine: engineName(values.engine),
+    dtype: 'qint8',
+    perChannel: values['per-channel'] ?? false,
+    modules:
+      values.modules === undefined
+        ? null
+        : values.modules
+            .split(',')
+            .map((name) => name.trim())
+            .filter(Boolean),
+    exclude: values.exclude ?? [],
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * A file, read by range. Nothing in Quantscope reads a model file in any other way, so that
+ * opening costs the header and not the file.
+ */
+export interface ByteSource {
+  /** What to call the file in messages: its base name. */
+  readonly name: string;
+  /** Length in bytes at the time of opening. */
+  readonly size: number;
+  /**
+   * Bytes `[offset, offset + length)`. Throws `E_READ_RANGE` when the range leaves the file:
+   * callers check numbers from the file before they get here.
+   */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** A ByteSource over bytes that are already in memory. */
+export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    async read(offset, length) {
+      if (offset < 0 || length < 0 || offset + length > bytes.length) {
+        throw new RangeError(`read of ${length} bytes at ${offset} leaves ${name} (${bytes.length} bytes)`);
+      }
+      return bytes.subarray(offset, offset + length);
+    },
+  };
+}

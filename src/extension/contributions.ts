@@ -1,0 +1,37 @@
+/**
+ * Ids that package.json and the code share. A test compares this file with the manifest, so a
+ * command that is only declared, or only registered, does not get far.
+ */
+export const commandIds = {
+  openModel: 'quantscope.openModel',
+  inspect: 'quantscope.inspect',
+  quantize: 'quantscope.quantize',
+  runForward: 'quantscope.runForward',
+  cancel: 'quantscope.cancel',
+  undo: 'quantscope.undo',
+  showReprDiff: 'quantscope.showReprDiff',
+  createRecipeModel: 'quantscope.createRecipeModel',
+  scan: 'quantscope.scan',
+  goToModule: 'quantscope.goToModule',
+  reload: 'quantscope.reload',
+  revealEditor: 'quantscope.revealEditor',
+} as const;
+
+export const viewTypes = { inspector: 'quantscope.inspector', inspectorOption: 'quantscope.inspector.option' } as const;
+
+export const viewIds = { modules: 'quantscope.modules', inspector: 'quantscope.inspectorView' } as const;
+
+/** Keys for `when` clauses. */
+export const contextKeys = {
+  hasModel: 'quantscope.hasModel',
+  isQuantized: 'quantscope.isQuantized',
+  canUndo: 'quantscope.canUndo',
+  busy: 'quantscope.busy',
+} as const;
+
+export const settingIds = {
+  engine: 'quantscope.engine',
+  perChannel: 'quantscope.perChannel',
+  forwardSeed: 'quantscope.forward.seed',
+  forwardRuns: 'quantscope.forward.runs',
+} as const;

@@ -1,0 +1,20 @@
+import type { ViewSnapshotDto } from '../../protocol/viewApi';
+
+/** What a view shows while no model is open. */
+export const emptySnapshot: ViewSnapshotDto = {
+  revision: 0,
+  phase: 'empty',
+  file: '',
+  error: null,
+  model: null,
+  spec: { engine: 'fbgemm', dtype: 'qint8', perChannel: false, modules: null, exclude: [] },
+  quantizedSpec: null,
+  quantized: null,
+  forward: null,
+  forwardStale: false,
+  selection: null,
+  tab: 'overview',
+  busy: null,
+  notice: null,
+  canUndo: false,
+};

@@ -1,0 +1,204 @@
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { toErrorDetails } from '../../core/errors';
+import type { ForwardRequestDto, QuantizeSpecDto } from '../../protocol/dto';
+import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
+import type { EngineClient } from '../../worker/enginePool';
+import type { Services } from '../services';
+import { defaultSpec, forwardRuns } from '../settings';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const warmupRuns = 30;
+
+/**
+ * One open model: the settings, the results and what is selected. It asks the engine's thread
+ * for everything and never computes; every view shows its snapshot.
+ */
+export class InspectorDocument implements vscode.CustomDocument {
+  private readonly state: Mutable<ViewSnapshotDto>;
+  private readonly changed = new vscode.EventEmitter<ViewSnapshotDto>();
+  private readonly closed = new vscode.EventEmitter<void>();
+  private running: AbortController | undefined;
+  private undoStack: QuantizeSpecDto[] = [];
+  private lastForward: ForwardRequestDto | undefined;
+
+  /** Settles when the header is read or the failure is known. */
+  loaded: Promise<void> = Promise.resolve();
+  readonly onDidChange = this.changed.event;
+  readonly onDidDispose = this.closed.event;
+  readonly engine: EngineClient;
+
+  constructor(
+    readonly uri: vscode.Uri,
+    private readonly services: Services,
+  ) {
+    this.engine = services.pool.acquire(uri.fsPath);
+    this.state = {
+      revision: 0,
+      phase: 'loading',
+      file: basename(uri.fsPath),
+      error: null,
+      model: null,
+      spec: defaultSpec(),
+      quantizedSpec: null,
+      quantized: null,
+      forward: null,
+      forwardStale: false,
+      selection: null,
+      tab: 'overview',
+      busy: null,
+      notice: null,
+      canUndo: false,
+    };
+  }
+
+  get snapshot(): ViewSnapshotDto {
+    return this.state;
+  }
+
+  /** The request behind the forward pass that the snapshot shows. */
+  get forwardRequest(): ForwardRequestDto | undefined {
+    return this.lastForward;
+  }
+
+  /** Reads the header and shows the model, or the card that says why not. Never throws. */
+  load(): Promise<void> {
+    this.loaded = this.readHeader();
+    return this.loaded;
+  }
+
+  private async readHeader(): Promise<void> {
+    this.update({ phase: 'loading', error: null });
+    try {
+      const model = await this.engine.call('open', { path: this.uri.fsPath });
+      this.services.log.info(`opened ${this.uri.fsPath}: ${model.label}, ${model.tensorCount} tensors`);
+      this.update({ phase: 'ready', model });
+    } catch (error) {
+      const details = toErrorDetails(error, this.state.file);
+      this.services.log.warn(`${details.code} ${this.uri.fsPath}: ${details.message}`);
+      this.update({ phase: 'failed', error: details, model: null });
+    }
+  }
+
+  async reload(): Promise<void> {
+    this.cancel();
+    this.engine.reload();
+    this.undoStack = [];
+    this.update({ quantized: null, quantizedSpec: null, forward: null, forwardStale: false, notice: null });
+    await this.load();
+  }
+
+  select(id: string): void {
+    if (id === this.state.selection) return;
+    const isTensor = id.startsWith('t:');
+    const tab = isTensor && this.state.tab === 'overview' ? 'weights' : this.state.tab;
+    this.update({ selection: id, tab });
+  }
+
+  showTab(tab: ViewTab): void {
+    if (tab !== this.state.tab) this.update({ tab });
+  }
+
+  setSpec(change: { engine?: QuantizeSpecDto['engine']; perChannel?: boolean }): void {
+    this.update({ spec: { ...this.state.spec, ...change } });
+  }
+
+  /** Ticks or unticks a module with everything below it; after Quantize the result follows at once. */
+  async tick(path: string, ticked: boolean): Promise<void> {
+    const below = new Set(await this.engine.call('quantizable', { path }));
+    const others = this.state.spec.exclude.filter((excluded) => !below.has(excluded));
+    this.update({ spec: { ...this.state.spec, exclude: ticked ? others : [...others, ...below] } });
+    if (this.state.quantized !== null) await this.quantize();
+  }
+
+  async quantize(): Promise<void> {
+    const { spec } = this.state;
+    await this.work(vscode.l10n.t('Quantizing'), async (options) => {
+      const quantized = await this.engine.call('quantizeSummary', spec, options);
+      if (this.state.quantizedSpec !== null) this.undoStack.push(this.state.quantizedSpec);
+      this.update({ quantized, quantizedSpec: spec, canUndo: true, forwardStale: this.state.forward !== null });
+    });
+  }
+
+  /** Goes back to the spec before the last Quantize, or to the float model. */
+  async undo(): Promise<void> {
+    const before = this.undoStack.pop();
+    if (before === undefined) {
+      this.update({ quantized: null, quantizedSpec: null, canUndo: false, spec: { ...this.state.spec, exclude: [] } });
+      return;
+    }
+    await this.work(vscode.l10n.t('Quantizing'), async (options) => {
+      const quantized = await this.engine.call('quantizeSummary', before, options);
+      this.update({ quantized, quantizedSpec: before, spec: before, forwardStale: this.state.forward !== null });
+    });
+  }
+
+  async runForward(module: string, seed: number, shapes: readonly (readonly number[])[]): Promise<void> {
+    const { engine, perChannel } = this.state.quantizedSpec ?? this.state.spec;
+    const request: ForwardRequestDto = {
+      module,
+      seed,
+      shapes,
+      engine,
+      perChannel,
+      runs: forwardRuns(),
+      warmup: warmupRuns,
+    };
+    await this.work(vscode.l10n.t('Running float and int8'), async (options) => {
+      const forward = await this.engine.call('forward', request, options);
+      this.lastForward = request;
+      this.update({ forward, forwardStale: false, tab: 'forward' });
+    });
+  }
+
+  cancel(): void {
+    this.running?.abort();
+  }
+
+  dispose(): void {
+    this.cancel();
+    this.services.pool.release(this.uri.fsPath);
+    this.closed.fire();
+    this.changed.dispose();
+    this.closed.dispose();
+  }
+
+  /** Runs one piece of work with progress and cancel; a failure becomes the notice of the snapshot. */
+  private async work(
+    what: string,
+    task: (options: {
+      signal: AbortSignal;
+      onProgress: (done: number, total: number, what: string) => void;
+    }) => Promise<void>,
+  ): Promise<void> {
+    this.cancel();
+    const controller = new AbortController();
+    this.running = controller;
+    this.update({ busy: { what, done: 0, total: 0 }, notice: null });
+    try {
+      await task({
+        signal: controller.signal,
+        onProgress: (done, total, detail) => {
+          if (this.running === controller) this.update({ busy: { what: `${what}: ${detail}`, done, total } });
+        },
+      });
+    } catch (error) {
+      const details = toErrorDetails(error, this.state.file);
+      if (details.kind !== 'aborted') {
+        this.services.log.warn(`${what} failed: ${details.code} ${details.message}`);
+        this.update({ notice: details });
+      }
+    } finally {
+      if (this.running === controller) {
+        this.running = undefined;
+        this.update({ busy: null });
+      }
+    }
+  }
+
+  private update(change: Partial<ViewSnapshotDto>): void {
+    Object.assign(this.state, change, { revision: this.state.revision + 1 });
+    this.changed.fire(this.state);
+  }
+}

@@ -1,0 +1,63 @@
+import * as v from 'valibot';
+import type { HostApi } from '../../protocol/viewApi';
+
+/**
+ * A webview is not trusted: names from a hostile file are drawn in it. Every message is checked
+ * against these schemas before anything uses it; no path or command id ever comes from there.
+ */
+
+const name = v.pipe(v.string(), v.maxLength(65_536));
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const page = v.pipe(count, v.maxValue(500));
+const engine = v.picklist(['fbgemm', 'onednn', 'qnnpack']);
+const empty = v.strictObject({});
+const spec = v.strictObject({
+  engine,
+  dtype: v.literal('qint8'),
+  perChannel: v.boolean(),
+  modules: v.nullable(v.pipe(v.array(name), v.maxLength(100))),
+  exclude: v.pipe(v.array(name), v.maxLength(100_000)),
+});
+const shape = v.pipe(v.array(v.pipe(count, v.maxValue(2 ** 31))), v.maxLength(8));
+
+export const schemas = {
+  ready: empty,
+  rows: v.strictObject({
+    filter: v.pipe(v.string(), v.maxLength(1024)),
+    toggled: v.pipe(v.array(name), v.maxLength(100_000)),
+    base: v.picklist(['default', 'all', 'none']),
+    start: count,
+    count: page,
+    spec: v.nullable(spec),
+  }),
+  sparklines: v.strictObject({ names: v.pipe(v.array(name), v.maxLength(500)) }),
+  tensorDetail: v.strictObject({
+    name,
+    scheme: v.picklist(['per_tensor', 'per_channel']),
+    bins: v.pipe(count, v.minValue(1), v.maxValue(2048)),
+  }),
+  activation: v.strictObject({ module: name, weight: name, call: count, step: count }),
+  select: v.strictObject({ id: name }),
+  showTab: v.strictObject({ tab: v.picklist(['overview', 'weights', 'forward']) }),
+  setSpec: v.strictObject({ engine: v.optional(engine), perChannel: v.optional(v.boolean()) }),
+  tick: v.strictObject({ path: name, ticked: v.boolean() }),
+  quantize: empty,
+  undo: empty,
+  runForward: v.strictObject({
+    module: name,
+    seed: v.pipe(v.number(), v.safeInteger()),
+    shapes: v.pipe(v.array(shape), v.maxLength(8)),
+  }),
+  cancel: empty,
+  reload: empty,
+  command: v.strictObject({ name: v.picklist(['openModel', 'createRecipeModel', 'showReprDiff', 'revealEditor']) }),
+  copy: v.strictObject({ text: v.pipe(v.string(), v.maxLength(1_000_000)) }),
+  report: v.strictObject({ message: v.pipe(v.string(), v.maxLength(4096)) }),
+} satisfies Record<keyof HostApi, v.GenericSchema>;
+
+export type ValidArgs<K extends keyof HostApi> = v.InferOutput<(typeof schemas)[K]>;
+
+/** The arguments, checked; throws what is wrong with them. */
+export function validArgs<K extends keyof HostApi>(method: K, args: unknown): ValidArgs<K> {
+  return v.parse(schemas[method], args) as ValidArgs<K>;
+}

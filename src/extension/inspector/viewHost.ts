@@ -1,0 +1,101 @@
+import * as vscode from 'vscode';
+import { aborted, invalid } from '../../core/errors';
+import { Channel, type Handlers, type Port } from '../../protocol/rpc';
+import type { HostApi, ViewApi, ViewCommand, ViewSnapshotDto } from '../../protocol/viewApi';
+import { commandIds } from '../contributions';
+import type { Services } from '../services';
+import { emptySnapshot } from './emptySnapshot';
+import type { InspectorDocument } from './inspectorDocument';
+import { validArgs } from './validate';
+
+const viewCommands: Record<ViewCommand, string> = {
+  openModel: commandIds.openModel,
+  createRecipeModel: commandIds.createRecipeModel,
+  showReprDiff: commandIds.showReprDiff,
+  revealEditor: commandIds.revealEditor,
+};
+
+const sparklineBins = 28;
+
+/**
+ * Connects one webview with the document that `current` names: the editor always has the same,
+ * the side view follows the active one. Dispose it with the webview.
+ */
+export function connectView(
+  webview: vscode.Webview,
+  services: Services,
+  current: () => InspectorDocument | undefined,
+  onDidChange: vscode.Event<unknown>,
+): vscode.Disposable {
+  const snapshot = (): ViewSnapshotDto => current()?.snapshot ?? emptySnapshot;
+  const listeners: vscode.Disposable[] = [];
+  const channel = new Channel<HostApi, ViewApi>(webviewPort(webview, listeners), handlers(services, current, snapshot));
+  listeners.push(onDidChange(() => channel.notify('snapshot', snapshot())));
+  return {
+    dispose() {
+      channel.dispose(aborted());
+      for (const listener of listeners) listener.dispose();
+    },
+  };
+}
+
+function webviewPort(webview: vscode.Webview, listeners: vscode.Disposable[]): Port {
+  return {
+    post: (message) => void webview.postMessage(message),
+    listen: (receive) => listeners.push(webview.onDidReceiveMessage(receive)),
+  };
+}
+
+function handlers(
+  services: Services,
+  current: () => InspectorDocument | undefined,
+  snapshot: () => ViewSnapshotDto,
+): Handlers<HostApi> {
+  const document = (): InspectorDocument => {
+    const found = current();
+    if (found === undefined) throw invalid('E_NO_MODEL', 'No model is open.');
+    return found;
+  };
+  const checked: Handlers<HostApi> = {
+    ready: snapshot,
+    rows: (args, { signal }) => document().engine.call('rows', args, { signal }),
+    sparklines: ({ names }, { signal }) =>
+      document().engine.call('sparklines', { names, bins: sparklineBins }, { signal }),
+    tensorDetail: (args, { signal }) => document().engine.call('tensorDetail', args, { signal }),
+    activation: (args, { signal }) => {
+      const request = document().forwardRequest;
+      if (request === undefined) throw invalid('E_NO_FORWARD', 'No forward pass has been run.');
+      return document().engine.call('activation', { ...args, request }, { signal });
+    },
+    select: ({ id }) => document().select(id),
+    showTab: ({ tab }) => document().showTab(tab),
+    setSpec: (args) => document().setSpec(args),
+    tick: ({ path, ticked }) => document().tick(path, ticked),
+    quantize: () => document().quantize(),
+    undo: () => document().undo(),
+    runForward: ({ module, seed, shapes }) => document().runForward(module, seed, shapes),
+    cancel: () => document().cancel(),
+    reload: () => document().reload(),
+    command: ({ name }) => void vscode.commands.executeCommand(viewCommands[name]),
+    copy: async ({ text }) => vscode.env.clipboard.writeText(text),
+    report: ({ message }) => services.log.error(`webview: ${message}`),
+  };
+  return validated(checked, services.log);
+}
+
+/** The same handlers behind a check of their arguments; what does not fit is logged and refused. */
+function validated(handlers: Handlers<HostApi>, log: vscode.LogOutputChannel): Handlers<HostApi> {
+  const wrap = <K extends keyof HostApi>(method: K) => {
+    const handler = handlers[method] as (args: unknown, context: unknown) => unknown;
+    return (args: unknown, context: unknown) => {
+      try {
+        return handler(validArgs(method, args), context);
+      } catch (error) {
+        log.warn(`refused ${method} from the webview: ${error instanceof Error ? error.message : String(error)}`);
+        throw error;
+      }
+    };
+  };
+  const entries = (Object.keys(handlers) as (keyof HostApi)[]).map((method) => [method, wrap(method)]);
+  return Object.fromEntries(entries) as Handlers<HostApi>;
+}

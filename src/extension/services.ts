@@ -1,0 +1,22 @@
+import * as vscode from 'vscode';
+import { EnginePool } from '../worker/enginePool';
+import { DocumentRegistry } from './inspector/documentRegistry';
+import { createLog } from './log';
+
+/** What the parts of the extension share; made once, handed to each of them. */
+export interface Services {
+  readonly context: vscode.ExtensionContext;
+  readonly log: vscode.LogOutputChannel;
+  readonly pool: EnginePool;
+  readonly documents: DocumentRegistry;
+}
+
+export function createServices(context: vscode.ExtensionContext): Services {
+  const log = createLog();
+  const pool = new EnginePool({
+    workerPath: vscode.Uri.joinPath(context.extensionUri, 'dist', 'engineWorker.js').fsPath,
+  });
+  const documents = new DocumentRegistry();
+  context.subscriptions.push(log, documents, { dispose: () => pool.dispose() });
+  return { context, log, pool, documents };
+}

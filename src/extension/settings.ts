@@ -1,0 +1,27 @@
+import * as vscode from 'vscode';
+import type { EngineName, QuantizeSpecDto } from '../protocol/dto';
+import { settingIds } from './contributions';
+
+function setting<T>(id: string, fallback: T): T {
+  return vscode.workspace.getConfiguration().get<T>(id) ?? fallback;
+}
+
+/** What Quantize does before a person has changed anything. */
+export function defaultSpec(): QuantizeSpecDto {
+  return {
+    engine: setting<EngineName>(settingIds.engine, 'fbgemm'),
+    dtype: 'qint8',
+    perChannel: setting(settingIds.perChannel, false),
+    modules: null,
+    exclude: [],
+  };
+}
+
+export function forwardSeed(): number {
+  return setting(settingIds.forwardSeed, 29592);
+}
+
+/** Timed runs of each model in a forward pass. */
+export function forwardRuns(): number {
+  return setting(settingIds.forwardRuns, 100);
+}

@@ -1,0 +1,132 @@
+import * as vscode from 'vscode';
+import { formatBytes } from '../../core/text';
+import type { RowDto } from '../../protocol/dto';
+import { viewIds } from '../contributions';
+import type { InspectorDocument } from '../inspector/inspectorDocument';
+import type { Services } from '../services';
+
+/** One level of a native tree is not virtual; below a folder of more rows the inspector is the place to look. */
+const maxChildren = 1000;
+
+/** A row, with the way up that `reveal` needs. */
+interface Node {
+  readonly row: RowDto;
+  readonly parent: Node | undefined;
+}
+
+/** The active model's modules and tensors in VS Code's own tree. */
+class ModulesTree implements vscode.TreeDataProvider<Node> {
+  private readonly changed = new vscode.EventEmitter<void>();
+  private readonly nodes = new Map<string, Node>();
+  private shown = '';
+  readonly onDidChangeTreeData = this.changed.event;
+
+  constructor(private readonly services: Services) {}
+
+  get document(): InspectorDocument | undefined {
+    const document = this.services.documents.active;
+    return document?.snapshot.phase === 'ready' ? document : undefined;
+  }
+
+  /** Redraws when the model or what is quantized changed, not with every selection. */
+  refresh(): void {
+    const document = this.document;
+    const key =
+      document === undefined
+        ? ''
+        : JSON.stringify([document.uri.toString(), document.snapshot.quantizedSpec, document.snapshot.spec.exclude]);
+    if (key === this.shown) return;
+    this.shown = key;
+    this.nodes.clear();
+    this.changed.fire();
+  }
+
+  node(id: string): Node | undefined {
+    return this.nodes.get(id);
+  }
+
+  getParent(node: Node): Node | undefined {
+    return node.parent;
+  }
+
+  async getChildren(parent?: Node): Promise<Node[]> {
+    const document = this.document;
+    if (document === undefined) return [];
+    const path = parent === undefined ? null : parent.row.id.slice(2);
+    const spec = document.snapshot.quantizedSpec ?? document.snapshot.spec;
+    try {
+      const page = await document.engine.call('children', { path, spec, limit: maxChildren });
+      return page.rows.map((row) => {
+        const node = { row, parent };
+        this.nodes.set(row.id, node);
+        return node;
+      });
+    } catch (error) {
+      this.services.log.warn(`modules tree: ${error instanceof Error ? error.message : String(error)}`);
+      return [];
+    }
+  }
+
+  getTreeItem({ row, parent }: Node): vscode.TreeItem {
+    const quantized = this.document?.snapshot.quantized !== null;
+    const isModule = row.kind === 'module';
+    const state = !isModule
+      ? vscode.TreeItemCollapsibleState.None
+      : parent === undefined || row.level <= 2
+        ? vscode.TreeItemCollapsibleState.Expanded
+        : vscode.TreeItemCollapsibleState.Collapsed;
+    const item = new vscode.TreeItem(row.label, state);
+    const after = quantized ? row.after : null;
+    const size =
+      after === null
+        ? formatBytes(row.bytes)
+        : isModule
+          ? `${formatBytes(row.bytes)} → ${formatBytes(after.bytes)}`
+          : formatBytes(after.bytes);
+    item.id = row.id;
+    item.description = isModule
+      ? [row.moduleType, size].filter(Boolean).join(' · ')
+      : `${after?.dtype ?? row.dtype} · ${size}`;
+    item.tooltip = [row.fullName, row.repr, row.shape === null ? '' : `${row.shape.join(' × ')} ${row.dtype}`, row.note]
+      .filter(Boolean)
+      .join('\n');
+    item.iconPath = new vscode.ThemeIcon(
+      isModule ? 'symbol-module' : row.kind === 'tensor' ? 'symbol-array' : 'warning',
+    );
+    item.contextValue = row.kind;
+    if (row.ticked !== null && isModule) {
+      item.checkboxState = {
+        state: row.ticked === 'false' ? vscode.TreeItemCheckboxState.Unchecked : vscode.TreeItemCheckboxState.Checked,
+        tooltip: row.note || vscode.l10n.t('Quantize this module'),
+      };
+    }
+    return item;
+  }
+}
+
+export function registerModulesTree(services: Services): void {
+  const { context, documents } = services;
+  const provider = new ModulesTree(services);
+  const view = vscode.window.createTreeView(viewIds.modules, {
+    treeDataProvider: provider,
+    showCollapseAll: true,
+    manageCheckboxStateManually: true,
+  });
+  view.onDidChangeSelection(({ selection }) => {
+    if (selection[0] !== undefined) documents.active?.select(selection[0].row.id);
+  });
+  view.onDidChangeCheckboxState(({ items }) => {
+    for (const [{ row }, state] of items)
+      void documents.active?.tick(row.id.slice(2), state === vscode.TreeItemCheckboxState.Checked);
+  });
+  const follow = () => {
+    const snapshot = documents.active?.snapshot;
+    view.description = snapshot?.file;
+    provider.refresh();
+    const selected = snapshot?.selection == null ? undefined : provider.node(snapshot.selection);
+    if (selected !== undefined && view.visible && view.selection[0] !== selected) {
+      view.reveal(selected, { select: true, focus: false }).then(undefined, () => {});
+    }
+  };
+  context.subscriptions.push(view, documents.onDidChange(follow), view.onDidChangeVisibility(follow));
+}

@@ -1,0 +1,107 @@
+import type { ModuleKind, RecurrentOptions } from './moduleKind';
+
+/** How PyTorch prints modules: `Name(extra)`, and containers with their children below. */
+
+function python(value: boolean): string {
+  return value ? 'True' : 'False';
+}
+
+function tuple(values: readonly number[]): string {
+  return values.length === 1 ? `(${values[0]},)` : `(${values.join(', ')})`;
+}
+
+/** The order of torch.nn.RNNBase.extra_repr; what equals the default is not printed. */
+function recurrentExtra({ inputSize, hiddenSize, projSize, numLayers, bias, bidirectional }: RecurrentOptions): string {
+  return [
+    `${inputSize}, ${hiddenSize}`,
+    ...(projSize > 0 ? [`proj_size=${projSize}`] : []),
+    ...(numLayers > 1 ? [`num_layers=${numLayers}`] : []),
+    ...(bias ? [] : ['bias=False']),
+    ...(bidirectional ? ['bidirectional=True'] : []),
+  ].join(', ');
+}
+
+/** `extra_repr()` of the float module. */
+function extraRepr(kind: ModuleKind): string {
+  switch (kind.type) {
+    case 'Linear':
+      return `in_features=${kind.inFeatures}, out_features=${kind.outFeatures}, bias=${python(kind.bias)}`;
+    case 'Embedding':
+      return `${kind.numEmbeddings}, ${kind.embeddingDim}`;
+    case 'LSTM':
+    case 'GRU':
+    case 'RNN':
+      return recurrentExtra(kind);
+    case 'LSTMCell':
+    case 'GRUCell':
+    case 'RNNCell':
+      return `${kind.inputSize}, ${kind.hiddenSize}${kind.bias ? '' : ', bias=False'}`;
+    case 'LayerNorm':
+      return `${tuple(kind.normalizedShape)}, eps=1e-05, elementwise_affine=True, bias=True`;
+    case 'BatchNorm1d':
+    case 'BatchNorm2d':
+    case 'BatchNorm3d':
+      return `${kind.numFeatures}, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, bias=True`;
+    case 'Conv1d':
+    case 'Conv2d':
+    case 'Conv3d':
+      return `${kind.inChannels}, ${kind.outChannels}, kernel_size=${tuple(kind.kernelSize)}, stride=${tuple(kind.kernelSize.map(() => 1))}${kind.bias ? '' : ', bias=False'}`;
+    case 'MultiheadAttention':
+      return '';
+  }
+}
+
+/** `LSTM(64, 64, num_layers=2)`. */
+export function moduleRepr(kind: ModuleKind): string {
+  return `${kind.type}(${extraRepr(kind)})`;
+}
+
+/** The line of the dynamic module that takes this one's place; undefined for kinds that have none. */
+export function quantizedRepr(kind: ModuleKind, scheme: 'per_tensor' | 'per_channel'): string | undefined {
+  switch (kind.type) {
+    case 'Linear':
+      return `DynamicQuantizedLinear(in_features=${kind.inFeatures}, out_features=${kind.outFeatures}, dtype=torch.qint8, qscheme=torch.${scheme}_affine)`;
+    case 'LSTM':
+    case 'GRU':
+    case 'LSTMCell':
+    case 'GRUCell':
+    case 'RNNCell':
+      return `DynamicQuantized${moduleRepr(kind)}`;
+    default:
+      return undefined;
+  }
+}
+
+/** A tree as print(model) shows it: `line` is a leaf's whole text, or a container's class name. */
+export interface ReprNode {
+  readonly name: string;
+  readonly line: string;
+  readonly children: readonly ReprNode[];
+}
+
+/** Lines of print(model), without recursion: a hostile file may nest modules deeper than the stack. */
+export function printModel(root: ReprNode): string {
+  const lines: string[] = [];
+  type Step = { readonly node: ReprNode; readonly depth: number; readonly label: string } | { readonly text: string };
+  const steps: Step[] = [{ node: root, depth: 0, label: '' }];
+  for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+    if ('text' in step) {
+      lines.push(step.text);
+      continue;
+    }
+    const { node, depth, label } = step;
+    const indent = '  '.repeat(depth);
+    const hasArguments = node.line.endsWith(')');
+    if (node.children.length === 0) {
+      lines.push(`${indent}${label}${hasArguments ? node.line : `${node.line}()`}`);
+      continue;
+    }
+    lines.push(`${indent}${label}${hasArguments ? node.line.slice(0, node.line.indexOf('(')) : node.line}(`);
+    steps.push({ text: `${indent})` });
+    for (let i = node.children.length - 1; i >= 0; i--) {
+      const child = node.children[i];
+      steps.push({ node: child, depth: depth + 1, label: `(${child.name}): ` });
+    }
+  }
+  return lines.join('\n');
+}

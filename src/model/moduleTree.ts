@@ -1,0 +1,174 @@
+import type { DType } from '../core/dtype';
+import { type ModuleKind, moduleKind } from './moduleKind';
+import { moduleRepr } from './moduleRepr';
+
+/** What the tree needs to know of a tensor. */
+export interface TensorEntry {
+  /** Full dotted name. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly bytes: number;
+  readonly numel: number;
+}
+
+/** One prefix of the dotted names: a module, a container, or a dict of the checkpoint. */
+export interface ModuleNode<T extends TensorEntry = TensorEntry> {
+  /** Last part of the path; the file's stem for the root. */
+  readonly name: string;
+  readonly path: string;
+  readonly kind: ModuleKind | undefined;
+  /** Class name for people; empty where nothing tells it. */
+  readonly type: string;
+  /** One line, without children. */
+  readonly repr: string;
+  readonly children: readonly ModuleNode<T>[];
+  readonly tensors: readonly T[];
+  /** With everything below. */
+  readonly bytes: number;
+  readonly parameters: number;
+  readonly tensorCount: number;
+  /** An optimizer's state: shown, but not part of the model. */
+  readonly optimizer: boolean;
+}
+
+interface Building<T extends TensorEntry> {
+  readonly name: string;
+  readonly path: string;
+  readonly children: Map<string, Building<T>>;
+  readonly tensors: T[];
+}
+
+/** How deep dotted names become modules; what is deeper stays in the last module's tensor names. */
+const maxDepth = 1000;
+
+/**
+ * The module tree of dotted tensor names, in the order of the file.
+ * `types` are the class names that the file itself gives, by path.
+ */
+export function buildModuleTree<T extends TensorEntry>(
+  tensors: readonly T[],
+  rootName: string,
+  types: ReadonlyMap<string, string> = new Map(),
+): ModuleNode<T> {
+  const root: Building<T> = { name: rootName, path: '', children: new Map(), tensors: [] };
+  for (const path of types.keys()) if (path !== '') descend(root, path.split('.'));
+  for (const tensor of tensors) {
+    const parts = tensor.name.split('.');
+    descend(root, parts.slice(0, Math.min(parts.length - 1, maxDepth))).tensors.push(tensor);
+  }
+  return finish(root, types, firstWeight(tensors));
+}
+
+function descend<T extends TensorEntry>(root: Building<T>, parts: readonly string[]): Building<T> {
+  let node = root;
+  for (const name of parts) {
+    let child = node.children.get(name);
+    if (child === undefined) {
+      child = { name, path: node.path === '' ? name : `${node.path}.${name}`, children: new Map(), tensors: [] };
+      node.children.set(name, child);
+    }
+    node = child;
+  }
+  return node;
+}
+
+/** The name of the first matrix of the model, which is an embedding more often than not. */
+function firstWeight(tensors: readonly TensorEntry[]): string {
+  return tensors.find(({ name, shape }) => shape.length >= 2 && !isOptimizerPath(name))?.name ?? '';
+}
+
+const optimizerKeys = /^(optimizers?|optim|optimizer_states?|optimizer_state_dicts?|opt_state)$/i;
+
+function isOptimizerPath(path: string): boolean {
+  return path.split('.', 2).some((part) => optimizerKeys.test(part));
+}
+
+/** Children before parents, without recursion: names may nest as deep as a file likes. */
+function finish<T extends TensorEntry>(
+  root: Building<T>,
+  types: ReadonlyMap<string, string>,
+  first: string,
+): ModuleNode<T> {
+  const order: Building<T>[] = [root];
+  for (let i = 0; i < order.length; i++) for (const child of order[i].children.values()) order.push(child);
+  const done = new Map<Building<T>, ModuleNode<T>>();
+  for (let i = order.length - 1; i >= 0; i--) {
+    const building = order[i];
+    const children = [...building.children.values()].map((child) => done.get(child) as ModuleNode<T>);
+    done.set(building, finishNode(building, children, types.get(building.path), first));
+  }
+  return done.get(root) as ModuleNode<T>;
+}
+
+function finishNode<T extends TensorEntry>(
+  { name, path, tensors }: Building<T>,
+  children: readonly ModuleNode<T>[],
+  givenType: string | undefined,
+  first: string,
+): ModuleNode<T> {
+  const optimizer = path !== '' && isOptimizerPath(path);
+  const kind = optimizer ? undefined : kindOf(path, name, tensors, givenType, first);
+  const type = kind?.type ?? givenType ?? containerType(path, children, tensors);
+  const sum = (own: (tensor: T) => number, below: (node: ModuleNode<T>) => number) =>
+    tensors.reduce((total, tensor) => total + own(tensor), 0) +
+    children.reduce((total, child) => total + below(child), 0);
+  return {
+    name,
+    path,
+    kind,
+    type,
+    repr: kind === undefined ? type : moduleRepr(kind),
+    children,
+    tensors,
+    bytes: sum(
+      (tensor) => tensor.bytes,
+      (node) => node.bytes,
+    ),
+    parameters: sum(
+      (tensor) => tensor.numel,
+      (node) => node.parameters,
+    ),
+    tensorCount: sum(
+      () => 1,
+      (node) => node.tensorCount,
+    ),
+    optimizer,
+  };
+}
+
+/** A class name that the file gives wins over what the shapes suggest. */
+function kindOf(
+  path: string,
+  name: string,
+  tensors: readonly TensorEntry[],
+  givenType: string | undefined,
+  first: string,
+): ModuleKind | undefined {
+  const prefix = path === '' ? '' : `${path}.`;
+  const shapes = new Map(tensors.map((tensor) => [tensor.name.slice(prefix.length), tensor.shape]));
+  if (givenType === 'Embedding' || givenType === 'Linear') {
+    const kind = moduleKind(shapes, givenType === 'Embedding' ? 'embedding' : 'linear', false);
+    return kind?.type === givenType ? kind : undefined;
+  }
+  const kind = moduleKind(shapes, name, first === `${prefix}weight`);
+  return givenType === undefined || kind?.type === givenType ? kind : undefined;
+}
+
+/** Children named 0, 1, … are a Sequential more often than a ModuleList; others have no type in a state dict. */
+function containerType(path: string, children: readonly ModuleNode[], tensors: readonly TensorEntry[]): string {
+  if (children.length === 0 || tensors.length > 0) return '';
+  const numbered = children.every(({ name }) => /^\d+$/.test(name));
+  const leaves = children.every(({ children: below }) => below.length === 0);
+  if (!numbered) return '';
+  return path === '' || leaves ? 'Sequential' : 'ModuleList';
+}
+
+/** Every node of the tree, parents first, in the order of the file. */
+export function* walk<T extends TensorEntry>(root: ModuleNode<T>): Generator<ModuleNode<T>> {
+  const stack = [root];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    yield node;
+    for (let i = node.children.length - 1; i >= 0; i--) stack.push(node.children[i]);
+  }
+}

@@ -1,0 +1,74 @@
+import type { AbortCheck } from '../core/abort';
+import type { ByteSource } from '../core/byteSource';
+import { byteLength } from '../core/dtype';
+import { invalid } from '../core/errors';
+import { numel } from '../core/shape';
+import { openFile } from '../formats/registry';
+import type { ModelFile, TensorRecord } from '../formats/types';
+import { buildModuleTree, type ModuleNode, type TensorEntry, walk } from './moduleTree';
+
+/** A tensor of the file, unread. */
+export interface ModelTensor extends TensorEntry {
+  readonly record: TensorRecord;
+}
+
+/** An open file: its records joined with the module tree that their names and shapes tell. */
+export interface Model {
+  readonly file: ModelFile;
+  readonly fileName: string;
+  /** The file's name without folder and last extension: what print(model) calls the root. */
+  readonly stem: string;
+  readonly tensors: ReadonlyMap<string, ModelTensor>;
+  /** The whole file as a tree. */
+  readonly tree: ModuleNode<ModelTensor>;
+  /** The part of the tree that is the model: the root, or the state dict inside a checkpoint. */
+  readonly root: ModuleNode<ModelTensor>;
+  readonly modules: ReadonlyMap<string, ModuleNode<ModelTensor>>;
+  /** The module that a tensor belongs to, by the tensor's name. */
+  readonly owners: ReadonlyMap<string, ModuleNode<ModelTensor>>;
+}
+
+/** Opens a model file of any known format; reads its header, not its tensors. */
+export async function openModel(source: ByteSource, abort: AbortCheck): Promise<Model> {
+  const file = await openFile(source, abort);
+  const stem = source.name.replace(/\.[^.]*$/, '') || source.name;
+  const tensors = new Map<string, ModelTensor>();
+  for (const { name, tensor } of file.tensors) {
+    const count = numel(tensor.shape);
+    const bytes = byteLength(tensor.dtype, count);
+    tensors.set(name, { name, shape: tensor.shape, dtype: tensor.dtype, numel: count, bytes, record: tensor });
+  }
+  const tree = buildModuleTree([...tensors.values()], stem, file.moduleTypes);
+  const modules = new Map<string, ModuleNode<ModelTensor>>();
+  const owners = new Map<string, ModuleNode<ModelTensor>>();
+  for (const node of walk(tree)) {
+    modules.set(node.path, node);
+    for (const tensor of node.tensors) owners.set(tensor.name, node);
+  }
+  return { file, fileName: source.name, stem, tensors, tree, root: modelRoot(tree), modules, owners };
+}
+
+const stateDictKeys = /^(state_dict|model_state_dict|model_state|model|module|net|network|ema|params|weights)$/i;
+
+/** A training checkpoint keeps the model under one key beside its optimizer; that key's subtree is the model. */
+function modelRoot(tree: ModuleNode<ModelTensor>): ModuleNode<ModelTensor> {
+  const candidates = tree.children.filter((child) => !child.optimizer && child.tensorCount > 0);
+  const [only] = candidates;
+  const nested =
+    tree.tensors.length === 0 && candidates.length === 1 && only.kind === undefined && stateDictKeys.test(only.name);
+  return nested ? only : tree;
+}
+
+export function findTensor(model: Model, name: string): ModelTensor {
+  const tensor = model.tensors.get(name);
+  if (tensor === undefined) {
+    throw invalid('E_NO_TENSOR', `The file has no tensor named ${JSON.stringify(name)}.`, { where: { tensor: name } });
+  }
+  return tensor;
+}
+
+export function findModule(model: Model, path: string): ModuleNode<ModelTensor> {
+  const node = model.modules.get(path);
+  if (node === undefined) throw invalid('E_NO_MODULE', `The file has no module named ${JSON.stringify(path)}.`);
+  return node;
+}

@@ -1,0 +1,250 @@
+import type { RowDto, RowsQueryDto } from '../protocol/dto';
+import { type ModuleNode, type TensorEntry, walk } from './moduleTree';
+import { isQuantizedWeight, type QuantizePlan, staysFloat } from './quantizePlan';
+
+/** What the rows show besides the tree: null before there is a spec. */
+export interface RowsContext {
+  readonly plan: QuantizePlan | null;
+  /** Signal to quantization noise by tensor name, for weights that were quantized. */
+  readonly sqnrDb: ReadonlyMap<string, number>;
+  /** By module path. */
+  readonly moduleSqnrDb: ReadonlyMap<string, number>;
+  /** Things in the file that are neither tensor nor module, such as calls that were not made. */
+  readonly opaque: readonly { readonly path: string; readonly name: string }[];
+}
+
+/** One visible line of the tree before it is dressed as a row. */
+type Line =
+  | {
+      readonly kind: 'module';
+      readonly node: ModuleNode;
+      readonly level: number;
+      readonly position: number;
+      readonly size: number;
+      readonly expanded: boolean;
+    }
+  | {
+      readonly kind: 'tensor';
+      readonly tensor: TensorEntry;
+      readonly owner: ModuleNode;
+      readonly level: number;
+      readonly position: number;
+      readonly size: number;
+    }
+  | {
+      readonly kind: 'opaque';
+      readonly path: string;
+      readonly name: string;
+      readonly level: number;
+      readonly position: number;
+      readonly size: number;
+    };
+
+/** A model of up to so many tensors opens fully expanded; a larger one down to the root's children. */
+const expandAllTensors = 200;
+
+/** The visible lines of a tree in one state of filter and expansion; `page` dresses a part of them. */
+export class TreeRows {
+  private readonly lines: readonly Line[];
+
+  constructor(
+    root: ModuleNode,
+    query: Pick<RowsQueryDto, 'filter' | 'toggled' | 'base'>,
+    private readonly context: RowsContext,
+  ) {
+    this.lines = visibleLines(root, query, context.opaque);
+  }
+
+  get total(): number {
+    return this.lines.length;
+  }
+
+  page(start: number, count: number): RowDto[] {
+    return this.lines.slice(start, start + count).map((line) => this.dress(line));
+  }
+
+  private dress(line: Line): RowDto {
+    const common = { level: line.level, setSize: line.size, posInSet: line.position };
+    if (line.kind === 'opaque') {
+      const label = line.path.split('.').at(-1) ?? line.path;
+      return {
+        ...emptyRow,
+        ...common,
+        id: `o:${line.path}`,
+        kind: 'opaque',
+        label,
+        fullName: line.path,
+        repr: line.name,
+        note: 'not built',
+      };
+    }
+    return line.kind === 'module'
+      ? this.moduleRow(line.node, line.expanded, common)
+      : this.tensorRow(line.tensor, line.owner, common);
+  }
+
+  private moduleRow(
+    node: ModuleNode,
+    expanded: boolean,
+    common: Pick<RowDto, 'level' | 'setSize' | 'posInSet'>,
+  ): RowDto {
+    const { plan, moduleSqnrDb } = this.context;
+    const afterBytes = plan?.bytesAfter.get(node.path) ?? node.bytes;
+    const replaced = plan?.quantized.has(node.path) ?? false;
+    const note =
+      node.kind === undefined || replaced ? '' : (plan?.skipped.find(({ path }) => path === node.path)?.reason ?? '');
+    return {
+      ...emptyRow,
+      ...common,
+      id: `m:${node.path}`,
+      kind: 'module',
+      label: node.name,
+      fullName: node.path,
+      moduleType: node.type,
+      repr: node.repr,
+      dtype: dtypeOf(node),
+      bytes: node.bytes,
+      expanded: node.children.length + node.tensors.length > 0 ? expanded : null,
+      ticked: plan === null ? null : tickState(node, plan),
+      note,
+      after:
+        plan === null || afterBytes === node.bytes
+          ? null
+          : { dtype: replaced ? 'qint8' : 'mixed', bytes: afterBytes, sqnrDb: moduleSqnrDb.get(node.path) ?? null },
+    };
+  }
+
+  private tensorRow(
+    tensor: TensorEntry,
+    owner: ModuleNode,
+    common: Pick<RowDto, 'level' | 'setSize' | 'posInSet'>,
+  ): RowDto {
+    const { plan, sqnrDb } = this.context;
+    const replaced = (plan?.quantized.has(owner.path) ?? false) && isQuantizedWeight(tensor.name);
+    return {
+      ...emptyRow,
+      ...common,
+      id: `t:${tensor.name}`,
+      kind: 'tensor',
+      label: owner.path === '' ? tensor.name : tensor.name.slice(owner.path.length + 1),
+      fullName: tensor.name,
+      shape: tensor.shape,
+      dtype: tensor.dtype,
+      bytes: tensor.bytes,
+      after: replaced ? { dtype: 'qint8', bytes: tensor.numel, sqnrDb: sqnrDb.get(tensor.name) ?? null } : null,
+    };
+  }
+}
+
+const emptyRow: Omit<RowDto, 'id' | 'kind' | 'level' | 'setSize' | 'posInSet' | 'label' | 'fullName'> = {
+  moduleType: '',
+  repr: '',
+  shape: null,
+  dtype: '',
+  bytes: 0,
+  expanded: null,
+  ticked: null,
+  note: '',
+  after: null,
+};
+
+function dtypeOf(node: ModuleNode): string {
+  const dtypes = new Set<string>();
+  for (const { tensors } of walk(node)) {
+    for (const { dtype } of tensors) dtypes.add(dtype);
+    if (dtypes.size > 1) return 'mixed';
+  }
+  return [...dtypes][0] ?? '';
+}
+
+/** Boxes stand on modules that can be quantized, on their ancestors, and, never ticked, on known modules that cannot. */
+function tickState(node: ModuleNode, plan: QuantizePlan): RowDto['ticked'] {
+  let on = 0;
+  let off = 0;
+  for (const below of walk(node)) {
+    if (plan.quantized.has(below.path)) on++;
+    else if (below.kind !== undefined && staysFloat(below.kind) === undefined) off++;
+    if (on > 0 && off > 0) return 'mixed';
+  }
+  if (on > 0) return 'true';
+  return off > 0 || node.kind !== undefined ? 'false' : null;
+}
+
+function visibleLines(
+  root: ModuleNode,
+  { filter, toggled, base }: Pick<RowsQueryDto, 'filter' | 'toggled' | 'base'>,
+  opaque: RowsContext['opaque'],
+): Line[] {
+  const needle = filter.trim().toLowerCase();
+  const matching = needle === '' ? undefined : matches(root, needle);
+  const flipped = new Set(toggled);
+  const expandedByDefault = (node: ModuleNode, level: number) =>
+    base === 'all' || (base === 'default' && !node.optimizer && (level === 1 || root.tensorCount <= expandAllTensors));
+  const isExpanded = (node: ModuleNode, level: number) =>
+    matching !== undefined || expandedByDefault(node, level) !== flipped.has(`m:${node.path}`);
+
+  const lines: Line[] = [];
+  const stack: Line[] = [{ kind: 'module', node: root, level: 1, position: 1, size: 1, expanded: isExpanded(root, 1) }];
+  for (let line = stack.pop(); line !== undefined; line = stack.pop()) {
+    lines.push(line);
+    if (line.kind !== 'module' || !line.expanded) continue;
+    const below = childLines(
+      line.node,
+      line.level + 1,
+      matching,
+      isExpanded,
+      line.node === root && matching === undefined ? opaque : [],
+    );
+    for (let i = below.length - 1; i >= 0; i--) stack.push(below[i]);
+  }
+  return lines;
+}
+
+function childLines(
+  node: ModuleNode,
+  level: number,
+  matching: Matches | undefined,
+  isExpanded: (node: ModuleNode, level: number) => boolean,
+  opaque: RowsContext['opaque'],
+): Line[] {
+  const tensors = matching === undefined ? node.tensors : node.tensors.filter(({ name }) => matching.tensors.has(name));
+  const children =
+    matching === undefined ? node.children : node.children.filter(({ path }) => matching.modules.has(path));
+  const size = tensors.length + children.length + opaque.length;
+  let position = 0;
+  return [
+    ...tensors.map((tensor): Line => ({ kind: 'tensor', tensor, owner: node, level, position: ++position, size })),
+    ...children.map(
+      (child): Line => ({
+        kind: 'module',
+        node: child,
+        level,
+        position: ++position,
+        size,
+        expanded: isExpanded(child, level),
+      }),
+    ),
+    ...opaque.map(({ path, name }): Line => ({ kind: 'opaque', path, name, level, position: ++position, size })),
+  ];
+}
+
+interface Matches {
+  readonly modules: ReadonlySet<string>;
+  readonly tensors: ReadonlySet<string>;
+}
+
+/** Names that contain the text, with every ancestor of a match. */
+function matches(root: ModuleNode, needle: string): Matches {
+  const modules = new Set<string>();
+  const tensors = new Set<string>();
+  const nodes = [...walk(root)];
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i];
+    const own = node.path.toLowerCase().includes(needle) || node.type.toLowerCase().includes(needle);
+    for (const { name } of node.tensors) if (own || name.toLowerCase().includes(needle)) tensors.add(name);
+    const below =
+      node.tensors.some(({ name }) => tensors.has(name)) || node.children.some(({ path }) => modules.has(path));
+    if (own || below) modules.add(node.path);
+  }
+  return { modules, tensors };
+}

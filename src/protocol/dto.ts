@@ -1,0 +1,412 @@
+import type { ErrorDetails } from '../core/errors';
+
+/**
+ * What crosses between threads and windows: plain data, snapshots, never proportional to the
+ * file. Field names of the reports are those of the command line's JSON, which scripts depend on.
+ */
+
+export type EngineName = 'fbgemm' | 'onednn' | 'qnnpack';
+export type Verdict = 'safe' | 'suspicious' | 'dangerous' | 'unknown';
+export type Scheme = 'per_tensor' | 'per_channel';
+
+export type ErrorDto = ErrorDetails;
+
+export interface WarningDto {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface GlobalDto {
+  readonly module: string;
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly reason: string;
+  /** Byte offset inside the pickle record. */
+  readonly offset: number;
+  readonly use: 'referenced' | 'called';
+}
+
+export interface SafetyDto {
+  readonly verdict: Verdict;
+  readonly globals: readonly GlobalDto[];
+}
+
+/** A module that can be run by itself, with inputs that fit it. */
+export interface RunnableDto {
+  readonly path: string;
+  readonly type: string;
+  readonly repr: string;
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+}
+
+export interface ModelSummaryDto {
+  /** Base name of the file. */
+  readonly file: string;
+  readonly format: string;
+  /** For people: "PyTorch state dict". */
+  readonly label: string;
+  /** Size of the file. */
+  readonly bytes: number;
+  /** Sum over the tensors of the model, optimizer state left out. */
+  readonly tensorBytes: number;
+  readonly parameters: number;
+  readonly tensorCount: number;
+  readonly moduleCount: number;
+  /** The one dtype of all tensors, or "mixed". */
+  readonly dtype: string;
+  /** What Python's print(model) would show. */
+  readonly repr: string;
+  /** True when module types were read off names and shapes and not written in the file. */
+  readonly reprInferred: boolean;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly warnings: readonly WarningDto[];
+  readonly safety: SafetyDto;
+  /** What quantize_dynamic's default spec would do, before anything is unticked. */
+  readonly quantizableCount: number;
+  readonly runnable: readonly RunnableDto[];
+}
+
+/** What quantize_dynamic is asked to do. */
+export interface QuantizeSpecDto {
+  readonly engine: EngineName;
+  readonly dtype: 'qint8';
+  /** Per channel weights for Linear, per tensor otherwise: PyTorch's per_channel_dynamic_qconfig. */
+  readonly perChannel: boolean;
+  /** Module types to quantize; null for PyTorch's default spec. */
+  readonly modules: readonly string[] | null;
+  /** Paths of modules that stay float. A trailing `*` matches every path that starts so. */
+  readonly exclude: readonly string[];
+}
+
+export interface QuantizedWeightDto {
+  readonly name: string;
+  readonly scheme: Scheme;
+  readonly axis: number | null;
+  readonly scales: readonly number[];
+  readonly zeroPoints: readonly number[];
+  /** Over the row-major int8 bytes. */
+  readonly int8Sha256: string;
+  readonly sqnrDb: number;
+  readonly rmse: number;
+  readonly maxAbsError: number;
+}
+
+export interface BytesDto {
+  readonly before: number;
+  readonly after: number;
+}
+
+export interface QuantizedModuleDto {
+  readonly path: string;
+  readonly type: string;
+  readonly quantizedType: string;
+  readonly bytes: BytesDto;
+  readonly weights: readonly QuantizedWeightDto[];
+}
+
+export interface SkippedModuleDto {
+  readonly path: string;
+  readonly type: string;
+  readonly reason: string;
+}
+
+export interface QuantizeReportDto {
+  readonly engine: EngineName;
+  readonly dtype: 'qint8';
+  readonly repr: { readonly before: string; readonly after: string };
+  /** Size of the file: as it is, and as torch.save would write the quantized state dict. */
+  readonly bytes: BytesDto;
+  readonly tensorBytes: BytesDto;
+  /** Signal to quantization noise over all quantized weights, in dB. */
+  readonly sqnrDb: number;
+  readonly modules: readonly QuantizedModuleDto[];
+  readonly skipped: readonly SkippedModuleDto[];
+}
+
+/** The report as the webview needs it: totals and groups, no list that grows with the model. */
+export interface QuantizedSummaryDto {
+  readonly engine: EngineName;
+  readonly perChannel: boolean;
+  readonly repr: { readonly before: string; readonly after: string };
+  readonly bytes: BytesDto;
+  readonly tensorBytes: BytesDto;
+  readonly sqnrDb: number;
+  readonly quantizedCount: number;
+  readonly skipped: readonly {
+    readonly type: string;
+    readonly reason: string;
+    readonly count: number;
+    /** The first few. */
+    readonly paths: readonly string[];
+  }[];
+}
+
+/** Which rows of the tree table, and in which state of expansion. */
+export interface RowsQueryDto {
+  /** Text that a row's full name must contain; ancestors of matches stay visible. */
+  readonly filter: string;
+  /** Ids of modules whose expansion differs from `base`. */
+  readonly toggled: readonly string[];
+  readonly base: 'default' | 'all' | 'none';
+  readonly start: number;
+  readonly count: number;
+  /** Show before and after for this spec; null before Quantize. */
+  readonly spec: QuantizeSpecDto | null;
+}
+
+export interface RowDto {
+  /** `m:` + path or `t:` + tensor name. */
+  readonly id: string;
+  readonly kind: 'module' | 'tensor' | 'opaque';
+  /** 1 for the root, as in aria-level. */
+  readonly level: number;
+  readonly setSize: number;
+  readonly posInSet: number;
+  /** Last part of the name. */
+  readonly label: string;
+  readonly fullName: string;
+  /** Modules: "LSTM"; empty for containers of unknown type. */
+  readonly moduleType: string;
+  /** Modules: "LSTM(64, 64, num_layers=2)". */
+  readonly repr: string;
+  readonly shape: readonly number[] | null;
+  readonly dtype: string;
+  readonly bytes: number;
+  readonly expanded: boolean | null;
+  /** Tick box: null where there is none. */
+  readonly ticked: 'true' | 'false' | 'mixed' | null;
+  /** Why the box cannot be ticked, or why the module stays float. */
+  readonly note: string;
+  /** After Quantize; null where nothing changed. */
+  readonly after: { readonly dtype: string; readonly bytes: number; readonly sqnrDb: number | null } | null;
+}
+
+export interface RowsPageDto {
+  readonly total: number;
+  readonly start: number;
+  readonly rows: readonly RowDto[];
+}
+
+export interface StatsDto {
+  readonly count: number;
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly std: number;
+  readonly zeros: number;
+  readonly nan: number;
+  readonly inf: number;
+  readonly p01: number;
+  readonly p99: number;
+}
+
+export interface HistogramDto {
+  /** Bin borders, one more than counts. */
+  readonly edges: readonly number[];
+  readonly counts: readonly number[];
+}
+
+export interface TensorStatsDto extends StatsDto {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly histogram: HistogramDto;
+}
+
+/** The small histogram in a row of the tree. */
+export interface SparklineDto {
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly std: number;
+  readonly counts: readonly number[];
+}
+
+export interface TensorDetailQueryDto {
+  readonly name: string;
+  readonly scheme: Scheme;
+  readonly bins: number;
+}
+
+/** What int8 does to one weight. Codes are int8; a float value v sits at v / scale on the code axis. */
+export interface TensorQuantizationDto {
+  readonly scheme: Scheme;
+  readonly axis: number | null;
+  /** One for per tensor, one a row for per channel. float32 values. */
+  readonly scales: readonly number[];
+  readonly zeroPoint: number;
+  /** The scale that per tensor would choose, to compare with. */
+  readonly perTensorScale: number;
+  /** For people: "max |w| ÷ 127.5". */
+  readonly formula: string;
+  /** Rows belong to gates in equal parts: i f g o, r z n; empty for other modules. */
+  readonly gates: readonly string[];
+  /** 2048 bins: float values in eighths of a step, from code −128.5 to 127.5; values beyond sit in the outermost. */
+  readonly floatEighths: readonly number[];
+  /** 256 counts, for codes −128 to 127. */
+  readonly codes: readonly number[];
+  readonly dequantized: {
+    readonly min: number;
+    readonly max: number;
+    readonly mean: number;
+    readonly std: number;
+    readonly zeros: number;
+  };
+  readonly sqnrDb: number;
+  readonly rmse: number;
+  readonly maxAbsError: number;
+  readonly codesUsed: number;
+  /** Values at code −128 or 127. */
+  readonly atLimits: number;
+}
+
+export interface TensorDetailDto extends TensorStatsDto {
+  readonly module: string;
+  readonly moduleType: string;
+  readonly bytes: number;
+  /** null for tensors that stay float; `stays` says why. */
+  readonly quantization: TensorQuantizationDto | null;
+  readonly stays: string;
+}
+
+export interface ForwardRequestDto {
+  /** Path of the module to run. */
+  readonly module: string;
+  /** Inputs are torch.randn of these shapes, drawn in order after manual_seed(seed). */
+  readonly seed: number;
+  readonly shapes: readonly (readonly number[])[];
+  readonly engine: EngineName;
+  readonly perChannel: boolean;
+  /** Timed runs of each model, after the warm-up. */
+  readonly runs: number;
+  readonly warmup: number;
+}
+
+export interface LatencyDto {
+  /** Microseconds. */
+  readonly median: number;
+  readonly p95: number;
+  readonly runs: number;
+  readonly warmup: number;
+  readonly threads: number;
+}
+
+export interface AccuracyDto {
+  readonly meanAbsFloat: number;
+  readonly meanAbsQuantized: number;
+  readonly meanAbsDiff: number;
+  readonly percent: number;
+  readonly maxAbsDiff: number;
+  readonly sqnrDb: number;
+  readonly cosine: number;
+}
+
+/** One quantized product (a weight with its input) over the calls and time steps of a run. All arrays have one entry a quantization. */
+export interface ProductDto {
+  readonly module: string;
+  readonly weight: string;
+  /** What is quantized: "x" for the layer's input, "h" for the hidden state. */
+  readonly input: string;
+  readonly call: readonly number[];
+  readonly step: readonly number[];
+  readonly min: readonly number[];
+  readonly max: readonly number[];
+  readonly scale: readonly number[];
+  readonly zeroPoint: readonly number[];
+  /** Share of values that met the clamp, 0 to 1. */
+  readonly clipped: readonly number[];
+  readonly codesUsed: readonly number[];
+  /** Values quantized at each entry. */
+  readonly count: readonly number[];
+}
+
+export interface OutputDto {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly mean: number;
+  readonly meanAbs: number;
+}
+
+export interface ForwardResultDto {
+  readonly module: string;
+  readonly moduleType: string;
+  readonly engine: EngineName;
+  readonly seed: number;
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly outputs: readonly { readonly float: OutputDto; readonly quantized: OutputDto }[];
+  readonly accuracy: AccuracyDto;
+  readonly size: { readonly floatBytes: number; readonly quantizedBytes: number; readonly ratio: number };
+  readonly latencyUs: { readonly float: LatencyDto; readonly quantized: LatencyDto; readonly ratio: number };
+  /** Largest code of the activations: 127 with reduced range, else 255. */
+  readonly codeMax: number;
+  readonly products: readonly ProductDto[];
+  /** The first output, flattened; its last step where it has more than 2,048 values. */
+  readonly series: {
+    readonly label: string;
+    readonly float: readonly number[];
+    readonly quantized: readonly number[];
+  };
+}
+
+export interface ActivationQueryDto {
+  readonly request: ForwardRequestDto;
+  readonly module: string;
+  readonly weight: string;
+  readonly call: number;
+  readonly step: number;
+}
+
+export interface ActivationDetailDto {
+  readonly count: number;
+  /** At most 512 of the values, evenly picked. */
+  readonly values: readonly number[];
+  /** 256 counts, for codes 0 to 255. */
+  readonly codes: readonly number[];
+  readonly min: number;
+  readonly max: number;
+  readonly scale: number;
+  readonly zeroPoint: number;
+  readonly codesUsed: number;
+  readonly codeMax: number;
+  readonly sqnrDb: number;
+}
+
+export interface RecipeDto {
+  readonly engine: EngineName;
+  readonly repr: { readonly before: string; readonly after: string };
+  readonly size: { readonly floatBytes: number; readonly quantizedBytes: number; readonly ratio: number };
+  readonly latencyUs: { readonly float: LatencyDto; readonly quantized: LatencyDto; readonly ratio: number };
+  readonly accuracy: AccuracyDto;
+  /** The recipe's printed lines, in order. */
+  readonly lines: readonly string[];
+}
+
+export interface InspectTensorDto {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly bytes: number;
+  readonly module: string;
+}
+
+export interface InspectModuleDto {
+  readonly path: string;
+  readonly type: string;
+  readonly repr: string;
+  readonly params: number;
+  readonly tensors: readonly string[];
+}
+
+export interface InspectDto {
+  readonly file: string;
+  readonly format: string;
+  readonly bytes: number;
+  readonly tensors: readonly InspectTensorDto[];
+  readonly modules: readonly InspectModuleDto[];
+  readonly repr: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly warnings: readonly WarningDto[];
+  readonly safety: SafetyDto;
+}

@@ -1,0 +1,46 @@
+import type {
+  ActivationDetailDto,
+  ActivationQueryDto,
+  EngineName,
+  ForwardRequestDto,
+  ForwardResultDto,
+  InspectDto,
+  ModelSummaryDto,
+  QuantizedSummaryDto,
+  QuantizeReportDto,
+  QuantizeSpecDto,
+  RecipeDto,
+  RowsPageDto,
+  RowsQueryDto,
+  SafetyDto,
+  SparklineDto,
+  TensorDetailDto,
+  TensorDetailQueryDto,
+  TensorStatsDto,
+} from './dto';
+
+/**
+ * What the engine's thread does. One thread serves one open file. Every request says all it
+ * needs, so that a thread that had to be terminated is replaced by opening the file again.
+ */
+export interface EngineApi {
+  open(args: { path: string }): ModelSummaryDto;
+  inspect(args: Record<string, never>): InspectDto;
+  scan(args: Record<string, never>): SafetyDto;
+  rows(args: RowsQueryDto): RowsPageDto;
+  /** The rows right below a module (null: the root itself), for the native tree; the first `limit` of them. */
+  children(args: { path: string | null; spec: QuantizeSpecDto | null; limit: number }): RowsPageDto;
+  sparklines(args: { names: readonly string[]; bins: number }): readonly SparklineDto[];
+  tensorDetail(args: TensorDetailQueryDto): TensorDetailDto;
+  stats(args: { tensor: string | null; bins: number }): readonly TensorStatsDto[];
+  quantize(args: QuantizeSpecDto): QuantizeReportDto;
+  /** The same work, answered without the lists that grow with the model. */
+  quantizeSummary(args: QuantizeSpecDto): QuantizedSummaryDto;
+  /** Paths of the modules that the spec would quantize, with everything below `path` when given. */
+  quantizable(args: { path: string }): readonly string[];
+  forward(args: ForwardRequestDto): ForwardResultDto;
+  activation(args: ActivationQueryDto): ActivationDetailDto;
+  recipe(args: { engine: EngineName; runs: number }): RecipeDto;
+  /** Writes the recipe's float LSTM as torch.save would; needs no open file. */
+  writeRecipe(args: { path: string }): { bytes: number };
+}

@@ -1,0 +1,77 @@
+import type {
+  ActivationDetailDto,
+  ActivationQueryDto,
+  ErrorDto,
+  ForwardResultDto,
+  ModelSummaryDto,
+  QuantizedSummaryDto,
+  QuantizeSpecDto,
+  RowsPageDto,
+  RowsQueryDto,
+  SparklineDto,
+  TensorDetailDto,
+  TensorDetailQueryDto,
+} from './dto';
+
+/** Everything a view shows that is not a page of rows or the detail of one tensor. Always sent whole. */
+export interface ViewSnapshotDto {
+  /** Grows by one with every change; a view may ignore an older one. */
+  readonly revision: number;
+  readonly phase: 'empty' | 'loading' | 'ready' | 'failed';
+  /** Base name of the file; empty when no model is open. */
+  readonly file: string;
+  readonly error: ErrorDto | null;
+  readonly model: ModelSummaryDto | null;
+  /** The settings that Quantize would use, unticked modules in `exclude`. */
+  readonly spec: QuantizeSpecDto;
+  /** The spec of the last Quantize; null before it and after undo. */
+  readonly quantizedSpec: QuantizeSpecDto | null;
+  readonly quantized: QuantizedSummaryDto | null;
+  readonly forward: ForwardResultDto | null;
+  /** The forward pass belongs to an older spec. */
+  readonly forwardStale: boolean;
+  /** Id of the selected row. */
+  readonly selection: string | null;
+  /** The tab that a command asked for; the view follows when `revision` is new. */
+  readonly tab: ViewTab;
+  readonly busy: { readonly what: string; readonly done: number; readonly total: number } | null;
+  /** The last action's failure, shown until the next action. */
+  readonly notice: ErrorDto | null;
+  readonly canUndo: boolean;
+}
+
+export type ViewTab = 'overview' | 'weights' | 'forward';
+
+/** What a webview may ask of the host. Arguments are validated there. */
+export interface HostApi {
+  /** The first call of every view; again after it was hidden. */
+  ready(args: Record<string, never>): ViewSnapshotDto;
+  rows(args: RowsQueryDto): RowsPageDto;
+  sparklines(args: { names: readonly string[] }): readonly SparklineDto[];
+  tensorDetail(args: TensorDetailQueryDto): TensorDetailDto;
+  activation(args: Omit<ActivationQueryDto, 'request'>): ActivationDetailDto;
+  select(args: { id: string }): void;
+  showTab(args: { tab: ViewTab }): void;
+  /** Changes what the next Quantize uses. */
+  setSpec(args: { engine?: QuantizeSpecDto['engine']; perChannel?: boolean }): void;
+  /** Ticks or unticks a module and everything below it. */
+  tick(args: { path: string; ticked: boolean }): void;
+  quantize(args: Record<string, never>): void;
+  undo(args: Record<string, never>): void;
+  runForward(args: { module: string; seed: number; shapes: readonly (readonly number[])[] }): void;
+  /** Cancels what `busy` names. */
+  cancel(args: Record<string, never>): void;
+  reload(args: Record<string, never>): void;
+  /** Runs one of the extension's own commands. */
+  command(args: { name: ViewCommand }): void;
+  copy(args: { text: string }): void;
+  /** An error inside the webview, for the log. */
+  report(args: { message: string }): void;
+}
+
+export type ViewCommand = 'openModel' | 'createRecipeModel' | 'showReprDiff' | 'revealEditor';
+
+/** What the host tells a webview, without waiting for an answer. */
+export interface ViewApi {
+  snapshot(args: ViewSnapshotDto): void;
+}
