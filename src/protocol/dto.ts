@@ -101,6 +101,8 @@ export interface QuantizedModuleDto {
   readonly type: string;
   readonly quantizedType: string;
   readonly bytes: BytesDto;
+  /** Over all weights of the module. */
+  readonly sqnrDb: number;
   readonly weights: readonly QuantizedWeightDto[];
 }
 

@@ -1,0 +1,65 @@
+import { invalid } from '../../core/errors';
+import { dynamicLinear, type PackedLinear } from '../quantization/dynamicLinear';
+import type { QuantizedEngine } from '../quantization/engines';
+import { quantizeWeight, type Scheme } from '../quantization/quantizeWeight';
+import { type FloatTensor, floatTensor } from '../tensor/tensor';
+import type { ForwardContext } from './forwardContext';
+import type { DynamicModule, QuantizableModule } from './module';
+
+/** Rows of x [*, k] for a weight with k columns; throws as PyTorch does where they do not fit. */
+function rowsOf(x: FloatTensor, columns: number): number {
+  if (x.shape.length < 2) {
+    throw invalid('E_SHAPE', 'The dimension of input tensor should be larger than or equal to 2');
+  }
+  if (x.shape.at(-1) !== columns) {
+    throw invalid('E_SHAPE', `input.size(-1) must be equal to in_features. Expected ${columns}, got ${x.shape.at(-1)}`);
+  }
+  return columns === 0 ? 0 : x.data.length / columns;
+}
+
+/** torch.nn.Linear: `y = x Wᵀ + b`, weight [out, in], bias [out] or none. */
+export class Linear implements QuantizableModule {
+  readonly outputs = ['output'];
+
+  constructor(
+    readonly weight: FloatTensor,
+    readonly bias: FloatTensor | undefined,
+  ) {}
+
+  get weights(): ReadonlyMap<string, Float32Array> {
+    return new Map([['weight', this.weight.data]]);
+  }
+
+  forward([x]: readonly FloatTensor[], { kernels }: ForwardContext): FloatTensor[] {
+    const [n, k] = this.weight.shape;
+    const m = rowsOf(x, k);
+    const out = new Float32Array(m * n);
+    kernels.gemmFloat(x.data, this.weight.data, this.bias?.data, m, n, k, out);
+    return [floatTensor(out, [...x.shape.slice(0, -1), n])];
+  }
+
+  toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicLinear {
+    const [rows, columns] = this.weight.shape;
+    const weight = quantizeWeight(this.weight.data, rows, columns, scheme);
+    return new DynamicLinear({ module: path, name: 'weight', weight, bias: this.bias?.data, engine });
+  }
+}
+
+/** torch.ao.nn.quantized.dynamic.Linear: the same with an int8 weight and an input quantized at every call. */
+export class DynamicLinear implements DynamicModule {
+  readonly outputs = ['output'];
+  private calls = 0;
+
+  constructor(readonly packed: PackedLinear) {}
+
+  get products(): readonly PackedLinear[] {
+    return [this.packed];
+  }
+
+  forward([x]: readonly FloatTensor[], context: ForwardContext): FloatTensor[] {
+    const { rows, columns } = this.packed.weight;
+    const m = rowsOf(x, columns);
+    const out = dynamicLinear(this.packed, x.data, m, context, this.calls++, 0);
+    return [floatTensor(out, [...x.shape.slice(0, -1), rows])];
+  }
+}

@@ -1,0 +1,26 @@
+import type { PackedLinear } from '../quantization/dynamicLinear';
+import type { QuantizedEngine } from '../quantization/engines';
+import type { Scheme } from '../quantization/quantizeWeight';
+import type { FloatTensor } from '../tensor/tensor';
+import type { ForwardContext } from './forwardContext';
+
+/** A module with its weights, ready to run. */
+export interface RunnableModule {
+  /** Names of what `forward` returns. */
+  readonly outputs: readonly string[];
+  /** PyTorch's forward with tuples flattened: an LSTM takes input, h0, c0 and gives output, h_n, c_n. */
+  forward(inputs: readonly FloatTensor[], context: ForwardContext): FloatTensor[];
+}
+
+/** A float module that quantize_dynamic replaces. */
+export interface QuantizableModule extends RunnableModule {
+  /** The float weights that become int8, by name. */
+  readonly weights: ReadonlyMap<string, Float32Array>;
+  /** The dynamic twin; `path` is the name that the run-time records carry. */
+  toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicModule;
+}
+
+/** A dynamic module: its int8 weights in the order of the float module's state dict. */
+export interface DynamicModule extends RunnableModule {
+  readonly products: readonly PackedLinear[];
+}

@@ -1,0 +1,88 @@
+import type { ForwardContext } from '../nn/forwardContext';
+import { type EngineSemantics, engineSemantics, type QuantizedEngine } from './engines';
+import { observeRange } from './observers';
+import { chooseQParams, type QParams } from './qparams';
+import type { QuantizedWeight } from './quantizeWeight';
+
+/** One quantized product: an int8 weight [n, k], its bias, and the name it is recorded under. */
+export interface PackedLinear {
+  readonly module: string;
+  readonly name: string;
+  readonly weight: QuantizedWeight;
+  readonly bias: Float32Array | undefined;
+  readonly engine: QuantizedEngine;
+}
+
+/**
+ * A dynamic linear product of x [m, k] with an int8 weight [n, k]: [m, n].
+ *
+ * The range of the whole x gives scale and zero point, x is rounded to uint8 codes, the sums are
+ * exact integers, and each engine turns them into float32 in its own way. `call` and `step` name
+ * the record that the tap gets. Sources: aten/src/ATen/native/quantized/cpu/qlinear_dynamic.cpp
+ * and the engines named in engines.ts.
+ */
+export function dynamicLinear(
+  packed: PackedLinear,
+  x: Float32Array,
+  m: number,
+  context: ForwardContext,
+  call: number,
+  step: number,
+): Float32Array {
+  const { weight } = packed;
+  const semantics = engineSemantics[packed.engine];
+  const { min, max } = x.length === 0 ? { min: 0, max: 0 } : observeRange(x);
+  const qparams = chooseQParams(min, max, semantics.reduceRange);
+  const codes = new Uint8Array(x.length);
+  const clamped = context.kernels.quantizeActivation(x, qparams.scale, qparams.zeroPoint, semantics, codes);
+  if (context.tap !== undefined) {
+    const { module, name } = packed;
+    const record = {
+      module,
+      weight: name,
+      call,
+      step,
+      min,
+      max,
+      ...qparams,
+      clamped,
+      codesUsed: countCodes(codes),
+      count: x.length,
+    };
+    context.tap.activation(record, x, codes);
+  }
+  const sums = new Float64Array(m * weight.rows);
+  context.kernels.gemmInt8(codes, qparams.zeroPoint, weight.codes, m, weight.rows, weight.columns, sums);
+  return scaleOutput(packed, sums, m, qparams, semantics);
+}
+
+function scaleOutput(
+  { weight, bias }: PackedLinear,
+  sums: Float64Array,
+  m: number,
+  { scale }: QParams,
+  semantics: EngineSemantics,
+): Float32Array {
+  const n = weight.rows;
+  const out = new Float32Array(sums.length);
+  const perChannel = weight.scheme === 'per_channel';
+  const whole = perChannel ? 0 : semantics.multiplier(scale, weight.scales[0]);
+  for (let channel = 0; channel < n; channel++) {
+    const multiplier = perChannel ? semantics.multiplier(scale, weight.scales[channel]) : whole;
+    for (let row = 0; row < m; row++) {
+      const i = row * n + channel;
+      const sum = Math.fround(sums[i]);
+      out[i] =
+        bias === undefined
+          ? semantics.outputWithoutBias(sum, multiplier)
+          : semantics.output(sum, multiplier, bias[channel]);
+    }
+  }
+  return out;
+}
+
+function countCodes(codes: Uint8Array): number {
+  const seen = new Uint8Array(256);
+  for (const code of codes) seen[code] = 1;
+  return seen.reduce((sum, one) => sum + one, 0);
+}

@@ -1,0 +1,72 @@
+import { fma32 } from '../../core/fma';
+
+/**
+ * The arithmetic in which PyTorch's quantized engines differ: how an activation is rounded, and
+ * how an int32 sum becomes a float again. Weights are the same in all of them.
+ */
+export type QuantizedEngine = 'fbgemm' | 'onednn' | 'qnnpack';
+
+export const quantizedEngines: readonly QuantizedEngine[] = ['fbgemm', 'onednn', 'qnnpack'];
+
+export interface EngineSemantics {
+  /** 7 bits for activations: codes 0…127 span the range (128 can still occur by rounding). */
+  readonly reduceRange: boolean;
+  /** The factor that `code` takes: computed once for each tensor. */
+  inverse(scale: number): number;
+  /** An activation before rounding to an integer; it is then rounded to even and clamped to 0…255. */
+  code(value: number, inverse: number, zeroPoint: number): number;
+  /** The factor of one output channel. */
+  multiplier(scale: number, weightScale: number): number;
+  /** An output from its int32 sum, already float32. */
+  output(sum: number, multiplier: number, bias: number): number;
+  /** The same for a Linear without bias. */
+  outputWithoutBias(sum: number, multiplier: number): number;
+}
+
+const f = Math.fround;
+
+/**
+ * FBGEMM on AVX2: QuantizeAvx2 computes fma(x, 1/scale, zeroPoint); the output's multiply and
+ * add are contracted to one fma (fbgemm/OutputProcessing-inl.h, ReQuantizeForFloat).
+ */
+const fbgemm: EngineSemantics = {
+  reduceRange: true,
+  inverse: (scale) => f(1 / f(scale)),
+  code: (value, inverse, zeroPoint) => Math.min(fma32(value, inverse, zeroPoint), 2147483520),
+  multiplier: (scale, weightScale) => f(f(scale) * f(weightScale)),
+  output: (sum, multiplier, bias) => fma32(sum, multiplier, bias),
+  outputWithoutBias: (sum, multiplier) => f(sum * multiplier),
+};
+
+/**
+ * oneDNN 3: the reorder rounds x·s and then adds the zero point; source and weight scales are
+ * handed over as reciprocals, and both are inverted again in float32.
+ */
+const onednn: EngineSemantics = {
+  reduceRange: true,
+  inverse: (scale) => f(1 / scale),
+  code: (value, inverse, zeroPoint) => f(f(value * inverse) + zeroPoint),
+  multiplier: (scale, weightScale) => f(f(1 / f(1 / scale)) * f(1 / f(1 / weightScale))),
+  output: (sum, multiplier, bias) => f(f(sum * multiplier) + bias),
+  outputWithoutBias: (sum, multiplier) => f(sum * multiplier),
+};
+
+/** QNNPACK: rounds x/scale before it adds the zero point, and ignores reduce_range. */
+const qnnpack: EngineSemantics = {
+  reduceRange: false,
+  inverse: (scale) => f(1 / f(scale)),
+  // Adding an integer after rounding is the same as rounding x·inverse alone, then shifting.
+  code: (value, inverse, zeroPoint) => roundProduct(value, inverse) + zeroPoint,
+  multiplier: (scale, weightScale) => f(f(weightScale) * f(scale)),
+  output: (sum, multiplier, bias) => f(f(sum * multiplier) + bias),
+  outputWithoutBias: (sum, multiplier) => f(sum * multiplier),
+};
+
+function roundProduct(value: number, inverse: number): number {
+  const product = f(value * inverse);
+  const floor = Math.floor(product);
+  const rest = product - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+}
+
+export const engineSemantics: Readonly<Record<QuantizedEngine, EngineSemantics>> = { fbgemm, onednn, qnnpack };

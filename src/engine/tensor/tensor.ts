@@ -1,0 +1,94 @@
+import { type DType, dtypes } from '../../core/dtype';
+import { invalid, unsupported } from '../../core/errors';
+import { bfloat16ToNumber, float16ToNumber } from '../../core/floatFormats';
+import { numel } from '../../core/shape';
+
+export type TypedArray =
+  | Float64Array
+  | Float32Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint32Array
+  | Uint16Array
+  | Uint8Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** A dense tensor in row-major order. float16 and bfloat16 hold their bit patterns. */
+export interface Tensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+}
+
+/** A float32 tensor: what all arithmetic of the engine takes and gives. */
+export interface FloatTensor extends Tensor {
+  readonly dtype: 'float32';
+  readonly data: Float32Array;
+}
+
+/** A float32 tensor of this shape over `data`, which must have as many elements. */
+export function floatTensor(data: Float32Array, shape: readonly number[]): FloatTensor {
+  if (data.length !== numel(shape)) {
+    throw invalid(
+      'E_SHAPE',
+      `A tensor of shape [${shape.join(', ')}] has ${numel(shape)} elements, not ${data.length}.`,
+    );
+  }
+  return { dtype: 'float32', shape, data };
+}
+
+type ArrayType = new (buffer: ArrayBuffer) => TypedArray;
+
+const arrayTypes: Partial<Record<DType, ArrayType>> = {
+  float64: Float64Array,
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint64: BigUint64Array,
+  uint32: Uint32Array,
+  uint16: Uint16Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+  qint8: Int8Array,
+  quint8: Uint8Array,
+  qint32: Int32Array,
+};
+
+/** Little-endian, row-major bytes as a tensor; the bytes are copied, so they may be unaligned. */
+export function tensorFromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Tensor {
+  const ArrayOf = arrayTypes[dtype];
+  if (ArrayOf === undefined) throw unsupported('E_DTYPE', `Values of dtype ${dtype} cannot be read yet.`);
+  const expected = numel(shape) * dtypes[dtype].bytes;
+  if (bytes.length !== expected) {
+    throw invalid(
+      'E_SHAPE',
+      `A ${dtype} tensor of shape [${shape.join(', ')}] has ${expected} bytes, not ${bytes.length}.`,
+    );
+  }
+  const copy = new ArrayBuffer(bytes.length);
+  new Uint8Array(copy).set(bytes);
+  return { dtype, shape, data: new ArrayOf(copy) };
+}
+
+/** The values as float32; exact for every small float, rounded for float64 and large integers. */
+export function toFloat32(tensor: Tensor): Float32Array {
+  const { data, dtype } = tensor;
+  if (dtype === 'float32') return data as Float32Array;
+  if (dtype === 'float16') return widen(data as Uint16Array, float16ToNumber);
+  if (dtype === 'bfloat16') return widen(data as Uint16Array, bfloat16ToNumber);
+  const values = new Float32Array(data.length);
+  for (let i = 0; i < values.length; i++) values[i] = Number(data[i]);
+  return values;
+}
+
+function widen(patterns: Uint16Array, value: (pattern: number) => number): Float32Array {
+  const values = new Float32Array(patterns.length);
+  for (let i = 0; i < values.length; i++) values[i] = value(patterns[i]);
+  return values;
+}

@@ -1,0 +1,256 @@
+/**
+ * Writes pickles of protocol 2 with the memo rules of Python's pickler, so that equal content
+ * gives equal bytes: globals, interned strings and shared objects are written once and fetched
+ * again; every other string is written afresh, but still takes a memo index.
+ */
+
+export type Picklable =
+  | null
+  | boolean
+  | number
+  | string
+  | Float
+  | Interned
+  | Global
+  | Tuple
+  | List
+  | Dict
+  | OrderedDict
+  | Reduce
+  | NewObject
+  | Persistent;
+
+/** A Python float; a plain number is an int. */
+export class Float {
+  constructor(readonly value: number) {}
+}
+
+/** A string that Python keeps once, such as an attribute name. */
+export class Interned {
+  constructor(readonly text: string) {}
+}
+
+export class Global {
+  constructor(
+    readonly module: string,
+    readonly name: string,
+  ) {}
+}
+
+export class Tuple {
+  constructor(readonly items: readonly Picklable[]) {}
+}
+
+export class List {
+  constructor(readonly items: readonly Picklable[]) {}
+}
+
+export class Dict {
+  constructor(readonly entries: readonly (readonly [Picklable, Picklable])[]) {}
+}
+
+/** collections.OrderedDict, with attributes set by BUILD. */
+export class OrderedDict {
+  constructor(
+    readonly entries: readonly (readonly [Picklable, Picklable])[],
+    readonly attributes?: Dict,
+  ) {}
+}
+
+export class Reduce {
+  constructor(
+    readonly callee: Global,
+    readonly args: Tuple,
+  ) {}
+}
+
+/** `cls.__new__(cls)` and BUILD with the state. */
+export class NewObject {
+  constructor(
+    readonly cls: Global,
+    readonly state: Picklable,
+  ) {}
+}
+
+export class Persistent {
+  constructor(readonly id: Tuple) {}
+}
+
+const orderedDict = new Global('collections', 'OrderedDict');
+const batch = 1000;
+
+/** The pickle of a value, as `pickle.dumps(value, protocol=2)` writes it. */
+export function writePickle(root: Picklable): Uint8Array {
+  const writer = new Writer();
+  writer.save(root);
+  return writer.finish();
+}
+
+class Writer {
+  private bytes = new Uint8Array(1 << 12);
+  private length = 0;
+  private memoSize = 0;
+  private readonly memo = new Map<object, number>();
+
+  constructor() {
+    this.raw(0x80, 2);
+  }
+
+  finish(): Uint8Array {
+    this.op('.');
+    return this.bytes.subarray(0, this.length);
+  }
+
+  save(value: Picklable): void {
+    if (value === null) return this.op('N');
+    if (typeof value === 'boolean') return this.raw(value ? 0x88 : 0x89);
+    if (typeof value === 'number') return this.int(value);
+    if (typeof value === 'string') return this.string(value, undefined);
+    if (value instanceof Float) return this.float(value.value);
+    if (value instanceof Tuple && value.items.length === 0) return this.op(')');
+    const known = this.memo.get(value);
+    if (known !== undefined) return this.indexed('h', 'j', known);
+    this.object(value);
+  }
+
+  private object(value: Exclude<Picklable, null | boolean | number | string | Float>): void {
+    if (value instanceof Interned) this.string(value.text, value);
+    else if (value instanceof Global) {
+      this.op('c');
+      this.text(`${value.module}\n${value.name}\n`);
+      this.put(value);
+    } else if (value instanceof Tuple) this.tuple(value);
+    else if (value instanceof List) {
+      this.op(']');
+      this.put(value);
+      this.batches(
+        value.items.map((item) => [item]),
+        'a',
+        'e',
+      );
+    } else if (value instanceof Dict) {
+      this.op('}');
+      this.put(value);
+      this.batches(value.entries, 's', 'u');
+    } else if (value instanceof OrderedDict) {
+      this.save(orderedDict);
+      this.op(')');
+      this.op('R');
+      this.put(value);
+      this.batches(value.entries, 's', 'u');
+      if (value.attributes !== undefined) {
+        this.save(value.attributes);
+        this.op('b');
+      }
+    } else if (value instanceof Reduce) {
+      this.save(value.callee);
+      this.save(value.args);
+      this.op('R');
+      this.put(value);
+    } else if (value instanceof NewObject) {
+      this.save(value.cls);
+      this.op(')');
+      this.raw(0x81);
+      this.put(value);
+      this.save(value.state);
+      this.op('b');
+    } else {
+      this.save(value.id);
+      this.op('Q');
+    }
+  }
+
+  private tuple(value: Tuple): void {
+    const short = value.items.length <= 3;
+    if (!short) this.op('(');
+    for (const item of value.items) this.save(item);
+    if (short) this.raw(0x84 + value.items.length);
+    else this.op('t');
+    this.put(value);
+  }
+
+  /** Items in batches of 1000; a batch of one needs no mark. */
+  private batches(groups: readonly (readonly Picklable[])[], one: string, many: string): void {
+    for (let i = 0; i < groups.length; i += batch) {
+      const part = groups.slice(i, i + batch);
+      if (part.length > 1) this.op('(');
+      for (const group of part) for (const item of group) this.save(item);
+      this.op(part.length > 1 ? many : one);
+    }
+  }
+
+  private put(key: object | undefined): void {
+    const index = this.memoSize++;
+    if (key !== undefined) this.memo.set(key, index);
+    this.indexed('q', 'r', index);
+  }
+
+  private indexed(short: string, long: string, index: number): void {
+    if (index < 256) {
+      this.op(short);
+      this.raw(index);
+    } else {
+      this.op(long);
+      this.raw(...littleEndian(index, 4));
+    }
+  }
+
+  private string(text: string, key: object | undefined): void {
+    const encoded = new TextEncoder().encode(text);
+    this.op('X');
+    this.raw(...littleEndian(encoded.length, 4));
+    this.append(encoded);
+    this.put(key);
+  }
+
+  private int(value: number): void {
+    if (value >= 0 && value < 256) {
+      this.op('K');
+      this.raw(value);
+    } else if (value >= 0 && value < 65_536) {
+      this.op('M');
+      this.raw(...littleEndian(value, 2));
+    } else if (value >= -(2 ** 31) && value < 2 ** 31) {
+      this.op('J');
+      this.raw(...littleEndian(value >>> 0, 4));
+    } else {
+      const length = (Math.abs(value).toString(2).length >> 3) + 1;
+      const bits = BigInt.asUintN(length * 8, BigInt(value));
+      this.raw(0x8a, length);
+      for (let i = 0; i < length; i++) this.raw(Number((bits >> BigInt(8 * i)) & 0xffn));
+    }
+  }
+
+  private float(value: number): void {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, false);
+    this.op('G');
+    this.append(bytes);
+  }
+
+  private op(character: string): void {
+    this.raw(character.charCodeAt(0));
+  }
+
+  private text(text: string): void {
+    this.append(new TextEncoder().encode(text));
+  }
+
+  private raw(...bytes: number[]): void {
+    this.append(Uint8Array.from(bytes));
+  }
+
+  private append(part: Uint8Array): void {
+    while (this.length + part.length > this.bytes.length) {
+      const larger = new Uint8Array(this.bytes.length * 2);
+      larger.set(this.bytes);
+      this.bytes = larger;
+    }
+    this.bytes.set(part, this.length);
+    this.length += part.length;
+  }
+}
+
+function littleEndian(value: number, length: number): number[] {
+  return Array.from({ length }, (_, i) => Math.floor(value / 256 ** i) % 256);
+}

@@ -1,0 +1,94 @@
+import type { AbortCheck } from '../core/abort';
+import type { ByteSource } from '../core/byteSource';
+import type { DType } from '../core/dtype';
+import type { ErrorDetails } from '../core/errors';
+
+/** Where a tensor's elements are: a region of the file. */
+export interface StorageRecord {
+  readonly key: string;
+  readonly dtype: DType;
+  /** Where it lived when it was saved: `cpu`, `cuda:0`. */
+  readonly location: string;
+  /** Elements that the pickle promises. */
+  readonly numel: number;
+  /** Name of the archive's entry; empty when the archive has none. */
+  readonly entry: string;
+}
+
+/** Scale and zero point of a quantized tensor, as the file gives them. */
+export type Quantization =
+  | { readonly scheme: 'per_tensor'; readonly scale: number; readonly zeroPoint: number }
+  | {
+      readonly scheme: 'per_channel';
+      readonly scales: TensorRecord;
+      readonly zeroPoints: TensorRecord;
+      readonly axis: number;
+    };
+
+/** A tensor, unread: a strided view of a storage. Sizes, strides and the offset count elements. */
+export interface TensorRecord {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly storageOffset: number;
+  readonly storage: StorageRecord;
+  readonly requiresGrad: boolean;
+  readonly quantization?: Quantization;
+  /** Why its values cannot be read; undefined for a sound tensor. */
+  readonly problem?: ErrorDetails;
+}
+
+export interface NamedTensor {
+  /** Path of keys from the root of the file, joined by dots. */
+  readonly name: string;
+  readonly tensor: TensorRecord;
+}
+
+export type Verdict = 'safe' | 'suspicious' | 'dangerous' | 'unknown';
+
+/** A name that a pickle asks Python to import. Quantscope imports nothing. */
+export interface GlobalUse {
+  readonly module: string;
+  readonly name: string;
+  /** Byte offset in the pickle. */
+  readonly offset: number;
+  readonly use: 'referenced' | 'called';
+  readonly verdict: Verdict;
+  readonly reason: string;
+}
+
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** An open model file: an inventory of its records, and the way to their bytes. */
+export interface ModelFile {
+  /** Id of the format: `torch-zip`. */
+  readonly format: string;
+  /** For people: `PyTorch state dict`. */
+  readonly label: string;
+  readonly bytes: number;
+  /** Which PyTorch wrote the container: the records around the tensors differ. */
+  readonly torchStyle: '1.13' | '2';
+  readonly tensors: readonly NamedTensor[];
+  readonly metadata: Readonly<Record<string, string>>;
+  /** `_metadata` of a state dict: module path to its version. */
+  readonly moduleVersions: ReadonlyMap<string, number>;
+  /** Class names by module path, where the file has them. */
+  readonly moduleTypes: ReadonlyMap<string, string>;
+  readonly warnings: readonly Warning[];
+  readonly safety: { readonly verdict: Verdict; readonly globals: readonly GlobalUse[] };
+  /** Values that are neither plain data nor tensors, such as calls that were not made. */
+  readonly opaque: readonly { readonly path: string; readonly name: string }[];
+  /** The tensor's bytes: contiguous, row-major, little-endian. Throws the tensor's `problem`. */
+  readTensor(tensor: TensorRecord, abort: AbortCheck): Promise<Uint8Array>;
+}
+
+/** One format: how to recognise it, and how to open it. */
+export interface Format {
+  readonly id: string;
+  /** Looks at the first bytes; never throws. */
+  sniff(prefix: Uint8Array): boolean;
+  open(source: ByteSource, abort: AbortCheck): Promise<ModelFile>;
+}

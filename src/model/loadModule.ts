@@ -1,0 +1,57 @@
+import type { AbortCheck } from '../core/abort';
+import { QuantscopeError, unsupported } from '../core/errors';
+import { Linear } from '../engine/nn/linear';
+import type { QuantizableModule } from '../engine/nn/module';
+import { Recurrent } from '../engine/nn/recurrent';
+import { type FloatTensor, floatTensor, tensorFromBytes, toFloat32 } from '../engine/tensor/tensor';
+import type { ModuleNode } from './moduleTree';
+import type { Model, ModelTensor } from './openModel';
+
+/** A tensor's values as float32, read from the file now. Errors name the tensor. */
+export async function readValues(model: Model, tensor: ModelTensor, abort: AbortCheck): Promise<Float32Array> {
+  try {
+    const bytes = await model.file.readTensor(tensor.record, abort);
+    return toFloat32(tensorFromBytes(bytes, tensor.dtype, tensor.shape));
+  } catch (error) {
+    if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
+    const { details } = error;
+    throw new QuantscopeError({ ...details, where: { file: model.fileName, ...details.where, tensor: tensor.name } });
+  }
+}
+
+/** A module's parameters by their own names, read from the file now. */
+export async function readParameters(
+  model: Model,
+  node: ModuleNode<ModelTensor>,
+  abort: AbortCheck,
+): Promise<Map<string, FloatTensor>> {
+  const parameters = new Map<string, FloatTensor>();
+  const prefix = node.path === '' ? '' : `${node.path}.`;
+  for (const tensor of node.tensors) {
+    parameters.set(tensor.name.slice(prefix.length), floatTensor(await readValues(model, tensor, abort), tensor.shape));
+  }
+  return parameters;
+}
+
+/** The module with its weights, ready to run and to be quantized. */
+export async function loadModule(
+  model: Model,
+  node: ModuleNode<ModelTensor>,
+  abort: AbortCheck,
+): Promise<QuantizableModule> {
+  const { kind } = node;
+  if (kind?.type === 'Linear') {
+    const parameters = await readParameters(model, node, abort);
+    return new Linear(parameters.get('weight') as FloatTensor, parameters.get('bias'));
+  }
+  if (kind?.type === 'LSTM' || kind?.type === 'GRU') {
+    return new Recurrent(kind.type, kind, await readParameters(model, node, abort));
+  }
+  throw unsupported(
+    'E_NOT_RUNNABLE',
+    `${node.path || 'The root'} is ${node.type || 'a module of unknown type'}, which cannot be run by itself yet.`,
+    {
+      hint: 'Choose a Linear, LSTM or GRU.',
+    },
+  );
+}

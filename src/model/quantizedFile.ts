@@ -1,0 +1,131 @@
+import type { DynamicModule } from '../engine/nn/module';
+import type { PackedLinear } from '../engine/quantization/dynamicLinear';
+import type { QuantizedEngine } from '../engine/quantization/engines';
+import type { PackedData, StateDict, StateItem, TensorData } from '../formats/torch/write';
+import { planTorchFile, type TorchStyle } from '../formats/torch/write';
+import { type ModuleNode, walk } from './moduleTree';
+
+/** A parameter of a state dict to write. */
+export interface StateTensor extends TensorData {
+  readonly name: string;
+}
+
+/** A module of the state dict: its own tensors, and what replaces them when it is quantized. */
+export interface StateModule {
+  readonly path: string;
+  readonly tensors: readonly StateTensor[];
+  readonly replacement: Replacement | undefined;
+}
+
+/** Shapes of the products of a dynamic module; data comes with the products themselves. */
+export interface Replacement {
+  readonly kind: 'dynamicLinear' | 'dynamicRecurrent';
+  readonly products: readonly PackedData[];
+}
+
+/**
+ * The state dict that torch.save would get after quantize_dynamic. `versions` are the float
+ * model's module versions, so that modules without parameters keep their place.
+ */
+export function quantizedStateDict(modules: readonly StateModule[], versions: ReadonlyMap<string, number>): StateDict {
+  const items: StateItem[] = [];
+  const replaced = new Map<string, Replacement>();
+  for (const { path, tensors, replacement } of modules) {
+    if (replacement === undefined) {
+      for (const tensor of tensors) items.push({ kind: 'tensor', name: tensor.name, tensor });
+      continue;
+    }
+    replaced.set(path, replacement);
+    if (replacement.kind === 'dynamicLinear')
+      items.push({ kind: 'dynamicLinear', path, product: replacement.products[0] });
+    else items.push({ kind: 'dynamicRecurrent', path, cells: cells(replacement.products) });
+  }
+  return { items, versions: moduleVersions(modules, versions, replaced) };
+}
+
+function cells(products: readonly PackedData[]) {
+  return Array.from({ length: products.length / 2 }, (_, k) => ({
+    input: products[2 * k],
+    hidden: products[2 * k + 1],
+  }));
+}
+
+/** Versions as PyTorch's modules carry them: dynamic Linear 4, its packed parameters 3, dynamic RNNs 2. */
+function moduleVersions(
+  modules: readonly StateModule[],
+  versions: ReadonlyMap<string, number>,
+  replaced: ReadonlyMap<string, Replacement>,
+): [string, number][] {
+  const paths = versions.size > 0 ? [...versions] : modules.map(({ path }): [string, number] => [path, 1]);
+  return paths.flatMap(([path, version]): [string, number][] => {
+    const replacement = replaced.get(path);
+    if (replacement === undefined) return [[path, version]];
+    if (replacement.kind === 'dynamicLinear')
+      return [
+        [path, 4],
+        [below(path, '_packed_params'), 3],
+      ];
+    const values = below(path, '_all_weight_values');
+    const each = cells(replacement.products).map((_, k): [string, number] => [`${values}.${k}`, 1]);
+    return [[path, 2], [values, 1], ...each];
+  });
+}
+
+function below(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+/** The products of a dynamic module with their data, as the writer takes them. */
+export function packedData({ weight, bias }: PackedLinear): PackedData {
+  return {
+    weight: {
+      dtype: 'qint8',
+      shape: [weight.rows, weight.columns],
+      scales: [...weight.scales],
+      perChannel: weight.scheme === 'per_channel',
+      data: async () => new Uint8Array(weight.codes.buffer, weight.codes.byteOffset, weight.codes.byteLength),
+    },
+    bias: bias && floatData(bias, [weight.rows]),
+  };
+}
+
+export function floatData(values: Float32Array, shape: readonly number[]): TensorData {
+  return {
+    dtype: 'float32',
+    shape,
+    data: async () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  };
+}
+
+export function replacementOf(module: DynamicModule): Replacement {
+  const products = module.products.map(packedData);
+  return { kind: products.length === 1 ? 'dynamicLinear' : 'dynamicRecurrent', products };
+}
+
+/** Size of the file that torch.save would write, without any data. */
+export function plannedSize(state: StateDict, archiveName: string, style: TorchStyle, engine: QuantizedEngine): number {
+  return planTorchFile(state, { archiveName, style, engine }).size;
+}
+
+/** Every module of a tree that has tensors of its own, or is replaced. */
+export function stateModules(
+  root: ModuleNode,
+  prefix: string,
+  replacement: (node: ModuleNode) => Replacement | undefined,
+): StateModule[] {
+  const noData = async () => new Uint8Array(0);
+  return [...walk(root)].map((node) => ({
+    path: stripped(node.path, prefix),
+    tensors: node.tensors.map(({ name, shape, dtype }) => ({
+      name: stripped(name, prefix),
+      shape,
+      dtype,
+      data: noData,
+    })),
+    replacement: replacement(node),
+  }));
+}
+
+function stripped(path: string, prefix: string): string {
+  return prefix !== '' && path.startsWith(`${prefix}.`) ? path.slice(prefix.length + 1) : path === prefix ? '' : path;
+}

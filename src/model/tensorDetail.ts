@@ -1,0 +1,134 @@
+import type { AbortCheck } from '../core/abort';
+import type { Progress } from '../core/progress';
+import { gateNames } from '../engine/nn/recurrent';
+import { errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
+import { minMaxObserver } from '../engine/quantization/observers';
+import { dequantizeWeight, quantizeWeight, type Scheme } from '../engine/quantization/quantizeWeight';
+import { codeHistogram } from '../engine/stats/codeHistogram';
+import { histogram, percentiles, standardDeviation, sumStats } from '../engine/stats/tensorStats';
+import type {
+  SparklineDto,
+  TensorDetailDto,
+  TensorDetailQueryDto,
+  TensorQuantizationDto,
+  TensorStatsDto,
+} from '../protocol/dto';
+import { readValues } from './loadModule';
+import type { ModuleKind } from './moduleKind';
+import { findTensor, type Model, type ModelTensor } from './openModel';
+import { isQuantizedWeight, staysFloat } from './quantizePlan';
+
+/** Statistics and histogram of one tensor, or of all. */
+export async function tensorStats(
+  model: Model,
+  name: string | null,
+  bins: number,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<TensorStatsDto[]> {
+  const tensors = name === null ? [...model.tensors.values()] : [findTensor(model, name)];
+  const results: TensorStatsDto[] = [];
+  for (const tensor of tensors) {
+    progress(results.length, tensors.length, tensor.name);
+    abort.throwIfAborted();
+    results.push(statsOf(tensor, await readValues(model, tensor, abort), bins));
+  }
+  return results;
+}
+
+function statsOf({ name, shape, dtype }: ModelTensor, values: Float32Array, bins: number): TensorStatsDto {
+  const sums = sumStats(values);
+  const [p01, p99] = percentiles(values, [0.01, 0.99]);
+  const { edges, counts } = sums.count === 0 ? histogram([], bins, 0, 0) : histogram(values, bins, sums.min, sums.max);
+  const { count, min, max, mean, zeros, nan, inf } = sums;
+  const empty = count === 0;
+  return {
+    name,
+    shape,
+    dtype,
+    count: values.length,
+    min: empty ? Number.NaN : min,
+    max: empty ? Number.NaN : max,
+    mean: empty ? Number.NaN : mean,
+    std: standardDeviation(sums),
+    zeros,
+    nan,
+    inf,
+    p01,
+    p99,
+    histogram: { edges: [...edges], counts: [...counts] },
+  };
+}
+
+/** The small histogram of a row. */
+export async function sparkline(model: Model, name: string, bins: number, abort: AbortCheck): Promise<SparklineDto> {
+  const { min, max, mean, std, histogram } = statsOf(
+    findTensor(model, name),
+    await readValues(model, findTensor(model, name), abort),
+    bins,
+  );
+  return { name, min, max, mean, std, counts: histogram.counts };
+}
+
+/** One tensor in full: its values, and what int8 does or would do to them. */
+export async function tensorDetail(
+  model: Model,
+  { name, scheme, bins }: TensorDetailQueryDto,
+  abort: AbortCheck,
+): Promise<TensorDetailDto> {
+  const tensor = findTensor(model, name);
+  const owner = model.owners.get(name);
+  const values = await readValues(model, tensor, abort);
+  const stays = staysReason(tensor, owner?.kind);
+  const sound = stays === '' && values.every(Number.isFinite);
+  return {
+    ...statsOf(tensor, values, bins),
+    module: owner?.path ?? '',
+    moduleType: owner?.type ?? '',
+    bytes: tensor.bytes,
+    quantization: sound ? quantizationOf(tensor, values, scheme, owner?.kind) : null,
+    stays: stays === '' && !sound ? 'it contains NaN or infinity' : stays,
+  };
+}
+
+function staysReason(tensor: ModelTensor, kind: ModuleKind | undefined): string {
+  if (kind === undefined) return 'its module has no type that quantize_dynamic knows';
+  const reason = staysFloat(kind);
+  if (reason !== undefined) return `${kind.type}: ${reason}`;
+  return isQuantizedWeight(tensor.name) ? '' : 'biases stay float32';
+}
+
+function quantizationOf(
+  tensor: ModelTensor,
+  values: Float32Array,
+  scheme: Scheme,
+  kind: ModuleKind | undefined,
+): TensorQuantizationDto {
+  const [rows, columns] = tensor.shape;
+  const quantized = quantizeWeight(values, rows, columns, scheme);
+  const restored = dequantizeWeight(quantized);
+  const after = sumStats(restored);
+  const { floatEighths, codes } = codeHistogram(values, quantized);
+  const dequantized = {
+    min: after.min,
+    max: after.max,
+    mean: after.mean,
+    std: standardDeviation(after),
+    zeros: after.zeros,
+  };
+  return {
+    scheme,
+    axis: quantized.axis,
+    scales: [...quantized.scales],
+    zeroPoint: 0,
+    perTensorScale: minMaxObserver(values),
+    formula: scheme === 'per_tensor' ? 'max |w| ÷ 127.5' : 'max |w| of each row ÷ 127.5',
+    gates: kind?.type === 'LSTM' || kind?.type === 'GRU' ? gateNames[kind.type] : [],
+    floatEighths: [...floatEighths],
+    codes: [...codes],
+    dequantized,
+    ...errorMetrics(errorSums(values, restored)),
+    codesUsed: codes.reduce((used, count) => used + (count > 0 ? 1 : 0), 0),
+    atLimits: codes[0] + codes[255],
+  };
+}

@@ -1,0 +1,145 @@
+import type { AbortCheck } from '../core/abort';
+import type { ByteSource } from '../core/byteSource';
+import { invalid } from '../core/errors';
+import { inspect, summarize } from '../model/describeModel';
+import { activationDetail, forwardModule } from '../model/forwardModule';
+import { type Model, openModel } from '../model/openModel';
+import { quantizeModel, summarizeReport } from '../model/quantizeModel';
+import { planQuantization } from '../model/quantizePlan';
+import { recipeFile, runRecipe } from '../model/recipe';
+import { sparkline, tensorDetail, tensorStats } from '../model/tensorDetail';
+import { type RowsContext, TreeRows } from '../model/treeRows';
+import type { QuantizeReportDto, QuantizeSpecDto, RowsPageDto } from '../protocol/dto';
+import type { EngineApi } from '../protocol/engineApi';
+import type { CallContext, Handlers } from '../protocol/rpc';
+import { writeFileAtomically } from './writeFile';
+
+export interface EngineOptions {
+  readonly openSource: (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
+  readonly abort: AbortCheck;
+}
+
+/** What one thread keeps of its file. Everything but the model itself is a cache. */
+interface Session {
+  readonly model: Model;
+  /** The last reports by spec, so that rows can show the error of every weight. */
+  readonly reports: Map<string, QuantizeReportDto>;
+  rows: { readonly key: string; readonly lines: TreeRows } | undefined;
+}
+
+const maxCachedReports = 4;
+
+/** The handlers of the engine's thread, free of threads themselves: tests call them directly. */
+export function createEngine({ openSource, abort }: EngineOptions): Handlers<EngineApi> {
+  let session: Session | undefined;
+  const opened = (): Session => {
+    if (session === undefined) throw invalid('E_NO_MODEL', 'No model is open.');
+    return session;
+  };
+  const report = async (spec: QuantizeSpecDto, { progress }: CallContext): Promise<QuantizeReportDto> => {
+    const { model, reports } = opened();
+    const key = specKey(spec);
+    const result = reports.get(key) ?? (await quantizeModel(model, spec, abort, progress));
+    reports.delete(key);
+    reports.set(key, result);
+    for (const oldest of [...reports.keys()].slice(0, -maxCachedReports)) reports.delete(oldest);
+    opened().rows = undefined;
+    return result;
+  };
+  return {
+    async open({ path }) {
+      const source = await openSource(path);
+      try {
+        session = { model: await openModel(source, abort), reports: new Map(), rows: undefined };
+        return summarize(session.model);
+      } catch (error) {
+        await source.close();
+        throw error;
+      }
+    },
+    inspect: () => inspect(opened().model),
+    scan: () => opened().model.file.safety,
+    rows: ({ start, count, spec, ...query }) => {
+      const lines = visibleRows(opened(), query, spec);
+      return { total: lines.total, start, rows: lines.page(start, count) };
+    },
+    children: ({ path, spec, limit }) => children(opened(), path, spec, limit),
+    sparklines: async ({ names, bins }) => {
+      const lines = [];
+      for (const name of names) lines.push(await sparkline(opened().model, name, bins, abort));
+      return lines;
+    },
+    tensorDetail: (query) => tensorDetail(opened().model, query, abort),
+    stats: ({ tensor, bins }, { progress }) => tensorStats(opened().model, tensor, bins, abort, progress),
+    quantize: report,
+    quantizeSummary: async (spec, context) => summarizeReport(await report(spec, context), spec),
+    quantizable: ({ path }) => {
+      const everything: QuantizeSpecDto = {
+        engine: 'fbgemm',
+        dtype: 'qint8',
+        perChannel: false,
+        modules: null,
+        exclude: [],
+      };
+      const { quantized } = planQuantization(opened().model.tree, everything);
+      return [...quantized.keys()].filter((module) => path === '' || module === path || module.startsWith(`${path}.`));
+    },
+    forward: (request, { progress }) => forwardModule(opened().model, request, abort, progress),
+    activation: (query) => activationDetail(opened().model, query, abort),
+    recipe: ({ engine, runs }, { progress }) => runRecipe(engine, runs, abort, progress),
+    writeRecipe: async ({ path }) => {
+      const file = recipeFile();
+      await writeFileAtomically(path, file.chunks(), abort);
+      return { bytes: file.size };
+    },
+  };
+}
+
+function specKey(spec: QuantizeSpecDto): string {
+  return JSON.stringify([spec.engine, spec.dtype, spec.perChannel, spec.modules, [...spec.exclude].sort()]);
+}
+
+function visibleRows(
+  session: Session,
+  query: ConstructorParameters<typeof TreeRows>[1],
+  spec: QuantizeSpecDto | null,
+): TreeRows {
+  const key = JSON.stringify([query.filter, query.toggled, query.base, spec === null ? null : specKey(spec)]);
+  if (session.rows?.key !== key) {
+    session.rows = { key, lines: new TreeRows(session.model.tree, query, rowsContext(session, spec)) };
+  }
+  return session.rows.lines;
+}
+
+/** The rows right below one module: the native tree asks level by level. */
+function children(session: Session, path: string | null, spec: QuantizeSpecDto | null, limit: number): RowsPageDto {
+  const context = rowsContext(session, spec);
+  if (path === null) {
+    const root = new TreeRows(session.model.tree, { filter: '', toggled: [], base: 'none' }, context);
+    return { total: 1, start: 0, rows: root.page(0, 1) };
+  }
+  const node = session.model.modules.get(path);
+  if (node === undefined) throw invalid('E_NO_MODULE', `The file has no module named ${JSON.stringify(path)}.`);
+  const below = new TreeRows(
+    node,
+    { filter: '', toggled: [`m:${path}`], base: 'none' },
+    path === '' ? context : { ...context, opaque: [] },
+  );
+  return { total: below.total - 1, start: 0, rows: below.page(1, limit) };
+}
+
+function rowsContext({ model, reports }: Session, spec: QuantizeSpecDto | null): RowsContext {
+  const sqnrDb = new Map<string, number>();
+  const moduleSqnrDb = new Map<string, number>();
+  for (const { path, sqnrDb: whole, weights } of (spec === null ? undefined : reports.get(specKey(spec)))?.modules ??
+    []) {
+    moduleSqnrDb.set(path, whole);
+    for (const { name, sqnrDb: db } of weights) sqnrDb.set(path === '' ? name : `${path}.${name}`, db);
+  }
+  return {
+    plan: spec === null ? null : planQuantization(model.tree, spec),
+    sqnrDb,
+    moduleSqnrDb,
+    opaque: model.file.opaque,
+  };
+}
