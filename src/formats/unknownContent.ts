@@ -1,5 +1,6 @@
 import type { ByteSource } from '../core/byteSource';
 import { malformed, type QuantscopeError, unsupported } from '../core/errors';
+import { latin1Text } from '../core/latin1Text';
 
 /** What else a file named like a model may be, by its first bytes. */
 interface Look {
@@ -34,7 +35,8 @@ const looks: readonly Look[] = [
   },
   {
     code: 'E_SAFETENSORS',
-    test: /^.{8}\s*\{\s*"/s,
+    // Eight bytes of header length, which stays below 4 GB; text has no zeros there.
+    test: /^.{4}\0{4}\s*\{\s*"/s,
     message: 'This looks like a safetensors file.',
     hint: 'Quantscope does not read this format yet.',
     unsupported: true,
@@ -112,7 +114,7 @@ const looks: readonly Look[] = [
 
 /** The error for content that no format recognises: what it looks like, and what to do. */
 export function unknownContent(prefix: Uint8Array, source: ByteSource): QuantscopeError {
-  const latin1 = new TextDecoder('latin1').decode(prefix);
+  const latin1 = latin1Text(prefix);
   const look = looks.find(({ test }) => test.test(latin1));
   const where = { file: source.name, offset: 0 };
   if (look !== undefined) {

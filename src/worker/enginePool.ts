@@ -55,9 +55,13 @@ export class EngineClient {
     options: EngineCallOptions = {},
   ): Promise<Result<EngineApi, K>> {
     if (light.has(method)) return this.run(method, args, options);
-    const result = this.queue.then(() => this.run(method, args, options));
+    let begun = false;
+    const result = this.queue.then(() => {
+      begun = true;
+      return this.run(method, args, options);
+    });
     this.queue = result.catch(() => {});
-    return result;
+    return rejectOnAbort(result, options.signal, () => !begun);
   }
 
   /** Forgets what the thread knows of the file; the next request opens it again. */
@@ -87,9 +91,15 @@ export class EngineClient {
     };
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      if (!light.has(method)) Atomics.store(running.abortFlag, 0, 0);
       const opened = await running.ready;
+      if (signal?.aborted) throw aborted();
       if (method === 'open') return opened as Result<EngineApi, K>;
+      if (light.has(method)) {
+        // Nobody else's computation may end because this answer is no longer wanted.
+        signal?.removeEventListener('abort', abort);
+        return await running.channel.call(method, args, { signal, onProgress });
+      }
+      Atomics.store(running.abortFlag, 0, 0);
       return await running.channel.call(method, args, { onProgress });
     } finally {
       clearTimeout(grace);
@@ -111,8 +121,10 @@ export class EngineClient {
     );
     const ready = this.path === undefined ? Promise.resolve() : channel.call('open', { path: this.path });
     const running: Running = { worker, channel, abortFlag, ready };
-    // A file that cannot be opened fails every request; the failure itself is not unhandled.
-    ready.catch(() => {});
+    // A file that cannot be opened fails every request, but a cancelled opening is begun anew by the next.
+    ready.catch((error: unknown) => {
+      if (error instanceof QuantscopeError && error.code === 'E_ABORTED') this.stop(error, running);
+    });
     worker.on('error', (error) => this.stop(died(error.message), running));
     worker.on('exit', () => this.stop(died('its thread ended'), running));
     return running;
@@ -120,8 +132,10 @@ export class EngineClient {
 
   private stop(reason: QuantscopeError, which = this.running): void {
     if (which === undefined) return;
-    if (this.running === which) this.running = undefined;
-    clearTimeout(this.idleTimer);
+    if (this.running === which) {
+      this.running = undefined;
+      clearTimeout(this.idleTimer);
+    }
     which.channel.dispose(reason);
     void which.worker.terminate();
   }
@@ -130,6 +144,19 @@ export class EngineClient {
     this.idleTimer = setTimeout(() => this.stop(aborted()), this.options.idleMs ?? 300_000);
     this.idleTimer.unref();
   }
+}
+
+/** The same result, but an abort while `waiting` rejects at once. */
+function rejectOnAbort<T>(result: Promise<T>, signal: AbortSignal | undefined, waiting: () => boolean): Promise<T> {
+  if (signal === undefined) return result;
+  return new Promise((resolve, reject) => {
+    const giveUp = () => {
+      if (waiting()) reject(aborted());
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    const done = () => signal.removeEventListener('abort', giveUp);
+    result.then(resolve, reject).finally(done);
+  });
 }
 
 function died(why: string): QuantscopeError {

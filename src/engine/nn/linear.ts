@@ -1,7 +1,7 @@
 import { invalid } from '../../core/errors';
-import { dynamicLinear, type PackedLinear } from '../quantization/dynamicLinear';
+import { dynamicLinear, type PackedLinear, packLinear } from '../quantization/dynamicLinear';
 import type { QuantizedEngine } from '../quantization/engines';
-import { quantizeWeight, type Scheme } from '../quantization/quantizeWeight';
+import type { Scheme } from '../quantization/quantizeWeight';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
 import type { DynamicModule, QuantizableModule } from './module';
@@ -39,9 +39,10 @@ export class Linear implements QuantizableModule {
   }
 
   toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicLinear {
-    const [rows, columns] = this.weight.shape;
-    const weight = quantizeWeight(this.weight.data, rows, columns, scheme);
-    return new DynamicLinear({ module: path, name: 'weight', weight, bias: this.bias?.data, engine });
+    const { data, shape } = this.weight;
+    return new DynamicLinear(
+      packLinear({ module: path, name: 'weight', bias: this.bias?.data, engine }, data, shape, scheme),
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 import { invalid } from '../../core/errors';
-import { dynamicLinear, type PackedLinear } from '../quantization/dynamicLinear';
+import { dynamicLinear, type PackedLinear, packLinear } from '../quantization/dynamicLinear';
 import type { QuantizedEngine } from '../quantization/engines';
-import { quantizeWeight, type Scheme } from '../quantization/quantizeWeight';
+import type { Scheme } from '../quantization/quantizeWeight';
 import type { RecurrentShape } from '../random/initialize';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
@@ -54,9 +54,8 @@ export class Recurrent implements QuantizableModule {
         for (const part of ['ih', 'hh']) {
           const name = `weight_${part}_l${layer}${direction}`;
           const { data, shape } = this.parameter(name);
-          const weight = quantizeWeight(data, shape[0], shape[1], scheme);
           const bias = this.parameter(`bias_${part}_l${layer}${direction}`).data;
-          products.push({ module: path, name, weight, bias, engine });
+          products.push(packLinear({ module: path, name, bias, engine }, data, shape, scheme));
         }
       }
     }

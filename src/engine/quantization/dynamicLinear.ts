@@ -1,8 +1,9 @@
+import { QuantscopeError } from '../../core/errors';
 import type { ForwardContext } from '../nn/forwardContext';
 import { type EngineSemantics, engineSemantics, type QuantizedEngine } from './engines';
 import { observeRange } from './observers';
 import { chooseQParams, type QParams } from './qparams';
-import type { QuantizedWeight } from './quantizeWeight';
+import { type QuantizedWeight, quantizeWeight, type Scheme } from './quantizeWeight';
 
 /** One quantized product: an int8 weight [n, k], its bias, and the name it is recorded under. */
 export interface PackedLinear {
@@ -11,6 +12,22 @@ export interface PackedLinear {
   readonly weight: QuantizedWeight;
   readonly bias: Float32Array | undefined;
   readonly engine: QuantizedEngine;
+}
+
+/** Quantizes a float32 weight [rows, columns]; errors name the tensor. */
+export function packLinear(
+  { module, name, bias, engine }: Omit<PackedLinear, 'weight'>,
+  weight: Float32Array,
+  [rows, columns]: readonly number[],
+  scheme: Scheme,
+): PackedLinear {
+  try {
+    return { module, name, weight: quantizeWeight(weight, rows, columns, scheme), bias, engine };
+  } catch (error) {
+    if (!(error instanceof QuantscopeError)) throw error;
+    const tensor = module === '' ? name : `${module}.${name}`;
+    throw new QuantscopeError({ ...error.details, where: { ...error.details.where, tensor } });
+  }
 }
 
 /**

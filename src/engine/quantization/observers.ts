@@ -18,7 +18,7 @@ export function observeRange(values: Float32Array, start = 0, end = values.lengt
     const value = values[i];
     if (value < min) min = value;
     if (value > max) max = value;
-    if (value !== value) return { min: Number.NaN, max: Number.NaN };
+    if (Number.isNaN(value)) return { min: Number.NaN, max: Number.NaN };
   }
   return { min, max };
 }

@@ -45,7 +45,7 @@ export function chooseQParams(min: number, max: number, reduceRange: boolean): Q
       high = f(high * amplifier);
     }
   }
-  const fromMin = -low / scale;
+  const fromMin = 0 - low / scale;
   const fromMax = qmax - high / scale;
   // The errors are differences of magnitudes, as in PyTorch's copy of this function; FBGEMM's adds.
   const errorFromMin = -Math.abs(low / scale);

@@ -34,7 +34,7 @@ export function sumStats(values: ArrayLike<number>): StatsSums {
   let inf = 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    if (value !== value) nan++;
+    if (Number.isNaN(value)) nan++;
     else if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) inf++;
     else {
       if (value < min) min = value;
@@ -70,9 +70,9 @@ export function mergeStats(a: StatsSums, b: StatsSums): StatsSums {
   };
 }
 
-/** torch.std's default: unbiased; NaN for a single value. */
+/** torch.std's default: unbiased; NaN for fewer than two values. */
 export function standardDeviation({ m2, count }: StatsSums): number {
-  return Math.sqrt(m2 / (count - 1));
+  return Math.sqrt(m2 / Math.max(count - 1, 0));
 }
 
 /** Counts of finite values in equal bins over [min, max]; the last bin includes its upper edge. */

@@ -2,7 +2,7 @@ import { malformed, type QuantscopeError } from '../../core/errors';
 import { maxIntegerBytes } from './limits';
 import { PickleMark, type PickleValue } from './types';
 
-const strict = new TextDecoder('utf-8', { fatal: true });
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Reads a pickle's operands; every length is checked against the bytes that remain. */
 export class Cursor {
@@ -84,7 +84,7 @@ export class Cursor {
       return strict.decode(bytes);
     } catch {
       // Python writes lone surrogates with "surrogatepass"; they are shown as replacement marks.
-      if (hasSurrogateBytes(bytes)) return new TextDecoder().decode(bytes);
+      if (hasSurrogateBytes(bytes)) return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
       throw this.fail('E_PICKLE_UTF8', `${this.opcode} is not valid UTF-8.`);
     }
   }

@@ -1,4 +1,5 @@
 import { type AbortCheck, neverAborted } from '../../core/abort';
+import { latin1Text } from '../../core/latin1Text';
 import { Cursor, narrow } from './cursor';
 import { maxMemo, maxOpcodes, maxStack } from './limits';
 import { opcodeNames } from './opcodes';
@@ -25,10 +26,13 @@ export function readPickle(bytes: Uint8Array, entry: string, abort: AbortCheck =
 
 const abortEvery = 1 << 16;
 
+/** Characters of a number in text; a pattern over more could take forever. */
+const maxNumberText = 1_000;
+
 class Machine {
   private readonly cursor: Cursor;
   private readonly memo = new Map<number, PickleValue>();
-  private readonly used = new Map<PickleGlobal, boolean>();
+  private readonly used = new Map<PickleGlobal, { pushes: number; calls: number }>();
   private readonly warnings: { code: string; message: string }[] = [];
   private stack: PickleValue[] = [];
   private marks: PickleValue[][] = [];
@@ -66,12 +70,19 @@ class Machine {
         message: `${this.cursor.remaining} bytes follow the end of the pickle.`,
       });
     }
-    const globals = [...this.used].map(([global, called]) => ({ global, called }));
+    const globals = [...this.used].map(([global, counts]) => ({ global, ...counts }));
     return { root, protocol: this.protocol, globals, warnings: this.warnings };
   }
 
   push(value: PickleValue): void {
     this.stack.push(value);
+  }
+
+  /** A value that stands elsewhere already. */
+  pushAgain(value: PickleValue): void {
+    const counts = value instanceof PickleGlobal ? this.used.get(value) : undefined;
+    if (counts !== undefined) counts.pushes++;
+    this.push(value);
   }
 
   pop(): PickleValue {
@@ -134,13 +145,18 @@ class Machine {
       });
     }
     const global = new PickleGlobal(module, name, this.cursor.opcodeAt);
-    this.used.set(global, false);
+    this.used.set(global, { pushes: 1, calls: 0 });
     return global;
   }
 
   call(callee: PickleValue, args: PickleValue, how: PickleCall['how']): void {
-    if (callee instanceof PickleGlobal) this.used.set(callee, true);
+    this.countCall(callee);
     this.push(new PickleCall(callee, args, how, this.cursor.opcodeAt));
+  }
+
+  private countCall(callee: PickleValue): void {
+    const counts = callee instanceof PickleGlobal ? this.used.get(callee) : undefined;
+    if (counts !== undefined) counts.calls++;
   }
 
   put(index: number | undefined): void {
@@ -157,7 +173,7 @@ class Machine {
   get(index: number | undefined): void {
     const value = index === undefined ? undefined : this.memo.get(index);
     if (value === undefined) throw this.cursor.fail('E_PICKLE_MEMO', `Memo entry ${index} was never stored.`);
-    this.push(value);
+    this.pushAgain(value);
   }
 
   append(items: readonly PickleValue[]): void {
@@ -196,12 +212,12 @@ class Machine {
     const target = this.top();
     if (target instanceof PickleCall) {
       target.state = state;
-      if (target.callee instanceof PickleGlobal) this.used.set(target.callee, true);
       return;
     }
     if (target instanceof PicklePersistent || target instanceof PickleGlobal) {
       this.pop();
       const call = new PickleCall(target, new PickleTuple([]), 'newobj', this.cursor.opcodeAt);
+      this.countCall(target);
       call.state = state;
       this.push(call);
       return;
@@ -216,13 +232,13 @@ class Machine {
   decimal(text: string): number | bigint | boolean {
     if (text === '00') return false;
     if (text === '01') return true;
-    if (!/^[+-]?\d{1,1000}$/.test(text))
+    if (text.length > maxNumberText || !/^[+-]?\d+$/.test(text))
       throw this.cursor.fail('E_PICKLE_NUMBER', `${JSON.stringify(text.slice(0, 40))} is not a whole number.`);
     return narrow(BigInt(text));
   }
 
   float(text: string): number {
-    if (/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return Number(text);
+    if (text.length <= maxNumberText && /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return Number(text);
     const special = /^([+-]?)(inf|nan)$/.exec(text);
     if (special === null)
       throw this.cursor.fail('E_PICKLE_NUMBER', `${JSON.stringify(text.slice(0, 40))} is not a number.`);
@@ -237,17 +253,16 @@ class Machine {
   quoted(text: string): string {
     const inner = /^(['"])(.*)\1$/s.exec(text)?.[2];
     if (inner === undefined) throw this.cursor.fail('E_PICKLE_STRING', 'STRING has no matching quotes.');
-    return inner.replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (_, escape: string) => unescape(escape));
+    return inner.replace(/\\(x[0-9a-fA-F]{2}|.)/gs, (_, sequence: string) => unescaped(sequence));
   }
 }
 
 const escapes: Record<string, string> = { n: '\n', r: '\r', t: '\t', '0': '\0', a: '\x07', b: '\b', f: '\f', v: '\v' };
 
-function unescape(escape: string): string {
-  return escape.length === 3 ? String.fromCharCode(Number.parseInt(escape.slice(1), 16)) : (escapes[escape] ?? escape);
+function unescaped(sequence: string): string {
+  if (sequence.length === 3) return String.fromCharCode(Number.parseInt(sequence.slice(1), 16));
+  return escapes[sequence] ?? sequence;
 }
-
-const latin1 = new TextDecoder('latin1');
 
 const opcodes: Record<string, (this: Machine) => void> = {
   MARK() {
@@ -261,7 +276,7 @@ const opcodes: Record<string, (this: Machine) => void> = {
     this.popMark();
   },
   DUP() {
-    this.push(this.top());
+    this.pushAgain(this.top());
   },
   PROTO() {
     this.setProtocol(this.reader.u8());
@@ -314,10 +329,10 @@ const opcodes: Record<string, (this: Machine) => void> = {
     this.push(this.quoted(this.reader.line()));
   },
   BINSTRING() {
-    this.push(latin1.decode(this.reader.take(this.reader.length32())));
+    this.push(latin1Text(this.reader.take(this.reader.length32())));
   },
   SHORT_BINSTRING() {
-    this.push(latin1.decode(this.reader.take(this.reader.u8())));
+    this.push(latin1Text(this.reader.take(this.reader.u8())));
   },
   UNICODE() {
     this.push(

@@ -155,7 +155,7 @@ const interpreted = new RegExp(
   `^(torch\\.(cuda\\.|sparse\\.)*${storageNames}(Storage|Tensor)|torch\\.storage\\.(_?Typed|_?Untyped)Storage|torch\\.(${dtypeNames})` +
     '|torch\\.per_(tensor|channel)_(affine|symmetric|affine_float_qparams)|torch\\._utils\\._rebuild_\\w+|torch\\._tensor\\._rebuild_from_type(_v2)?' +
     '|torch\\.(Size|device|Tensor|ScriptObject|strided|contiguous_format|preserve_format|channels_last|channels_last_3d)|torch\\._C\\.ScriptObject' +
-    '|torch\\.serialization\\._get_layout|torch\\.nn\\.parameter\\.(Parameter|Buffer|UninitializedParameter)|torch\\.autograd\\.variable\\.Variable' +
+    '|torch\\.serialization\\._get_layout|torch\\._utils\\.torch|torch\\.nn\\.parameter\\.(Parameter|Buffer|UninitializedParameter)|torch\\.autograd\\.variable\\.Variable' +
     '|collections\\.(OrderedDict|defaultdict|Counter|deque)|_codecs\\.encode|(copyreg|copy_reg)\\._reconstructor' +
     '|numpy\\.(core|_core)\\.multiarray\\.(_reconstruct|scalar)|numpy\\.(core|_core)\\.numeric\\._frombuffer|numpy\\.(dtype|ndarray)(\\[.*\\])?|numpy\\.dtypes\\.\\w+' +
     '|torch\\.jit\\._pickle\\.\\w+|datetime\\.\\w+|pathlib(\\._local)?\\.\\w*Path|argparse\\.Namespace|uuid\\.UUID|decimal\\.Decimal)$',
@@ -166,6 +166,8 @@ const knownClasses = /^(torch\.(ao\.)?(nn|quantization)\.|__torch__\.)/;
 
 function judge(module: string, name: string): { verdict: Verdict; reason: string } {
   const full = `${module}.${name}`;
+  if (reachesDangerousModule(name))
+    return { verdict: 'dangerous', reason: `Python would run ${displayName(module, name)} while loading this file` };
   if (interpreted.test(full)) return { verdict: 'safe', reason: 'read as data' };
   if (builtinModules.has(module)) {
     if (safeBuiltins.has(name)) return { verdict: 'safe', reason: 'read as data' };
@@ -179,6 +181,12 @@ function judge(module: string, name: string): { verdict: Verdict; reason: string
   return { verdict: 'unknown', reason: `needs the Python package ${module.split('.')[0]}; shown without loading it` };
 }
 
+/** Protocol 4 follows dots in a name: `os.system` of any module that imports os is os.system. */
+function reachesDangerousModule(name: string): boolean {
+  const owners = name.slice(0, 10_000).split('.').slice(0, -1);
+  return owners.some((owner) => dangerousModules.has(owner));
+}
+
 function isDangerousModule(module: string): boolean {
   const parts = module.split('.');
   return parts.some((_, i) => dangerousModules.has(parts.slice(0, i + 1).join('.')));
@@ -186,7 +194,15 @@ function isDangerousModule(module: string): boolean {
 
 /** `posix.system` is what pickle writes for `os.system`; both names are shown. */
 export function displayName(module: string, name: string): string {
-  return module === 'posix' || module === 'nt' ? `os.${name} (${module}.${name})` : `${module}.${name}`;
+  const full = clip(`${module}.${name}`);
+  return module === 'posix' || module === 'nt' ? `os.${clip(name)} (${full})` : full;
+}
+
+const maxNameText = 200;
+
+/** Names of hostile files can have megabytes; messages show their start. */
+export function clip(text: string): string {
+  return text.length > maxNameText ? `${text.slice(0, maxNameText)}…` : text;
 }
 
 /** `__builtin__.getattr(torch, 'contiguous_format')` is how PyTorch 2.6 writes a memory format. */
@@ -195,7 +211,8 @@ export type BenignCalls = ReadonlySet<PickleGlobal>;
 /** Every name once, the worst use of each first; `benign` are calls that were recognised as data. */
 export function judgeGlobals(globals: PickleResult['globals'], benign: BenignCalls = new Set()): GlobalUse[] {
   const uses = new Map<string, GlobalUse>();
-  for (const { global, called } of globals) {
+  for (const { global, calls } of globals) {
+    const called = calls > 0;
     const { module, name, offset } = global;
     const judged = benign.has(global) ? { verdict: 'safe' as const, reason: 'read as data' } : judge(module, name);
     const key = `${module}\n${name}\n${judged.verdict}`;
@@ -210,8 +227,13 @@ export function judgeGlobals(globals: PickleResult['globals'], benign: BenignCal
       });
     }
   }
-  const order: Record<Verdict, number> = { dangerous: 0, suspicious: 1, unknown: 2, safe: 3 };
-  return [...uses.values()].sort((a, b) => order[a.verdict] - order[b.verdict]);
+  return worstFirst([...uses.values()]);
+}
+
+const order: Readonly<Record<Verdict, number>> = { dangerous: 0, suspicious: 1, unknown: 2, safe: 3 };
+
+export function worstFirst(uses: readonly GlobalUse[]): GlobalUse[] {
+  return [...uses].sort((a, b) => order[a.verdict] - order[b.verdict]);
 }
 
 /** The file's verdict is its worst name's. */

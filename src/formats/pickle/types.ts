@@ -76,10 +76,17 @@ export class PickleMark {
   constructor(readonly text: string) {}
 }
 
+export interface PickleGlobalUse {
+  readonly global: PickleGlobal;
+  /** How often the name comes onto the stack: by itself, and from the memo. */
+  readonly pushes: number;
+  /** How often it would be called. */
+  readonly calls: number;
+}
+
 export interface PickleResult {
   readonly root: PickleValue;
   readonly protocol: number;
-  /** Every name, with whether something was called with it. */
-  readonly globals: readonly { readonly global: PickleGlobal; readonly called: boolean }[];
+  readonly globals: readonly PickleGlobalUse[];
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }

@@ -15,6 +15,9 @@ export interface Collected {
   readonly label: string;
 }
 
+/** Characters of one key in a path: a thousand levels of more would not fit into a string. */
+const maxKeyText = 1_000;
+
 interface Step {
   readonly value: PickleValue;
   readonly path: string;
@@ -65,7 +68,8 @@ export function collect(root: PickleValue, context: RebuildContext): Collected {
 }
 
 function join(path: string, key: string): string {
-  return path === '' ? key : `${path}.${key}`;
+  const short = key.length > maxKeyText ? `${key.slice(0, maxKeyText)}…` : key;
+  return path === '' ? short : `${path}.${short}`;
 }
 
 function keyName(key: PickleValue): string {

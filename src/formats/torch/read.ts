@@ -1,9 +1,9 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
-import { malformed, unsupported } from '../../core/errors';
+import { malformed, QuantscopeError, unsupported } from '../../core/errors';
 import { maxPickleBytes } from '../pickle/limits';
 import { kindOf, readPickle } from '../pickle/read';
-import { displayName, judgeGlobals, overallVerdict } from '../pickle/safety';
+import { clip, displayName, judgeGlobals, overallVerdict, worstFirst } from '../pickle/safety';
 import { PickleCall, PickleGlobal, type PickleResult, PickleTuple, type PickleValue } from '../pickle/types';
 import type { GlobalUse, ModelFile, Warning } from '../types';
 import { readEntry, readZip } from '../zip/read';
@@ -22,7 +22,8 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
   const result = readPickle(await readEntry(source, pickle, maxPickleBytes), pickle.name, abort);
   const context = { entry: pickle.name, storageEntry: (key: string) => byName.get(`${prefix}data/${key}`) };
   const found = collect(result.root, context);
-  const globals = judgeGlobals(result.globals, benignCalls(result));
+  const judged = [judgePickle(pickle.name, result), ...(await otherPickles(source, archive, pickle, abort))];
+  const globals = worstFirst(judged.flatMap((one) => one.globals));
   const script = byName.has(`${prefix}constants.pkl`);
   return {
     format: script ? 'torchscript' : 'torch-zip',
@@ -33,17 +34,68 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
     metadata: found.metadata,
     moduleVersions: found.moduleVersions,
     moduleTypes: found.moduleTypes,
-    warnings: [
-      ...dangerWarnings(globals, pickle.name, result),
+    warnings: capped([
+      ...judged.flatMap((one) => one.warnings),
       ...archive.warnings,
       ...result.warnings,
       ...found.warnings,
       ...problemWarnings(found.tensors),
-    ],
+    ]),
     safety: { verdict: overallVerdict(globals), globals },
     opaque: found.opaque,
     readTensor: (tensor, check) => readTensorBytes(source, tensor, byName.get(tensor.storage.entry), bigEndian, check),
   };
+}
+
+/** More warnings than a person reads; a hostile archive can cause millions. */
+const maxWarnings = 100;
+
+function capped(warnings: readonly Warning[]): Warning[] {
+  if (warnings.length <= maxWarnings) return [...warnings];
+  const more = warnings.length - maxWarnings;
+  return [...warnings.slice(0, maxWarnings), { code: 'E_PT_LIMIT', message: `There are ${more} more warnings.` }];
+}
+
+interface Judged {
+  readonly globals: readonly GlobalUse[];
+  readonly warnings: readonly Warning[];
+}
+
+function judgePickle(entry: string, result: PickleResult): Judged {
+  const globals = judgeGlobals(result.globals, benignCalls(result));
+  return { globals, warnings: dangerWarnings(globals, entry, result) };
+}
+
+/** Pickles beside data.pkl that are judged; TorchScript has one or two. */
+const maxOtherPickles = 16;
+const maxOtherBytes = 64 * 1024 * 1024;
+
+/** Other tools load other pickles of an archive, such as the last of two with one name. */
+async function otherPickles(
+  source: ByteSource,
+  { entries }: ZipArchive,
+  loaded: ZipEntry,
+  abort: AbortCheck,
+): Promise<Judged[]> {
+  const judged: Judged[] = [];
+  const others = entries.filter((entry) => entry !== loaded && /\.pkl$/i.test(entry.name));
+  for (const entry of others.slice(0, maxOtherPickles)) {
+    try {
+      judged.push(
+        judgePickle(entry.name, readPickle(await readEntry(source, entry, maxOtherBytes), entry.name, abort)),
+      );
+    } catch (error) {
+      if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
+      judged.push(unjudged(`The pickle ${JSON.stringify(entry.name.slice(0, 80))} cannot be judged: ${error.message}`));
+    }
+  }
+  const more = others.length - maxOtherPickles;
+  if (more > 0) judged.push(unjudged(`${more} more pickles of the archive were not judged.`));
+  return judged;
+}
+
+function unjudged(message: string): Judged {
+  return { globals: [], warnings: [{ code: 'E_PICKLE_UNJUDGED', message }] };
 }
 
 /** The first of several entries with one name: what PyTorch loads. */
@@ -103,20 +155,32 @@ async function isBigEndian(
   });
 }
 
-/** `getattr(torch, 'contiguous_format')` is how PyTorch 2.6 writes a memory format: data, not danger. */
+/**
+ * `getattr(torch, 'contiguous_format')` is how PyTorch 2.6 writes a memory format: data, not danger.
+ * Only a name that is used for nothing else, not even in a value that is thrown away, is harmless.
+ */
 function benignCalls({ root, globals }: PickleResult): ReadonlySet<PickleGlobal> {
   const benign = new Set<PickleGlobal>();
   if (!globals.some(({ global }) => global.name === 'getattr')) return benign;
+  const formats = new Map<PickleGlobal, number>();
+  for (const call of callsIn(root)) {
+    const { callee } = call;
+    if (callee instanceof PickleGlobal && isMemoryFormat(call)) formats.set(callee, (formats.get(callee) ?? 0) + 1);
+  }
+  for (const { global, pushes } of globals) if (formats.get(global) === pushes) benign.add(global);
+  return benign;
+}
+
+/** Every call that the root reaches, once. */
+function* callsIn(root: PickleValue): Generator<PickleCall> {
   const seen = new Set<PickleValue>();
   const stack: PickleValue[] = [root];
   for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
-    if (value instanceof PickleCall && isMemoryFormat(value) && value.callee instanceof PickleGlobal)
-      benign.add(value.callee);
+    if (value instanceof PickleCall) yield value;
     for (const inside of insideOf(value)) stack.push(inside);
   }
-  return benign;
 }
 
 function insideOf(value: PickleValue): PickleValue[] {
@@ -138,37 +202,35 @@ function isMemoryFormat({ callee, args }: PickleCall): boolean {
 }
 
 function dangerWarnings(globals: readonly GlobalUse[], entry: string, result: PickleResult): Warning[] {
-  return globals
-    .filter(({ verdict }) => verdict === 'dangerous')
-    .map(({ module, name, offset, use }) => ({
-      code: 'E_PICKLE_DANGEROUS',
-      message: `This file asks Python to run ${displayName(module, name)}. Quantscope did not run it. It stands in ${entry} at byte ${offset}${use === 'called' ? ` as ${callText(result, offset)}` : ', named but not called'}. torch.load with weights_only=False would run it.`,
-    }));
+  const dangerous = globals.filter(({ verdict }) => verdict === 'dangerous');
+  if (dangerous.length === 0) return [];
+  const calls = callTexts(result);
+  return dangerous.map(({ module, name, offset, use }) => ({
+    code: 'E_PICKLE_DANGEROUS',
+    message: `This file asks Python to run ${displayName(module, name)}. Quantscope did not run it. It stands in ${entry} at byte ${offset}${use === 'called' ? ` as ${calls.get(`${module}\n${name}`) ?? `${clip(`${module}.${name}`)}(…)`}` : ', named but not called'}. torch.load with weights_only=False would run it.`,
+  }));
 }
 
 const maxArgumentText = 120;
 
-/** `posix.system("echo")`, as far as the arguments are plain. */
-function callText({ globals, root }: PickleResult, offset: number): string {
-  const global = globals.find((use) => use.global.offset === offset)?.global;
-  if (global === undefined) return 'a call';
-  const seen = new Set<PickleValue>();
-  const stack: PickleValue[] = [root];
-  for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
-    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
-    seen.add(value);
-    if (value instanceof PickleCall && value.callee === global) {
-      const args = value.args instanceof PickleTuple ? value.args.items : [value.args];
-      const text = args
-        .map((arg) =>
-          typeof arg === 'string' ? JSON.stringify(arg) : typeof arg === 'number' ? String(arg) : kindOf(arg),
-        )
-        .join(', ');
-      return `${global.fullName}(${text.slice(0, maxArgumentText)})`;
-    }
-    for (const inside of insideOf(value)) stack.push(inside);
+/** `posix.system("echo")` by module and name, as far as the arguments are plain. */
+function callTexts({ root }: PickleResult): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const { callee, args } of callsIn(root)) {
+    if (!(callee instanceof PickleGlobal)) continue;
+    const key = `${callee.module}\n${callee.name}`;
+    if (!texts.has(key)) texts.set(key, `${clip(callee.fullName)}(${argumentText(args)})`);
   }
-  return `${global.fullName}(…)`;
+  return texts;
+}
+
+function argumentText(args: PickleValue): string {
+  const items = args instanceof PickleTuple ? args.items : [args];
+  const texts = items.slice(0, maxArgumentText).map((arg) => {
+    if (typeof arg === 'string') return JSON.stringify(arg.slice(0, maxArgumentText));
+    return typeof arg === 'number' ? String(arg) : kindOf(arg);
+  });
+  return texts.join(', ').slice(0, maxArgumentText);
 }
 
 function problemWarnings(
@@ -184,7 +246,7 @@ function problemWarnings(
   return [
     {
       code: first.tensor.problem?.code ?? 'E_TENSOR',
-      message: `${first.name}${more} cannot be read: ${first.tensor.problem?.message}`,
+      message: `${clip(first.name)}${more} cannot be read: ${first.tensor.problem?.message}`,
     },
   ];
 }

@@ -2,7 +2,7 @@ import { type DType, dtypes } from '../../core/dtype';
 import type { ErrorDetails } from '../../core/errors';
 import { contiguousStrides } from '../../core/shape';
 import { kindOf } from '../pickle/read';
-import { PickleCall, PickleGlobal, PicklePersistent, PickleTuple, type PickleValue } from '../pickle/types';
+import { PickleCall, PickleGlobal, PickleList, PicklePersistent, PickleTuple, type PickleValue } from '../pickle/types';
 import type { Quantization, StorageRecord, TensorRecord } from '../types';
 import type { ZipEntry } from '../zip/types';
 import { dtypeNamed, storageDtype } from './dtypes';
@@ -19,6 +19,8 @@ export interface RebuildContext {
   readonly entry: string;
   /** The archive's entry of a storage key, by its exact name. */
   storageEntry(key: string): ZipEntry | undefined;
+  /** Set while scales and zero points are rebuilt, which are never quantized themselves. */
+  readonly insideQuantized?: boolean;
 }
 
 /** Throws this inside the interpreter; it becomes the tensor's `problem`. */
@@ -32,6 +34,9 @@ class Problem {
 
 type Args = readonly PickleValue[];
 
+/** How often `_rebuild_parameter` may wrap a tensor; PyTorch does it once. */
+const maxWraps = 8;
+
 /** `callee` and arguments of a call of a global, or undefined. */
 function globalCall(value: PickleValue): { name: string; args: Args; call: PickleCall } | undefined {
   if (!(value instanceof PickleCall && value.callee instanceof PickleGlobal)) return undefined;
@@ -41,10 +46,12 @@ function globalCall(value: PickleValue): { name: string; args: Args; call: Pickl
 
 /** The tensor that a value stands for; undefined when it is none. Never throws for what a file holds. */
 export function rebuildTensor(value: PickleValue, context: RebuildContext): TensorRecord | undefined {
-  // Parameters wrap tensors; a hostile file may wrap as often as it likes.
+  // Parameters wrap tensors; a hostile file would like to wrap them as often as it can.
   let current = value;
   let requiresGrad: boolean | undefined;
-  for (let found = globalCall(current); found !== undefined; found = globalCall(current)) {
+  for (let wraps = 0; wraps < maxWraps; wraps++) {
+    const found = globalCall(current);
+    if (found === undefined) return undefined;
     if (/^torch\._utils\._rebuild_parameter(_with_state)?$/.test(found.name)) {
       requiresGrad ??= found.args[1] === true;
       current = found.args[0] ?? null;
@@ -99,6 +106,8 @@ const rebuilders: Readonly<Record<string, (args: Args, context: RebuildContext) 
     requiresGrad: args[4] === true,
   }),
   'torch._utils._rebuild_qtensor': (args, context) => {
+    if (context.insideQuantized)
+      throw new Problem('E_PT_QPARAMS', 'Scales and zero points may not be quantized themselves.');
     const tensor = view(args, context);
     return { ...tensor, requiresGrad: args[5] === true, quantization: quantization(args[4], tensor, context) };
   },
@@ -155,20 +164,26 @@ function storageProblem(
     ...compare,
   });
   if (entry === undefined) {
-    return fail('E_PT_STORAGE_MISSING', `The record of storage ${JSON.stringify(key)} is missing.`, {
+    return fail('E_PT_STORAGE_MISSING', `The record of storage ${shown(key)} is missing.`, {
       found: 'no such record',
-      expected: `data/${key}`,
+      expected: `data/${key.slice(0, maxKeyText)}`,
     });
   }
   const promised = numel * dtypes[dtype].bytes;
   if (entry.size < promised) {
-    return fail('E_PT_STORAGE_SHORT', `Storage ${JSON.stringify(key)} is shorter than the pickle says.`, {
+    return fail('E_PT_STORAGE_SHORT', `Storage ${shown(key)} is shorter than the pickle says.`, {
       found: `${entry.size} bytes`,
       expected: `${promised}`,
     });
   }
   const outside = viewFits(entry.size, record.storageOffset, record.shape, record.strides, record.dtype);
   return outside && fail('E_TENSOR_OOB', 'The tensor reaches outside its storage.', outside);
+}
+
+const maxKeyText = 80;
+
+function shown(key: string): string {
+  return JSON.stringify(key.length > maxKeyText ? `${key.slice(0, maxKeyText)}…` : key);
 }
 
 /** The storage that a persistent id names: ('storage', class, key, location, numel). */
@@ -184,11 +199,17 @@ function storageArgument(value: PickleValue | undefined): StorageRecord {
   }
   const dtype = storageDtype(type.module, type.name);
   if (dtype === undefined) throw new Problem('E_PT_DTYPE', `${type.fullName} is no known storage.`);
+  const count = integer(numel, 'numel');
+  if (count < 0)
+    throw new Problem('E_PT_ARGUMENT', 'The storage promises a negative number of elements.', {
+      found: String(count),
+      expected: 'none below 0',
+    });
   return {
     key,
     dtype,
     location: typeof location === 'string' ? location : kindOf(location),
-    numel: integer(numel, 'numel'),
+    numel: count,
     entry: '',
   };
 }
@@ -204,7 +225,7 @@ function sizes(value: PickleValue | undefined, name: string): number[] {
   let items: PickleValue | undefined = value;
   const call = items === undefined ? undefined : globalCall(items);
   if (call?.name === 'torch.Size') items = call.args[0];
-  if (!(items instanceof PickleTuple)) {
+  if (!(items instanceof PickleTuple || items instanceof PickleList)) {
     throw new Problem('E_PT_ARGUMENT', `Argument ${name} is not a tuple of ints.`, {
       found: kindOf(items ?? null),
       expected: 'tuple',
@@ -239,8 +260,9 @@ function quantization(value: PickleValue | undefined, tensor: TensorRecord, cont
   if (scheme !== 'torch.per_channel_affine')
     throw new Problem('E_PT_QPARAMS', `${scheme} is no known quantization scheme.`);
   const axis = integer(items[3], 'axis');
-  const scales = rebuildTensor(items[1] ?? null, context);
-  const zeroPoints = rebuildTensor(items[2] ?? null, context);
+  const plain = { ...context, insideQuantized: true };
+  const scales = rebuildTensor(items[1] ?? null, plain);
+  const zeroPoints = rebuildTensor(items[2] ?? null, plain);
   const channels = tensor.shape[axis];
   if (channels === undefined || scales?.shape[0] !== channels || zeroPoints?.shape[0] !== channels) {
     throw new Problem('E_PT_QPARAMS', 'Scales and zero points do not fit the channel axis.', {

@@ -18,6 +18,9 @@ export function viewFits(
   if (offset < 0 || shape.some((size) => size < 0) || strides.some((stride) => stride < 0)) {
     return { found: 'a negative offset, size or stride', expected: 'none below 0' };
   }
+  const count = shape.reduce((product, size) => product * Math.max(size, 1), 1);
+  if (count > Number.MAX_SAFE_INTEGER)
+    return { found: 'more than 2^53 elements', expected: 'a size that can be counted' };
   if (shape.includes(0)) return undefined;
   let last = BigInt(offset);
   for (let i = 0; i < shape.length; i++) last += BigInt(shape[i] - 1) * BigInt(strides[i]);

@@ -1,0 +1,156 @@
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import type { Browser, FrameLocator, Locator, Page } from 'playwright-core';
+
+/** A real VS Code in a real browser, driven as a person would: by what is on the screen. */
+
+function findRoot(folder: string): string {
+  return existsSync(join(folder, 'biome.json')) ? folder : findRoot(dirname(folder));
+}
+
+export const root = findRoot(__dirname);
+const screenshots = join(root, '.cache', 'screenshots');
+
+export type ThemeName = 'dark' | 'light' | 'high-contrast';
+
+const themes: Record<ThemeName, string> = {
+  dark: 'Default Dark Modern',
+  light: 'Default Light Modern',
+  'high-contrast': 'Default High Contrast',
+};
+
+interface Server {
+  readonly port: number;
+  readonly url: string;
+  readonly userDataDir: string;
+  stop(): void;
+  readonly exited: Promise<unknown>;
+}
+
+interface Harness {
+  ensureServer(): Promise<void>;
+  startServer(options: { profile: string; settings: object }): Promise<Server>;
+  installExtension(profile: string, vsix: string): Promise<void>;
+  writeSettings(userDataDir: string, settings: object): void;
+}
+
+/** The scripts are ES modules, which this CommonJS file can only import at run time. */
+const importScript = (name: string) => import(join(root, 'scripts', 'lib', `${name}.mjs`));
+const harness = () => importScript('vscodeServer') as Promise<Harness>;
+
+export interface WorkbenchOptions {
+  /** Files to put into the workspace: name in it, path of the original. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly theme?: ThemeName;
+  /** Install this package instead of loading the repository as a development extension. */
+  readonly vsix?: string;
+}
+
+export class Workbench {
+  private constructor(
+    readonly page: Page,
+    readonly folder: string,
+    private readonly browser: Browser,
+    private readonly server: Server,
+    private readonly profile: string,
+  ) {}
+
+  static async open({ files, theme = 'dark', vsix }: WorkbenchOptions): Promise<Workbench> {
+    const { ensureServer, startServer, installExtension } = await harness();
+    await ensureServer();
+    const profile = await mkdtemp(join(tmpdir(), 'quantscope-profile-'));
+    const folder = join(profile, 'models');
+    await mkdir(folder);
+    for (const [name, original] of Object.entries(files)) await cp(original, join(folder, name));
+    const settings = themeSettings(theme);
+    if (vsix !== undefined) await installExtension(profile, vsix);
+    const server = await startServer({ profile, settings });
+    try {
+      return await Workbench.connect(server, profile, folder, Object.keys(files)[0], vsix === undefined);
+    } catch (error) {
+      server.stop();
+      throw error;
+    }
+  }
+
+  private static async connect(server: Server, profile: string, folder: string, firstFile: string, development: boolean): Promise<Workbench> {
+    const { launchBrowser } = (await importScript('browser')) as { launchBrowser(): Promise<Browser> };
+    const browser = await launchBrowser();
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    const payload = development ? [['extensionDevelopmentPath', `vscode-remote://127.0.0.1:${server.port}${root}`]] : [];
+    const query = `folder=${encodeURIComponent(folder)}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
+    await page.goto(`${server.url}/?${query}`);
+    const workbench = new Workbench(page, folder, browser, server, profile);
+    await workbench.file(firstFile).waitFor({ timeout: 60_000 });
+    await workbench.ready();
+    return workbench;
+  }
+
+  /** Contributions arrive a moment after the window: the container's icon is one of them. */
+  private async ready(): Promise<void> {
+    await this.page.locator('.activitybar').getByRole('tab', { name: 'Quantscope' }).waitFor({ timeout: 60_000 });
+    await this.page.locator('.statusbar').getByText('Activating Extensions').waitFor({ state: 'hidden' });
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    this.server.stop();
+    await this.server.exited;
+    await rm(this.profile, { recursive: true, force: true });
+  }
+
+  /** The entry of a file in the Explorer. */
+  file(name: string): Locator {
+    return this.page.locator('.explorer-folders-view').getByRole('treeitem', { name, exact: true });
+  }
+
+  async openFile(name: string): Promise<void> {
+    await this.file(name).dblclick();
+  }
+
+  /** Right click on a file, then a click on an item of the menu. */
+  async contextMenu(name: string, item: string): Promise<void> {
+    await this.file(name).click({ button: 'right' });
+    await this.page.getByRole('menuitem', { name: item }).click();
+  }
+
+  async runCommand(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    const input = this.page.locator('.quick-input-widget input');
+    await input.fill(`>${title}`);
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first().click();
+  }
+
+  /** Enter in the quick pick that is open. */
+  async pick(label: string): Promise<void> {
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first().click();
+  }
+
+  /** The page inside the webview of the active editor, or of the side bar. */
+  webview(kind: 'editor' | 'side' = 'editor'): FrameLocator {
+    const frames = this.page.locator('iframe.webview.ready');
+    const found = kind === 'editor' ? frames.first() : frames.last();
+    return found.contentFrame().frameLocator('#active-frame');
+  }
+
+  async setTheme(theme: ThemeName): Promise<void> {
+    const { writeSettings } = await harness();
+    writeSettings(this.server.userDataDir, themeSettings(theme));
+    const marker = { dark: 'vs-dark', light: 'vs', 'high-contrast': 'hc-black' }[theme];
+    await this.page.locator(`.monaco-workbench.${marker}`).waitFor({ timeout: 20_000 });
+    await this.page.waitForTimeout(600);
+  }
+
+  async screenshot(name: string): Promise<string> {
+    await mkdir(screenshots, { recursive: true });
+    const path = join(screenshots, `${name}.png`);
+    await this.page.screenshot({ path });
+    return path;
+  }
+}
+
+function themeSettings(theme: ThemeName): object {
+  return { 'workbench.colorTheme': themes[theme] };
+}

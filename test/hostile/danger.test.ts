@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { neverAborted } from '../../src/core/abort';
+import type { ModelFile } from '../../src/formats/types';
+import { openBytes } from '../support/fixtures';
+import {
+  dict,
+  global,
+  type Piece,
+  pickle,
+  proto2,
+  reduce,
+  stackGlobal,
+  tensor,
+  text,
+  torchFile,
+  tuple,
+} from '../support/pickleBuilder';
+import { utf8 } from '../support/zipBuilder';
+
+const folder = mkdtempSync(join(tmpdir(), 'quantscope-'));
+const marker = join(folder, 'ran');
+const command = `touch ${marker}`;
+
+after(() => rmSync(folder, { recursive: true }));
+
+interface Payload {
+  readonly name: string;
+  readonly value: Piece;
+  /** The opcode that names what would run. */
+  readonly naming: Piece;
+  readonly shows: string;
+}
+
+const posixSystem = global('posix', 'system');
+
+const payloads: readonly Payload[] = [
+  { name: 'GLOBAL and REDUCE', value: reduce(posixSystem, text(command)), naming: posixSystem, shows: 'os.system' },
+  {
+    name: 'STACK_GLOBAL and REDUCE',
+    value: reduce(stackGlobal('os', 'system'), text(command)),
+    naming: 0x93,
+    shows: 'os.system',
+  },
+  {
+    name: 'STACK_GLOBAL of names from the memo',
+    value: [text('os'), 'q\x500', text('system'), 'q\x510', 'h\x50h\x51', 0x93, tuple(text(command)), 'R'],
+    naming: 0x93,
+    shows: 'os.system',
+  },
+  {
+    name: 'INST',
+    value: ['(', text(command), 'i', utf8('os\nsystem\n')],
+    naming: ['i', utf8('os\nsystem\n')],
+    shows: 'os.system',
+  },
+  { name: 'OBJ', value: ['(', posixSystem, text(command), 'o'], naming: posixSystem, shows: 'os.system' },
+  {
+    name: 'NEWOBJ',
+    value: [global('subprocess', 'Popen'), tuple(text(command)), 0x81],
+    naming: global('subprocess', 'Popen'),
+    shows: 'subprocess.Popen',
+  },
+  {
+    name: 'NEWOBJ_EX',
+    value: [global('subprocess', 'Popen'), tuple(text(command)), '}', 0x92],
+    naming: global('subprocess', 'Popen'),
+    shows: 'subprocess.Popen',
+  },
+  {
+    name: 'a result that is thrown away',
+    value: [reduce(posixSystem, text(command)), '0N'],
+    naming: posixSystem,
+    shows: 'os.system',
+  },
+  {
+    name: 'OBJ whose result is thrown away',
+    value: ['(', posixSystem, text(command), 'o', '0N'],
+    naming: posixSystem,
+    shows: 'os.system',
+  },
+  { name: 'BUILD', value: [posixSystem, dict([['x', text(command)]]), 'b'], naming: posixSystem, shows: 'os.system' },
+  {
+    name: 'a function handed to the tensor rebuilder',
+    value: reduce(global('torch._tensor', '_rebuild_from_type_v2'), posixSystem, text('t'), tuple(text(command)), 'N'),
+    naming: posixSystem,
+    shows: 'os.system',
+  },
+  ...[
+    ['builtins', 'eval'],
+    ['builtins', 'exec'],
+    ['__builtin__', 'getattr'],
+    ['nt', 'system'],
+    ['subprocess', 'check_output'],
+    ['runpy', '_run_code'],
+    ['pip', 'main'],
+    ['webbrowser', 'open'],
+    ['importlib', 'import_module'],
+    ['functools', 'partial'],
+    ['operator', 'attrgetter'],
+    ['torch.hub', 'load'],
+    ['torch', 'load'],
+    ['pickle', 'loads'],
+    ['numpy.testing._private.utils', 'runstring'],
+    ['os.path', 'join'],
+    ['fickling', 'always_check_safety'],
+    ['torch.serialization', 'os.system'],
+    ['torch.nn.modules.module', 'torch.serialization.os.system'],
+    ['collections', 'sys.modules'],
+  ].map(([module, name]) => ({
+    name: `${module}.${name}`,
+    value: reduce(stackGlobal(module, name), text(command)),
+    naming: 0x93,
+    shows: module === 'nt' ? 'os.system' : `${module}.${name}`,
+  })),
+];
+
+describe('files that ask Python to run something', () => {
+  for (const { name, value, naming, shows } of payloads) {
+    it(`are opened, shown and never obeyed: ${name}`, async () => {
+      const before = [proto2, '}(', text('payload')];
+      const data = pickle(...before, value, text('w'), tensor(), 'u.');
+      const file = await openBytes(torchFile(data));
+      assert.equal(file.safety.verdict, 'dangerous');
+      const warning = file.warnings.find(({ code }) => code === 'E_PICKLE_DANGEROUS');
+      assert.ok(warning, 'there is a warning');
+      assert.ok(warning.message.includes(shows), warning.message);
+      const offset = offsetOf(data, pickle(naming), pickle(...before).length);
+      assert.ok(warning.message.includes(`at byte ${offset}`), `${warning.message} should name byte ${offset}`);
+      await assertTensorStillReads(file);
+      assert.ok(!existsSync(marker), 'the payload ran');
+    });
+  }
+
+  it('says what would be called, with its arguments', async () => {
+    const file = await openBytes(torchFile(pickle(proto2, reduce(posixSystem, text('id')), '.')));
+    assert.match(file.warnings[0].message, /^This file asks Python to run os\.system \(posix\.system\)\./);
+    assert.match(file.warnings[0].message, /as posix\.system\("id"\)/);
+    assert.equal(file.safety.globals[0].use, 'called');
+  });
+
+  it('keeps what it says short, however long the names are', async () => {
+    const name = 'x'.repeat(1 << 20);
+    const file = await openBytes(torchFile(pickle(proto2, reduce(stackGlobal('os', name), text(name)), '.')));
+    assert.ok(file.warnings[0].message.length < 2000, `${file.warnings[0].message.length} characters`);
+  });
+});
+
+/** `getattr(torch, 'contiguous_format')`, as torch 2.6 writes it. */
+function memoryFormat(getattr: Piece, name: string): Piece {
+  return reduce(getattr, global('torch._utils', 'torch'), text(name));
+}
+
+describe('files that only look dangerous', () => {
+  for (const format of ['contiguous_format', 'channels_last', 'channels_last_3d', 'preserve_format']) {
+    it(`are safe: the memory format ${format} through getattr`, async () => {
+      const root = dict([
+        ['format', memoryFormat(global('__builtin__', 'getattr'), format)],
+        ['w', tensor()],
+      ]);
+      const file = await openBytes(torchFile(pickle(proto2, root, '.')));
+      assert.equal(file.safety.verdict, 'safe');
+      assert.deepEqual(file.warnings, []);
+    });
+  }
+
+  it('are not safe when getattr fetches anything else', async () => {
+    const file = await openBytes(torchFile(pickle(proto2, memoryFormat(global('__builtin__', 'getattr'), 'hub'), '.')));
+    assert.equal(file.safety.verdict, 'dangerous');
+  });
+
+  it('are not safe when one getattr serves a memory format and something else', async () => {
+    const shared: Piece = [global('__builtin__', 'getattr'), 'q\0'];
+    const harmless = memoryFormat(shared, 'contiguous_format');
+    const again = memoryFormat('h\0', 'hub');
+    for (const value of [
+      [harmless, again, 0x86],
+      [harmless, again, '0'],
+    ]) {
+      const file = await openBytes(torchFile(pickle(proto2, value, '.')));
+      assert.equal(file.safety.verdict, 'dangerous');
+    }
+  });
+
+  it('are not safe when the getattr itself is handed on', async () => {
+    const root = [
+      memoryFormat([global('__builtin__', 'getattr'), 'q\0'], 'contiguous_format'),
+      reduce(global('collections', 'defaultdict'), 'h\0'),
+      0x86,
+    ];
+    assert.equal((await openBytes(torchFile(pickle(proto2, root, '.')))).safety.verdict, 'dangerous');
+  });
+
+  it('are of unknown safety when they need a class of some other package', async () => {
+    const object: Piece = [global('mypackage.models', 'Config'), ')', 0x81, dict([['w', tensor()]]), 'b'];
+    const file = await openBytes(torchFile(pickle(proto2, dict([['config', object]]), '.')));
+    assert.equal(file.safety.verdict, 'unknown');
+    assert.deepEqual(file.opaque, [{ path: 'config', name: 'mypackage.models.Config' }]);
+    assert.deepEqual(
+      file.tensors.map(({ name }) => name),
+      ['config.w'],
+    );
+  });
+});
+
+async function assertTensorStillReads(file: ModelFile): Promise<void> {
+  const found = file.tensors.find(({ name }) => name === 'w');
+  assert.ok(found, 'the tensor beside the payload is listed');
+  assert.equal((await file.readTensor(found.tensor, neverAborted)).length, 16);
+}
+
+function offsetOf(data: Uint8Array, part: Uint8Array, from: number): number {
+  return Buffer.from(data).indexOf(part, from);
+}

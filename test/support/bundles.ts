@@ -1,0 +1,25 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(__dirname, '..', '..');
+
+/** A new folder under the system's temporary folder; the caller removes it. */
+export function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'quantscope-test-'));
+}
+
+/** Bundles the command line and the engine's thread, as the product does, into one folder. */
+export async function buildBundles(folder: string, names: readonly ('cli' | 'engineWorker')[]): Promise<void> {
+  const sources = { cli: 'src/cli/main', engineWorker: 'src/worker/engineWorker' };
+  await build({
+    entryPoints: Object.fromEntries(names.map((name) => [name, join(root, sources[name])])),
+    outdir: folder,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    logLevel: 'error',
+  });
+}

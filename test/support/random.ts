@@ -1,0 +1,7 @@
+import { Mt19937 } from '../../src/engine/random/mt19937';
+
+/** Seeded uniform numbers in [0, 1) for tests. */
+export function seededRandom(seed: number): () => number {
+  const words = new Mt19937(seed);
+  return () => words.random() / 2 ** 32;
+}

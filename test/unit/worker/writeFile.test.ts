@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { neverAborted, sharedAbort } from '../../../src/core/abort';
+import { temporaryFolder } from '../../support/bundles';
+import { writeFileAtomically } from '../../../src/worker/writeFile';
+
+async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) yield Buffer.from(part);
+}
+
+describe('writeFileAtomically', () => {
+  let folder: string;
+  const at = (name: string) => join(folder, name);
+
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it('writes all chunks and leaves nothing else', async () => {
+    await writeFileAtomically(at('a.pt'), chunks('one', '', 'two'), neverAborted);
+    assert.equal(await readFile(at('a.pt'), 'utf8'), 'onetwo');
+    assert.deepEqual(await readdir(folder), ['a.pt']);
+  });
+
+  it('replaces what was there', async () => {
+    await writeFile(at('a.pt'), 'a much longer old content');
+    await writeFileAtomically(at('a.pt'), chunks('new'), neverAborted);
+    assert.equal(await readFile(at('a.pt'), 'utf8'), 'new');
+  });
+
+  it('replaces a link, not what it points to', async function () {
+    if (process.platform === 'win32') this.skip();
+    await writeFile(at('target'), 'untouched');
+    await symlink(at('target'), at('a.pt'));
+    await writeFileAtomically(at('a.pt'), chunks('new'), neverAborted);
+    assert.equal(await readFile(at('target'), 'utf8'), 'untouched');
+    assert.equal(await readFile(at('a.pt'), 'utf8'), 'new');
+  });
+
+  it('the target is not touched before the last chunk is written', async () => {
+    await writeFile(at('a.pt'), 'old');
+    const seen: string[] = [];
+    async function* watching(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('half');
+      seen.push(await readFile(at('a.pt'), 'utf8'));
+      yield Buffer.from('whole');
+    }
+    await writeFileAtomically(at('a.pt'), watching(), neverAborted);
+    assert.deepEqual([...seen, await readFile(at('a.pt'), 'utf8')], ['old', 'halfwhole']);
+  });
+
+  describe('leaves the old file and no other', () => {
+    async function assertUntouched(): Promise<void> {
+      assert.deepEqual(await readdir(folder), ['a.pt']);
+      assert.equal(await readFile(at('a.pt'), 'utf8'), 'old');
+    }
+
+    beforeEach(() => writeFile(at('a.pt'), 'old'));
+
+    it('when it is aborted between chunks', async () => {
+      const flag = new Int32Array(new SharedArrayBuffer(4));
+      async function* aborting(): AsyncGenerator<Uint8Array> {
+        yield Buffer.from('half');
+        flag[0] = 1;
+        yield Buffer.from('whole');
+      }
+      await assert.rejects(writeFileAtomically(at('a.pt'), aborting(), sharedAbort(flag)), { code: 'E_ABORTED' });
+      await assertUntouched();
+    });
+
+    it('when the content fails', async () => {
+      async function* failing(): AsyncGenerator<Uint8Array> {
+        yield Buffer.from('half');
+        throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+      }
+      await assert.rejects(
+        writeFileAtomically(at('a.pt'), failing(), neverAborted),
+        (error: { code?: string; details?: { hint?: string } }) => {
+          assert.equal(error.code, 'E_WRITE');
+          assert.match(error.details?.hint ?? '', /disk is full/);
+          return true;
+        },
+      );
+      await assertUntouched();
+    });
+  });
+
+  it('a folder of that name stays', async () => {
+    await mkdir(at('a.pt'));
+    await assert.rejects(writeFileAtomically(at('a.pt'), chunks('x'), neverAborted), { code: 'E_WRITE' });
+    assert.deepEqual(await readdir(folder), ['a.pt']);
+  });
+
+  it('a folder that does not exist', async () => {
+    await assert.rejects(writeFileAtomically(at('no/a.pt'), chunks('x'), neverAborted), {
+      code: 'E_WRITE',
+      message: /ENOENT/,
+    });
+  });
+
+  it('a path through a file', async () => {
+    await writeFile(at('file'), '');
+    await assert.rejects(writeFileAtomically(at('file/a.pt'), chunks('x'), neverAborted), { code: 'E_WRITE' });
+  });
+
+  it('a folder without permission', async function () {
+    if (process.platform === 'win32' || process.getuid?.() === 0) this.skip();
+    await mkdir(at('locked'));
+    await chmod(at('locked'), 0o500);
+    await assert.rejects(writeFileAtomically(at('locked/a.pt'), chunks('x'), neverAborted), { code: 'E_WRITE' });
+  });
+});

@@ -1,0 +1,66 @@
+/** Numbers and sizes as the design writes them: tabular, with a real minus sign. */
+
+const minus = '\u2212';
+
+function withMinus(text: string): string {
+  return text.replace(/-/g, minus);
+}
+
+/** `932 B`, `3.7 KB`; decimal. */
+export function bytes(value: number): string {
+  if (value < 1000) return `${value} B`;
+  const units = ['KB', 'MB', 'GB', 'TB'];
+  let scaled = value / 1000;
+  let unit = 0;
+  while (scaled >= 999.95 && unit < units.length - 1) {
+    scaled /= 1000;
+    unit++;
+  }
+  return `${scaled.toFixed(1)} ${units[unit]}`;
+}
+
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** `digits` significant digits without an exponent where that stays readable. */
+export function significant(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : `${minus}∞`;
+  if (value === 0) return '0';
+  const magnitude = Math.floor(Math.log10(Math.abs(value)));
+  if (magnitude < -6 || magnitude > 8) return withMinus(value.toExponential(digits - 1));
+  return withMinus(value.toFixed(Math.max(0, digits - 1 - magnitude)));
+}
+
+export function fixed(value: number, digits: number): string {
+  return Number.isFinite(value) ? withMinus(value.toFixed(digits)) : significant(value, 3);
+}
+
+export function decibel(value: number | null): string {
+  return value === null ? '' : Number.isFinite(value) ? value.toFixed(1) : '∞';
+}
+
+export function shape(sizes: readonly number[] | null): string {
+  return sizes === null ? '' : sizes.length === 0 ? 'scalar' : sizes.join(' × ');
+}
+
+export function microseconds(value: number): string {
+  return value < 10_000
+    ? `${value < 100 ? value.toFixed(1) : count(Math.round(value))} µs`
+    : `${(value / 1000).toFixed(1)} ms`;
+}
+
+/** Characters that hide or reorder text are shown as their code points. */
+export function visible(text: string): string {
+  const escaped = text.replace(
+    /[\p{Cc}\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return escaped.length > 400 ? `${escaped.slice(0, 400)}…` : escaped;
+}
+
+/** A long dotted name gives way in the middle: the last parts say which one it is. */
+export function shortName(name: string, length: number): string {
+  const text = visible(name);
+  return text.length <= length ? text : `…${text.slice(text.length - length + 1)}`;
+}

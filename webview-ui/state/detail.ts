@@ -1,0 +1,81 @@
+import { effect, signal } from '@preact/signals';
+import type { ActivationDetailDto, ErrorDto, ProductDto, TensorDetailDto } from '../../src/protocol/dto';
+import { host } from '../host';
+import { firstTensor } from './rows';
+import { page, snapshot } from './store';
+
+/** The tensor that the Weights tab and the side view show. */
+export const detail = signal<TensorDetailDto | null>(null);
+export const detailError = signal<string>('');
+
+/** The values behind the chosen run-time scale. */
+export const activation = signal<ActivationDetailDto | null>(null);
+
+const histogramBins = 64;
+
+/** The product whose scales are shown: the chosen one, else the last, which is a hidden state where there is one. */
+export function currentProduct(): ProductDto | undefined {
+  const products = snapshot.value?.forward?.products ?? [];
+  return products.find((product) => productKey(product) === page.value.product) ?? products.at(-1);
+}
+
+export function productKey({ module, weight }: ProductDto): string {
+  return `${module} ${weight}`;
+}
+
+/** The chosen entry of the product, within its length. */
+export function currentIndex(product: ProductDto): number {
+  return Math.max(0, Math.min(page.value.cursor, product.scale.length - 1));
+}
+
+export function followSelection(): void {
+  let latest = 0;
+  effect(() => {
+    const { selection, phase } = snapshot.value ?? {};
+    const { scheme } = page.value;
+    // An untouched model shows its first weight.
+    const id = selection ?? 'm:';
+    if (phase !== 'ready') {
+      detail.value = null;
+      return;
+    }
+    const mine = ++latest;
+    void loadDetail(id, scheme).then((result) => {
+      if (mine !== latest) return;
+      detail.value = typeof result === 'string' ? null : result;
+      detailError.value = typeof result === 'string' ? result : '';
+    });
+  });
+}
+
+async function loadDetail(id: string, scheme: 'per_tensor' | 'per_channel'): Promise<TensorDetailDto | string> {
+  try {
+    const name = id.startsWith('t:') ? id.slice(2) : await firstTensor(id.slice(2));
+    if (name === undefined) return 'This module has no tensors of its own.';
+    return await host.call('tensorDetail', { name, scheme, bins: histogramBins });
+  } catch (error) {
+    const details = (error as { details?: ErrorDto }).details;
+    return details === undefined ? String(error) : `${details.message} ${details.hint ?? ''}`;
+  }
+}
+
+export function followActivation(): void {
+  let latest = 0;
+  effect(() => {
+    const product = currentProduct();
+    const stale = snapshot.value?.tab !== 'forward' || product === undefined || product.scale.length === 0;
+    const mine = ++latest;
+    if (stale) {
+      activation.value = null;
+      return;
+    }
+    const index = currentIndex(product);
+    const { module, weight, call, step } = product;
+    host.call('activation', { module, weight, call: call[index], step: step[index] }).then(
+      (value) => {
+        if (mine === latest) activation.value = value;
+      },
+      () => {},
+    );
+  });
+}

@@ -1,0 +1,55 @@
+import { computed, effect, signal } from '@preact/signals';
+import type { Scheme } from '../../src/protocol/dto';
+import type { HostApi, ViewSnapshotDto, ViewTab } from '../../src/protocol/viewApi';
+import { host, onSnapshot, savedState, saveState } from '../host';
+
+/** The host's state as it was sent last; null until the first answer. */
+export const snapshot = signal<ViewSnapshotDto | null>(null);
+
+/** State that belongs to this page alone and survives being hidden. */
+interface PageState {
+  readonly filter: string;
+  readonly toggled: readonly string[];
+  readonly base: 'default' | 'all' | 'none';
+  readonly scheme: Scheme;
+  readonly histogramLog: boolean;
+  readonly scaleLog: boolean;
+  readonly reprOpen: boolean;
+  /** `module weight` of the product whose scales are shown. */
+  readonly product: string;
+  /** Index into the product's arrays. */
+  readonly cursor: number;
+}
+
+const initial: PageState = {
+  filter: '',
+  toggled: [],
+  base: 'default',
+  scheme: 'per_tensor',
+  histogramLog: false,
+  scaleLog: true,
+  reprOpen: true,
+  product: '',
+  cursor: 7,
+};
+
+export const page = signal<PageState>({ ...initial, ...savedState<PageState>() });
+
+export function setPage(change: Partial<PageState>): void {
+  page.value = { ...page.value, ...change };
+}
+
+/** Asks the host for something that ends in a new snapshot; its failure arrives there as the notice. */
+export function act<K extends keyof HostApi & string>(method: K, args: Parameters<HostApi[K]>[0]): void {
+  host.call(method, args as never).catch(() => {});
+}
+
+export const tab = computed<ViewTab>(() => snapshot.value?.tab ?? 'overview');
+
+export function start(): void {
+  effect(() => saveState(page.value));
+  onSnapshot((next) => {
+    if (snapshot.value === null || next.revision >= snapshot.value.revision || next.file !== snapshot.value.file)
+      snapshot.value = next;
+  });
+}

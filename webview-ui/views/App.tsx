@@ -1,0 +1,81 @@
+import { useEffect } from 'preact/hooks';
+import { t } from '../l10n';
+import { act, snapshot } from '../state/store';
+import { Banners } from './Banners';
+import { EmptyState, ErrorCard } from './ErrorCard';
+import { ForwardView } from './ForwardView';
+import { Header } from './Header';
+import { Overview } from './Overview';
+import { ProductTable } from './ProductTable';
+import { ReprPanel } from './ReprPanel';
+import { Tabs } from './Tabs';
+import { TreeTable } from './TreeTable';
+import { WeightsView } from './WeightsView';
+
+/** The inspector as an editor: header, tree on the left, the selected module on the right. */
+export function App() {
+  const state = snapshot.value;
+  useEffect(() => {
+    const keys = (event: KeyboardEvent) => {
+      if (event.key === 'Escape' && snapshot.value?.busy) act('cancel', {});
+      if (event.key === 'z' && (event.ctrlKey || event.metaKey) && !isField(event.target) && snapshot.value?.canUndo)
+        act('undo', {});
+      if (event.key === 'f' && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        document.getElementById('filter')?.focus();
+      }
+    };
+    window.addEventListener('keydown', keys);
+    return () => window.removeEventListener('keydown', keys);
+  }, []);
+  if (state === null) return <Loading file="" />;
+  if (state.phase === 'empty') return <EmptyState />;
+  if (state.phase === 'failed' && state.error !== null) return <ErrorCard error={state.error} file={state.file} />;
+  if (state.phase === 'loading' || state.model === null) return <Loading file={state.file} />;
+  const forward = state.tab === 'forward' && state.forward !== null;
+  return (
+    <div class="app">
+      <Banners state={state} model={state.model} />
+      <Header state={state} model={state.model} />
+      <div class={forward ? 'body narrow-left' : 'body'}>
+        <div class="left">
+          {forward && state.forward !== null ? (
+            <ProductTable forward={state.forward} stale={state.forwardStale} />
+          ) : (
+            <TreeTable />
+          )}
+          {!forward && <ReprPanel state={state} model={state.model} />}
+        </div>
+        <main class="right">
+          <Tabs active={state.tab} />
+          {state.tab === 'overview' && <Overview state={state} model={state.model} />}
+          {state.tab === 'weights' && <WeightsView />}
+          {state.tab === 'forward' && <ForwardView state={state} model={state.model} />}
+        </main>
+      </div>
+    </div>
+  );
+}
+
+function isField(target: EventTarget | null): boolean {
+  return target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+}
+
+/** The page before the header is read: the same layout, empty. */
+function Loading({ file }: { readonly file: string }) {
+  return (
+    <div class="app" aria-busy="true">
+      <div class="progress indeterminate" />
+      <header class="header">
+        <div class="title">
+          <strong>{file}</strong> <span class="muted">{t('Reading the header…')}</span>
+        </div>
+      </header>
+      <div class="skeleton" aria-hidden="true">
+        {[60, 45, 70, 52, 38].map((width) => (
+          <div key={width} class="bone" style={{ width: `${width}%` }} />
+        ))}
+      </div>
+    </div>
+  );
+}

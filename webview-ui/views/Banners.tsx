@@ -1,0 +1,54 @@
+import type { ModelSummaryDto } from '../../src/protocol/dto';
+import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
+import { visible } from '../format';
+import { t } from '../l10n';
+import { act } from '../state/store';
+import { Icon } from './Icon';
+
+/** Full-width notices: what a file would do in Python, what is odd about it, what just failed. */
+export function Banners({ state, model }: { readonly state: ViewSnapshotDto; readonly model: ModelSummaryDto }) {
+  const dangers = model.warnings.filter(({ code }) => code === 'E_PICKLE_DANGEROUS');
+  return (
+    <>
+      {dangers.length > 0 && (
+        <div class="banner" role="alert" data-testid="safety-banner">
+          <Icon name="shield" kind="warning" />
+          <div>
+            {dangers.slice(0, 3).map(({ message }) => (
+              <Danger key={message} message={message} />
+            ))}
+            {dangers.length > 3 && <p>{t('and {0} more', dangers.length - 3)}</p>}
+            <p>
+              {t('The weights below are safe to look at.')}{' '}
+              <button type="button" class="link" onClick={() => act('showTab', { tab: 'overview' })}>
+                {t('Show all {0} globals', model.safety.globals.length)}
+              </button>
+            </p>
+          </div>
+        </div>
+      )}
+      {state.notice !== null && (
+        <div class="banner error" role="alert" data-testid="notice">
+          <Icon name="error" kind="error" />
+          <div>
+            <p>
+              <b>{visible(state.notice.message)}</b>
+            </p>
+            {state.notice.hint !== undefined && <p>{visible(state.notice.hint)}</p>}
+          </div>
+        </div>
+      )}
+    </>
+  );
+}
+
+/** The first sentence is the headline. */
+function Danger({ message }: { readonly message: string }) {
+  const end = message.indexOf('Quantscope did not run it.') + 'Quantscope did not run it.'.length;
+  return (
+    <p>
+      <b>{visible(message.slice(0, end))}</b>
+      {visible(message.slice(end))}
+    </p>
+  );
+}

@@ -1,0 +1,89 @@
+import type { ErrorDto } from '../../src/protocol/dto';
+import { count, visible } from '../format';
+import { t } from '../l10n';
+import { act } from '../state/store';
+import { Icon } from './Icon';
+
+/** What is wrong, where, and what to do. */
+export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly file: string }) {
+  const { where } = error;
+  const places: readonly (readonly [string, string | undefined])[] = [
+    ['File', file],
+    ['Record', where?.entry],
+    ['Byte', where?.offset === undefined ? undefined : count(where.offset)],
+    ['Tensor', where?.tensor],
+    ['Field', where?.field],
+    ['Found', error.found],
+    ['Expected', error.expected],
+  ];
+  const details = JSON.stringify({ file, ...error }, null, 2);
+  return (
+    <div class="state-page" role="alert" data-testid="error-card">
+      <div class="card">
+        <h1>
+          <Icon name="error" kind="error" /> {headline(error)}
+        </h1>
+        <p>{visible(error.message)}</p>
+        <dl>
+          {places.map(
+            ([name, value]) =>
+              value !== undefined && (
+                <div key={name}>
+                  <dt>{t(name)}</dt>
+                  <dd>{visible(value)}</dd>
+                </div>
+              ),
+          )}
+        </dl>
+        {error.hint !== undefined && <p>{visible(error.hint)}</p>}
+        <p class="buttons">
+          <button type="button" class="vscode-button" onClick={() => act('reload', {})}>
+            <Icon name="refresh" /> {t('Try Again')}
+          </button>
+          <button type="button" class="link" onClick={() => act('copy', { text: details })}>
+            {t('Copy details')}
+          </button>
+          <span class="muted code">{error.code}</span>
+        </p>
+      </div>
+    </div>
+  );
+}
+
+function headline({ code, kind }: ErrorDto): string {
+  if (code === 'E_ZIP_TRUNCATED') return t('The file is cut off');
+  const headlines = {
+    malformed: 'The file cannot be read',
+    unsupported: 'This file is not supported yet',
+    io: 'The file could not be opened',
+    invalid: 'That did not work',
+    aborted: 'Cancelled',
+    internal: 'Something went wrong in Quantscope',
+  };
+  return t(headlines[kind]);
+}
+
+export function EmptyState() {
+  return (
+    <div class="state-page">
+      <div class="card centered">
+        <h1>{t('No model is open')}</h1>
+        <p class="muted">
+          {t('Click a .pt, .pth or .ckpt file in the Explorer. Files are read, never run, and never changed.')}
+        </p>
+        <p class="buttons">
+          <button type="button" class="vscode-button" onClick={() => act('command', { name: 'openModel' })}>
+            {t('Open Model…')}
+          </button>
+          <button
+            type="button"
+            class="vscode-button secondary"
+            onClick={() => act('command', { name: 'createRecipeModel' })}
+          >
+            {t("Start with the Recipe's LSTM")}
+          </button>
+        </p>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,276 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { EngineName, ModelSummaryDto, Verdict } from '../../src/protocol/dto';
+import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
+import { bytes, count, decibel, visible } from '../format';
+import { t } from '../l10n';
+import { act } from '../state/store';
+import { Icon } from './Icon';
+
+interface Props {
+  readonly state: ViewSnapshotDto;
+  readonly model: ModelSummaryDto;
+}
+
+/** What the file is and what it is now; one primary button: Quantize before, Run Forward after. */
+export function Header({ state, model }: Props) {
+  const { busy, quantized } = state;
+  return (
+    <>
+      {busy !== null && <Progress busy={busy} />}
+      <header class="header">
+        <div class="facts">
+          <div class="title">
+            <strong data-testid="file-name">{visible(state.file)}</strong>{' '}
+            <span class="muted">
+              {quantized === null ? model.label : t('quantized with {0}, not saved', quantized.engine)}
+            </span>
+          </div>
+          <div class="line">
+            {quantized === null ? <FloatFacts model={model} /> : <QuantizedFacts state={state} model={model} />}
+          </div>
+        </div>
+        <Actions state={state} />
+      </header>
+      {busy !== null && (
+        <div class="busy" role="status">
+          <span>
+            {busy.what}
+            {busy.total > 0 && `: ${count(busy.done)} ${t('of')} ${count(busy.total)}`}
+          </span>
+          <button type="button" class="vscode-button secondary" data-testid="cancel" onClick={() => act('cancel', {})}>
+            {t('Cancel')} <kbd>Esc</kbd>
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Progress({ busy }: { readonly busy: NonNullable<ViewSnapshotDto['busy']> }) {
+  const known = busy.total > 0;
+  return (
+    <div
+      class={known ? 'progress' : 'progress indeterminate'}
+      role="progressbar"
+      aria-label={busy.what}
+      aria-valuemin={0}
+      aria-valuemax={known ? busy.total : undefined}
+      aria-valuenow={known ? busy.done : undefined}
+    >
+      {known && <div class="bar" style={{ width: `${(100 * busy.done) / busy.total}%` }} />}
+    </div>
+  );
+}
+
+function FloatFacts({ model }: { readonly model: ModelSummaryDto }) {
+  return (
+    <>
+      <b title={`${count(model.bytes)} bytes`}>{bytes(model.bytes)}</b>
+      <Dot />
+      <b>{count(model.parameters)}</b> {t('parameters')}
+      <Dot />
+      <b>{model.dtype}</b>
+      <Dot />
+      <Safety verdict={model.safety.verdict} />
+      {model.safety.verdict === 'safe' && (
+        <span class="wide-only">
+          <Dot />
+          {t('{0} globals, none runs code', model.safety.globals.length)}
+        </span>
+      )}
+    </>
+  );
+}
+
+function QuantizedFacts({ state, model }: Props) {
+  const { quantized } = state;
+  if (quantized === null) return null;
+  const { before, after } = quantized.bytes;
+  const smaller = before / after;
+  return (
+    <>
+      <span title={`${count(before)} bytes`}>{bytes(before)}</span> →{' '}
+      <b title={`${count(after)} bytes`}>{bytes(after)}</b>
+      <Dot />
+      <b>{t('{0} times smaller', smaller.toFixed(2))}</b>
+      {quantized.quantizedCount > 0 && (
+        <>
+          <Dot />
+          {t('weights at')} <b>{decibel(quantized.sqnrDb)} dB</b>
+        </>
+      )}
+      <Dot />
+      <Safety verdict={model.safety.verdict} />
+    </>
+  );
+}
+
+function Dot() {
+  return <span class="dot"> · </span>;
+}
+
+const verdicts: Record<Verdict, { icon: string; kind: 'pass' | 'warning' | 'error'; text: string }> = {
+  safe: { icon: 'pass', kind: 'pass', text: 'Safe' },
+  unknown: { icon: 'question', kind: 'warning', text: 'Names unknown code' },
+  suspicious: { icon: 'warning', kind: 'warning', text: 'Suspicious' },
+  dangerous: { icon: 'warning', kind: 'warning', text: 'Runs code when loaded' },
+};
+
+export function Safety({ verdict }: { readonly verdict: Verdict }) {
+  const { icon, kind, text } = verdicts[verdict];
+  return (
+    <span class={`verdict verdict-${kind}`}>
+      <Icon name={icon} kind={kind} /> {t(text)}
+    </span>
+  );
+}
+
+function Actions({ state }: { readonly state: ViewSnapshotDto }) {
+  const quantized = state.quantized !== null;
+  const idle = state.busy === null;
+  return (
+    <div class="actions">
+      <div class="split">
+        <button
+          type="button"
+          class={quantized ? 'vscode-button secondary' : 'vscode-button'}
+          data-testid="quantize"
+          disabled={!idle}
+          onClick={() => act('quantize', {})}
+        >
+          <Icon name="symbol-numeric" /> {quantized ? t('Quantize Again') : t('Quantize')}
+        </button>
+        <EngineMenu state={state} secondary={quantized} disabled={!idle} />
+      </div>
+      <button
+        type="button"
+        class={quantized ? 'vscode-button' : 'vscode-button secondary'}
+        data-testid="run-forward"
+        disabled={!idle}
+        onClick={() => runForward(state)}
+      >
+        <Icon name="play" /> {t('Run Forward…')}
+      </button>
+      {state.canUndo && (
+        <button
+          type="button"
+          class="vscode-button secondary icon-only"
+          data-testid="undo"
+          disabled={!idle}
+          title={t('Undo (Ctrl+Z)')}
+          aria-label={t('Undo')}
+          onClick={() => act('undo', {})}
+        >
+          <Icon name="discard" />
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Shows the form; with a single module that can be run there is nothing to ask. */
+function runForward({ tab, model, forward }: ViewSnapshotDto): void {
+  act('showTab', { tab: 'forward' });
+  if (model === null || model.runnable.length === 0) return;
+  if (model.runnable.length > 1 && tab !== 'forward') return;
+  const module = model.runnable.find(({ path }) => path === forward?.module) ?? model.runnable[0];
+  const form = document.getElementById('forward-form');
+  if (form instanceof HTMLFormElement) form.requestSubmit();
+  else
+    act('runForward', {
+      module: module.path,
+      seed: forward?.seed ?? 29592,
+      shapes: module.inputs.map(({ shape }) => shape),
+    });
+}
+
+const engines: readonly (readonly [EngineName, string])[] = [
+  ['fbgemm', 'PyTorch on x86; activations keep 7 bits'],
+  ['onednn', 'PyTorch with oneDNN; activations keep 7 bits'],
+  ['qnnpack', 'PyTorch on ARM; activations use 8 bits'],
+];
+
+function EngineMenu({
+  state,
+  secondary,
+  disabled,
+}: {
+  readonly state: ViewSnapshotDto;
+  readonly secondary: boolean;
+  readonly disabled: boolean;
+}) {
+  const [open, setOpen] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!open) return;
+    box.current?.querySelector<HTMLElement>('[aria-checked=true]')?.focus();
+    const close = (event: Event) => {
+      if (!box.current?.contains(event.target as Node)) setOpen(false);
+    };
+    document.addEventListener('pointerdown', close);
+    return () => document.removeEventListener('pointerdown', close);
+  }, [open]);
+  const keys = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') {
+      setOpen(false);
+      box.current?.querySelector('button')?.focus();
+      event.stopPropagation();
+    }
+    if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
+    event.preventDefault();
+    const items = [...(box.current?.querySelectorAll<HTMLElement>('[role^=menuitem]') ?? [])];
+    const at = items.indexOf(document.activeElement as HTMLElement);
+    items[(at + (event.key === 'ArrowDown' ? 1 : items.length - 1)) % items.length]?.focus();
+  };
+  return (
+    <div class="menu-anchor" ref={box} onKeyDown={keys}>
+      <button
+        type="button"
+        class={secondary ? 'vscode-button secondary' : 'vscode-button'}
+        data-testid="engine-menu"
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-label={t('Engine: {0}', state.spec.engine)}
+        disabled={disabled}
+        onClick={() => setOpen(!open)}
+      >
+        {state.spec.engine} <Icon name="chevron-down" />
+      </button>
+      {open && (
+        <div class="menu" role="menu">
+          {engines.map(([name, text]) => (
+            <button
+              key={name}
+              type="button"
+              role="menuitemradio"
+              aria-checked={state.spec.engine === name}
+              onClick={() => {
+                act('setSpec', { engine: name });
+                setOpen(false);
+              }}
+            >
+              <span class="check">{state.spec.engine === name && <Icon name="check" />}</span>
+              <span>
+                <b>{name}</b>
+                <small class="muted">{t(text)}</small>
+              </span>
+            </button>
+          ))}
+          <hr />
+          <button
+            type="button"
+            role="menuitemcheckbox"
+            aria-checked={state.spec.perChannel}
+            onClick={() => act('setSpec', { perChannel: !state.spec.perChannel })}
+          >
+            <span class="check">{state.spec.perChannel && <Icon name="check" />}</span>
+            <span>
+              <b>{t('Per channel')}</b>
+              <small class="muted">{t('one scale for each output channel')}</small>
+            </span>
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

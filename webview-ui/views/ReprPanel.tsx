@@ -1,0 +1,73 @@
+import type { ModelSummaryDto } from '../../src/protocol/dto';
+import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
+import { visible } from '../format';
+import { t } from '../l10n';
+import { act, page, setPage } from '../state/store';
+import { Icon } from './Icon';
+
+const maxLines = 400;
+
+/** What was quantized and what was not, then print(model), with a small diff after Quantize. */
+export function ReprPanel({ state, model }: { readonly state: ViewSnapshotDto; readonly model: ModelSummaryDto }) {
+  const { quantized } = state;
+  const open = page.value.reprOpen;
+  return (
+    <div class="below-tree">
+      {quantized !== null && (
+        <p class="coverage" role="status" data-testid="coverage">
+          <Icon name="info" />{' '}
+          <b>{t('{0} modules quantized', quantized.quantizedCount).replace(/^1 modules/, '1 module')}</b>
+          <span class="muted">{skippedText(quantized.skipped)}</span>
+        </p>
+      )}
+      <div class="section-head">
+        <button type="button" class="fold" aria-expanded={open} onClick={() => setPage({ reprOpen: !open })}>
+          <Icon name={open ? 'chevron-down' : 'chevron-right'} /> print(model)
+        </button>
+        {quantized !== null ? (
+          <button type="button" class="link" onClick={() => act('command', { name: 'showReprDiff' })}>
+            {t('Open in diff editor')}
+          </button>
+        ) : (
+          model.reprInferred && <span class="muted">{t('types inferred from names and shapes')}</span>
+        )}
+      </div>
+      {open && <Listing before={quantized?.repr.before ?? model.repr} after={quantized?.repr.after} />}
+    </div>
+  );
+}
+
+function skippedText(skipped: NonNullable<ViewSnapshotDto['quantized']>['skipped']): string {
+  return skipped
+    .map(
+      ({ type, reason, count }) =>
+        ` · ${t(count === 1 ? '{0} stays float32: {1} {2}' : '{0} stay float32: {1} {2}', count, type, reason)}`,
+    )
+    .join('');
+}
+
+/** Quantizing replaces modules in place, so the two texts have the same lines. */
+function Listing({ before, after }: { readonly before: string; readonly after: string | undefined }) {
+  const lines = before.split('\n');
+  const changed = after?.split('\n') ?? lines;
+  const shown = lines.slice(0, maxLines);
+  return (
+    <div class="repr" tabIndex={0} role="region" aria-label="print(model)">
+      {shown.map((line, i) =>
+        line === changed[i] ? (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
+          <div key={i} class="repr-line">
+            {visible(line)}
+          </div>
+        ) : (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
+          <div key={i}>
+            <div class="repr-line removed">{visible(line)}</div>
+            <div class="repr-line added">{visible(changed[i] ?? '')}</div>
+          </div>
+        ),
+      )}
+      {lines.length > maxLines && <div class="muted">{t('{0} more lines', lines.length - maxLines)}</div>}
+    </div>
+  );
+}

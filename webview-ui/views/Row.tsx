@@ -1,0 +1,178 @@
+import type { RowDto } from '../../src/protocol/dto';
+import { bytes, count, decibel, fixed, shape, shortName, visible } from '../format';
+import { t } from '../l10n';
+import { sparklines } from '../state/rows';
+import { snapshot } from '../state/store';
+import { Icon } from './Icon';
+import { canTick, toggleExpanded, toggleTick } from './TreeTable';
+
+interface Props {
+  readonly row: RowDto | undefined;
+  readonly index: number;
+  readonly top: number;
+  readonly active: boolean;
+  readonly quantized: boolean;
+  onSelect(): void;
+}
+
+export function Row({ row, index, top, active, quantized, onSelect }: Props) {
+  const place = { transform: `translateY(${top}px)` };
+  if (row === undefined)
+    return <div class="row waiting" role="row" aria-rowindex={index + 2} id={`row-${index}`} style={place} />;
+  const selected = snapshot.value?.selection === row.id;
+  return (
+    <div
+      id={`row-${index}`}
+      class={`row ${row.kind}${active ? ' active' : ''}${selected ? ' selected' : ''}`}
+      role="row"
+      data-testid="row"
+      data-id={row.id}
+      aria-rowindex={index + 2}
+      aria-level={row.level}
+      aria-setsize={row.setSize}
+      aria-posinset={row.posInSet}
+      aria-expanded={row.expanded ?? undefined}
+      aria-selected={selected}
+      style={place}
+      title={tooltip(row)}
+      onClick={onSelect}
+      onDblClick={() => row.expanded !== null && toggleExpanded(row)}
+    >
+      <span role="gridcell" class="c-name">
+        {quantized && <TickBox row={row} />}
+        <span class="indent" style={{ width: `${(row.level - 1) * 12}px` }} />
+        <Twistie row={row} />
+        {row.kind === 'opaque' && <Icon name="circle-slash" />}
+        <span class="label">{shortName(row.label, 48)}</span>
+        {row.kind !== 'tensor' && (
+          <span class="muted kind">{quantized && row.kind === 'module' ? row.moduleType : visible(row.repr)}</span>
+        )}
+      </span>
+      {quantized ? <QuantizedCells row={row} /> : <FloatCells row={row} />}
+    </div>
+  );
+}
+
+function tooltip(row: RowDto): string {
+  const line = row.kind === 'tensor' ? sparklines.value.get(row.fullName) : undefined;
+  const values =
+    line && `${fixed(line.min, 4)} to ${fixed(line.max, 4)} · mean ${fixed(line.mean, 4)} · std ${fixed(line.std, 4)}`;
+  return [visible(row.fullName), `${count(row.bytes)} bytes`, values, row.note].filter(Boolean).join('\n');
+}
+
+function Twistie({ row }: { readonly row: RowDto }) {
+  if (row.expanded === null) return <span class="twistie" />;
+  return (
+    <span
+      class={`twistie codicon codicon-chevron-${row.expanded ? 'down' : 'right'}`}
+      aria-hidden="true"
+      onClick={(event) => {
+        event.stopPropagation();
+        toggleExpanded(row);
+      }}
+    />
+  );
+}
+
+/** The row is what is focused; Space ticks it, so the box itself is no tab stop. */
+function TickBox({ row }: { readonly row: RowDto }) {
+  if (row.ticked === null) return <span class="tick-space" />;
+  const icon = row.ticked === 'true' ? 'check' : row.ticked === 'mixed' ? 'dash' : undefined;
+  return (
+    <span
+      class={`tick${canTick(row) ? '' : ' disabled'}`}
+      role="checkbox"
+      aria-checked={row.ticked}
+      aria-disabled={!canTick(row)}
+      aria-label={t('Quantize {0}', row.fullName || row.label)}
+      onClick={(event) => {
+        event.stopPropagation();
+        toggleTick(row);
+      }}
+    >
+      {icon !== undefined && <Icon name={icon} />}
+    </span>
+  );
+}
+
+function FloatCells({ row }: { readonly row: RowDto }) {
+  return (
+    <>
+      <span role="gridcell" class="c-shape">
+        {shape(row.shape)}
+      </span>
+      <span role="gridcell" class="c-type muted">
+        {row.dtype}
+      </span>
+      <span role="gridcell" class="c-size" title={`${count(row.bytes)} bytes`}>
+        {row.kind === 'opaque' ? '' : bytes(row.bytes)}
+      </span>
+      <span role="gridcell" class="c-values">
+        {row.kind === 'tensor' && <Sparkline name={row.fullName} />}
+      </span>
+    </>
+  );
+}
+
+function QuantizedCells({ row }: { readonly row: RowDto }) {
+  const { after } = row;
+  return (
+    <>
+      <span role="gridcell" class="c-type">
+        {after === null ? (
+          <span class="muted">{row.dtype}</span>
+        ) : (
+          <BeforeAfter before={row.dtype} after={after.dtype} />
+        )}
+      </span>
+      <span role="gridcell" class="c-size">
+        {after === null ? (
+          <span class="muted">{bytes(row.bytes)}</span>
+        ) : (
+          <BeforeAfter before={bytes(row.bytes)} after={bytes(after.bytes)} />
+        )}
+      </span>
+      <span role="gridcell" class="c-sqnr">
+        {after?.sqnrDb != null && <SqnrBar value={after.sqnrDb} />}
+        {row.note !== '' && <span class="muted note">{row.note}</span>}
+      </span>
+    </>
+  );
+}
+
+function BeforeAfter({ before, after }: { readonly before: string; readonly after: string }) {
+  return (
+    <>
+      <span class="muted">{before} → </span>
+      <span>{after}</span>
+    </>
+  );
+}
+
+/** On a fixed axis of 0 to 60 dB, so that rows compare. */
+export function SqnrBar({ value }: { readonly value: number }) {
+  return (
+    <>
+      <span class="sqnr-bar" aria-hidden="true">
+        <span style={{ width: `${Math.max(0, Math.min(1, value / 60)) * 100}%` }} />
+      </span>
+      <span>{decibel(value)}</span>
+    </>
+  );
+}
+
+function Sparkline({ name }: { readonly name: string }) {
+  const line = sparklines.value.get(name);
+  if (line === undefined) return <span class="bone small" />;
+  const top = Math.max(...line.counts, 1);
+  const width = 92 / line.counts.length;
+  return (
+    <svg class="sparkline" width="92" height="15" viewBox="0 0 92 15" aria-hidden="true">
+      {line.counts.map((value, i) => {
+        const height = value === 0 ? 0 : Math.max(1, (value / top) * 14);
+        // biome-ignore lint/suspicious/noArrayIndexKey: a bin is its place
+        return <rect key={i} x={i * width} y={15 - height} width={Math.max(width - 0.6, 0.5)} height={height} />;
+      })}
+    </svg>
+  );
+}

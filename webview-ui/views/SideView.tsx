@@ -1,0 +1,69 @@
+import type { ComponentChild } from 'preact';
+import { WeightHistogram } from '../charts/WeightHistogram';
+import { decibel, shape, shortName, significant } from '../format';
+import { t } from '../l10n';
+import { detail, detailError } from '../state/detail';
+import { act, snapshot } from '../state/store';
+import { SqnrBar } from './Row';
+import { Legend } from './Segmented';
+
+/** The side bar's inspector: the selected tensor in brief. */
+export function SideView() {
+  const state = snapshot.value;
+  if (state === null || state.phase === 'empty')
+    return <p class="side muted">{t('Select a module or tensor of an open model.')}</p>;
+  if (state.phase === 'failed') return <p class="side">{state.error?.message}</p>;
+  const tensor = detail.value;
+  if (tensor === null) return <p class="side muted">{detailError.value || t('Reading the values…')}</p>;
+  const { quantization: q } = tensor;
+  const figures: readonly (readonly [string, ComponentChild])[] =
+    q === null
+      ? [
+          ['min', significant(tensor.min, 5)],
+          ['max', significant(tensor.max, 5)],
+          ['mean', significant(tensor.mean, 4)],
+          ['std', significant(tensor.std, 4)],
+        ]
+      : [
+          [
+            'scale',
+            <span key="scale">
+              <span data-testid="scale-value">{significant(q.scales[0], 5)}</span>{' '}
+              <span class="muted">{t('per tensor')}</span>
+            </span>,
+          ],
+          ['zero point', String(q.zeroPoint)],
+          [
+            'SQNR',
+            <span key="sqnr" class="sqnr">
+              {decibel(q.sqnrDb)} dB <SqnrBar value={q.sqnrDb} />
+            </span>,
+          ],
+          ['max |error|', significant(q.maxAbsError, 4)],
+        ];
+  return (
+    <div class="side">
+      <div class="title-row">
+        <b data-testid="tensor-name" title={tensor.name}>
+          {shortName(tensor.name, 30)}
+        </b>
+        <span class="spacer" />
+        <span class="muted">{shape(tensor.shape)}</span>
+      </div>
+      <WeightHistogram tensor={tensor} log={false} height={92} bare />
+      {q !== null && <Legend kinds={['float', 'int8']} />}
+      <dl class="figures-list">
+        {figures.map(([name, value]) => (
+          <div key={name}>
+            <dt>{t(name)}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {q === null && <p class="muted">{t('Stays {0}: {1}.', tensor.dtype, tensor.stays)}</p>}
+      <button type="button" class="link" onClick={() => act('command', { name: 'revealEditor' })}>
+        {t('Open in Editor')}
+      </button>
+    </div>
+  );
+}

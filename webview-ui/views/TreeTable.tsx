@@ -1,0 +1,230 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { RowDto } from '../../src/protocol/dto';
+import { count } from '../format';
+import { t } from '../l10n';
+import { needRows, needSparklines, rowAt, totalRows } from '../state/rows';
+import { act, page, setPage, snapshot } from '../state/store';
+import { Icon } from './Icon';
+import { Row } from './Row';
+
+const rowHeight = 22;
+const overscan = 8;
+
+/** The module tree as an ARIA treegrid: one tab stop, only the rows in view are in the document. */
+export function TreeTable() {
+  const body = useRef<HTMLDivElement>(null);
+  const [scrollTop, setScrollTop] = useState(0);
+  const [height, setHeight] = useState(400);
+  const [active, setActive] = useState(0);
+  const total = totalRows.value;
+  const quantized = snapshot.value?.quantized !== null;
+  const first = Math.max(0, Math.floor(scrollTop / rowHeight) - overscan);
+  const last = Math.min(total, Math.ceil((scrollTop + height) / rowHeight) + overscan);
+  const rows = Array.from({ length: Math.max(0, last - first) }, (_, i) => rowAt(first + i));
+
+  useEffect(() => {
+    const target = body.current;
+    if (target === null) return;
+    const observer = new ResizeObserver(() => setHeight(target.clientHeight));
+    observer.observe(target);
+    return () => observer.disconnect();
+  }, []);
+  useEffect(() => {
+    needRows(first, last);
+    if (!quantized) needSparklines(rows.filter((row) => row?.kind === 'tensor').map((row) => (row as RowDto).fullName));
+  });
+
+  const reveal = (index: number) => {
+    const target = body.current;
+    if (target === null) return;
+    const top = index * rowHeight;
+    if (top < target.scrollTop) target.scrollTop = top;
+    else if (top + rowHeight > target.scrollTop + target.clientHeight)
+      target.scrollTop = top + rowHeight - target.clientHeight;
+  };
+  const move = (index: number) => {
+    const next = Math.max(0, Math.min(total - 1, index));
+    setActive(next);
+    reveal(next);
+    const row = rowAt(next);
+    if (row !== undefined && row.kind !== 'opaque') act('select', { id: row.id });
+  };
+  const keys = (event: KeyboardEvent) => {
+    const handled = treeKey(event.key, active, rowAt(active), {
+      total,
+      pageRows: Math.floor(height / rowHeight),
+      move,
+    });
+    if (handled) event.preventDefault();
+  };
+  return (
+    <div class="tree-pane">
+      <div class="filter-bar">
+        <span class="filter">
+          <Icon name="search" />
+          <input
+            id="filter"
+            type="text"
+            class="vscode-textfield"
+            placeholder={t('Filter modules and tensors')}
+            aria-label={t('Filter modules and tensors')}
+            value={page.value.filter}
+            onInput={(event) => setPage({ filter: event.currentTarget.value })}
+          />
+        </span>
+        <ExpandButton base="none" icon="collapse-all" label={t('Collapse All')} />
+        <ExpandButton base="all" icon="expand-all" label={t('Expand All')} />
+      </div>
+      <div
+        class={quantized ? 'treegrid quantized' : 'treegrid'}
+        role="treegrid"
+        aria-label={t('Modules and tensors')}
+        aria-rowcount={total + 1}
+        aria-activedescendant={total > 0 ? `row-${active}` : undefined}
+        tabIndex={0}
+        data-testid="tree"
+        onKeyDown={keys}
+      >
+        <div class="tree-head" role="row" aria-rowindex={1}>
+          {columns(quantized).map(([name, cls]) => (
+            <span key={name} role="columnheader" class={cls}>
+              {t(name)}
+            </span>
+          ))}
+        </div>
+        <div
+          class="tree-body"
+          ref={body}
+          role="rowgroup"
+          onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}
+        >
+          <div class="tree-space" role="presentation" style={{ height: `${total * rowHeight}px` }}>
+            {rows.map((row, i) => (
+              <Row
+                key={row?.id ?? `waiting-${first + i}`}
+                row={row}
+                index={first + i}
+                top={(first + i) * rowHeight}
+                active={first + i === active}
+                quantized={quantized}
+                onSelect={() => move(first + i)}
+              />
+            ))}
+          </div>
+        </div>
+        {total === 0 && page.value.filter !== '' && (
+          <p class="nothing muted">{t('Nothing matches “{0}”.', page.value.filter)}</p>
+        )}
+      </div>
+      <p class="visually-hidden" role="status">
+        {page.value.filter === '' ? '' : t('{0} rows', count(total))}
+      </p>
+    </div>
+  );
+}
+
+function columns(quantized: boolean): readonly (readonly [string, string])[] {
+  return quantized
+    ? [
+        ['Name', 'c-name'],
+        ['Type', 'c-type'],
+        ['Size', 'c-size'],
+        ['SQNR, dB', 'c-sqnr'],
+      ]
+    : [
+        ['Name', 'c-name'],
+        ['Shape', 'c-shape'],
+        ['Type', 'c-type'],
+        ['Size', 'c-size'],
+        ['Values', 'c-values'],
+      ];
+}
+
+function ExpandButton({
+  base,
+  icon,
+  label,
+}: {
+  readonly base: 'all' | 'none';
+  readonly icon: string;
+  readonly label: string;
+}) {
+  return (
+    <button
+      type="button"
+      class="icon-button"
+      title={label}
+      aria-label={label}
+      onClick={() => setPage({ base, toggled: base === 'none' ? ['m:'] : [] })}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+export function toggleExpanded({ id }: RowDto): void {
+  const { toggled } = page.value;
+  setPage({ toggled: toggled.includes(id) ? toggled.filter((other) => other !== id) : [...toggled, id] });
+}
+
+export function toggleTick(row: RowDto): void {
+  if (row.ticked === null || row.id === '' || !canTick(row)) return;
+  act('tick', { path: row.id.slice(2), ticked: row.ticked !== 'true' });
+}
+
+/** A box whose module can never be quantized says so and stays as it is. */
+export function canTick(row: RowDto): boolean {
+  return row.ticked !== null && (row.note === '' || row.note === 'excluded');
+}
+
+interface TreeMoves {
+  readonly total: number;
+  readonly pageRows: number;
+  move(index: number): void;
+}
+
+/** The keys of the treegrid pattern; true when one was handled. */
+function treeKey(key: string, at: number, row: RowDto | undefined, { total, pageRows, move }: TreeMoves): boolean {
+  const jumps: Record<string, number> = {
+    ArrowDown: at + 1,
+    ArrowUp: at - 1,
+    PageDown: at + pageRows,
+    PageUp: at - pageRows,
+    Home: 0,
+    End: total - 1,
+  };
+  if (jumps[key] !== undefined) {
+    move(jumps[key]);
+    return true;
+  }
+  if (row === undefined) return false;
+  if (key === 'ArrowRight') {
+    if (row.expanded === false) toggleExpanded(row);
+    else if (row.expanded === true) move(at + 1);
+    return true;
+  }
+  if (key === 'ArrowLeft') {
+    if (row.expanded === true) toggleExpanded(row);
+    else move(parentIndex(at, row.level));
+    return true;
+  }
+  if (key === ' ') {
+    toggleTick(row);
+    return true;
+  }
+  if (key === 'Enter') {
+    move(at);
+    return true;
+  }
+  if (key === '*') {
+    setPage({ base: 'all', toggled: [] });
+    return true;
+  }
+  return false;
+}
+
+function parentIndex(at: number, level: number): number {
+  let index = at - 1;
+  while (index > 0 && (rowAt(index)?.level ?? 0) >= level) index--;
+  return Math.max(0, index);
+}
