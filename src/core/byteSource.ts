@@ -12,6 +12,12 @@ export interface ByteSource {
    * callers check numbers from the file before they get here.
    */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Another file of the same folder: a shard, external data, a config. `name` is what the model
+   * file calls it and is not trusted: a name that leaves the folder throws `E_SIBLING_PATH` before
+   * anything is touched. Undefined when there is no such file, or when the source has no folder.
+   */
+  sibling?(name: string): Promise<ByteSource | undefined>;
 }
 
 /** A ByteSource over bytes that are already in memory. */

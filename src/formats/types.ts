@@ -34,6 +34,8 @@ export interface TensorRecord {
   readonly storage: StorageRecord;
   readonly requiresGrad: boolean;
   readonly quantization?: Quantization;
+  /** How the file stores blocks of values, such as GGUF's `Q4_K`; `dtype` is then what reading gives. */
+  readonly encoding?: { readonly name: string; readonly bytes: number };
   /** Why its values cannot be read; undefined for a sound tensor. */
   readonly problem?: ErrorDetails;
 }
@@ -42,6 +44,19 @@ export interface NamedTensor {
   /** Path of keys from the root of the file, joined by dots. */
   readonly name: string;
   readonly tensor: TensorRecord;
+}
+
+/** What a file says of a module besides its tensors: numbers, strings and lists of them. */
+export type PlainValue = null | boolean | number | string | readonly PlainValue[];
+
+/** A module whose class the file names: whole-module pickles, TorchScript. */
+export interface ModuleRecord {
+  /** Full class name as Python would import it: `torch.nn.modules.rnn.LSTM`. */
+  readonly className: string;
+  /** The module's plain attributes, such as `hidden_size`, `batch_first`, `p`. */
+  readonly attributes: Readonly<Record<string, PlainValue>>;
+  /** Names of its children, in order, those without tensors included. */
+  readonly children: readonly string[];
 }
 
 export type Verdict = 'safe' | 'suspicious' | 'dangerous' | 'unknown';
@@ -69,14 +84,16 @@ export interface ModelFile {
   /** For people: `PyTorch state dict`. */
   readonly label: string;
   readonly bytes: number;
-  /** Which PyTorch wrote the container: the records around the tensors differ. */
-  readonly torchStyle: '1.13' | '2';
+  /** Which PyTorch wrote the container, for files of PyTorch's: the records around the tensors differ. */
+  readonly torchStyle?: '1.13' | '2';
   readonly tensors: readonly NamedTensor[];
   readonly metadata: Readonly<Record<string, string>>;
   /** `_metadata` of a state dict: module path to its version. */
   readonly moduleVersions: ReadonlyMap<string, number>;
   /** Class names by module path, where the file has them. */
   readonly moduleTypes: ReadonlyMap<string, string>;
+  /** By module path, where the file holds modules and not only their state. */
+  readonly modules?: ReadonlyMap<string, ModuleRecord>;
   readonly warnings: readonly Warning[];
   readonly safety: { readonly verdict: Verdict; readonly globals: readonly GlobalUse[] };
   /** Values that are neither plain data nor tensors, such as calls that were not made. */

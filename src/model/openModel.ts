@@ -35,7 +35,7 @@ export async function openModel(source: ByteSource, abort: AbortCheck): Promise<
   const tensors = new Map<string, ModelTensor>();
   for (const { name, tensor } of file.tensors) {
     const count = numel(tensor.shape);
-    const bytes = byteLength(tensor.dtype, count);
+    const bytes = tensor.encoding?.bytes ?? byteLength(tensor.dtype, count);
     tensors.set(name, { name, shape: tensor.shape, dtype: tensor.dtype, numel: count, bytes, record: tensor });
   }
   const tree = buildModuleTree([...tensors.values()], stem, file.moduleTypes);

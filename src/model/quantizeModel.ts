@@ -54,7 +54,7 @@ export async function quantizeModel(
     stateModules(root, root.path, () => undefined),
     model.file.moduleVersions,
   );
-  const size = (what: typeof state) => plannedSize(what, model.stem, model.file.torchStyle, spec.engine);
+  const size = (what: typeof state) => plannedSize(what, model.stem, model.file.torchStyle ?? '2', spec.engine);
   const scheme = spec.perChannel ? 'per_channel' : 'per_tensor';
   const replaced = (node: ModuleNode<ModelTensor>) =>
     plan.quantized.has(node.path) && node.kind ? quantizedRepr(node.kind, scheme) : undefined;

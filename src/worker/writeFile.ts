@@ -32,7 +32,8 @@ export async function writeFileAtomically(
     await rename(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, { force: true });
+    // The first error is the one to tell, whatever else fails while tidying up.
+    await rm(temporary, { force: true }).catch(() => {});
     throw error instanceof QuantscopeError ? error : writeError(error, path);
   }
 }

@@ -58,7 +58,10 @@ const forwards: Readonly<Record<string, (model: Model, arrays: Arrays, how: Trea
   async mlp(model, arrays, how) {
     const first = await moduleOf(model, '0', how);
     const [hidden] = first.forward([input(arrays, 0)], context);
-    const relu = floatTensor(hidden.data.map((x) => Math.max(x, 0)), hidden.shape);
+    const relu = floatTensor(
+      hidden.data.map((x) => Math.max(x, 0)),
+      hidden.shape,
+    );
     const second = await moduleOf(model, '2', how);
     return second.forward([relu], context);
   },
@@ -103,7 +106,11 @@ describe('forward passes are PyTorch’s within 1e-6', () => {
         const arrays = await readNpzFixture(`torch-${version}`, name);
         for (const engine of Object.keys(expectedOf(version, name).quantized)) {
           if (engine === 'per_channel_linear') continue;
-          assert.notDeepEqual(arrays.get(`${engine}.0`)?.data, arrays.get('float.0')?.data, `${version} ${name} ${engine}`);
+          assert.notDeepEqual(
+            arrays.get(`${engine}.0`)?.data,
+            arrays.get('float.0')?.data,
+            `${version} ${name} ${engine}`,
+          );
         }
       }
     }

@@ -104,7 +104,6 @@ function DataTable({ label, head, rows }: ChartTable & { readonly label: string 
         </thead>
         <tbody>
           {rows.slice(0, maxTableRows).map((row, i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: rows have no identity but their place
             <tr key={i}>
               {row.map((cell, j) => (
                 <td key={head[j]}>{cell}</td>

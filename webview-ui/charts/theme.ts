@@ -30,7 +30,8 @@ function read(): ChartTheme {
 
 /** The colour with another opacity; canvas parses what it is given. */
 export function withAlpha(color: string, alpha: number): string {
-  const context = (probe ??= document.createElement('canvas').getContext('2d'));
+  probe ??= document.createElement('canvas').getContext('2d');
+  const context = probe;
   if (context === null) return color;
   context.fillStyle = '#000';
   context.fillStyle = color;

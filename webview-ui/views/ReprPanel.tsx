@@ -55,12 +55,10 @@ function Listing({ before, after }: { readonly before: string; readonly after: s
     <div class="repr" tabIndex={0} role="region" aria-label="print(model)">
       {shown.map((line, i) =>
         line === changed[i] ? (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
           <div key={i} class="repr-line">
             {visible(line)}
           </div>
         ) : (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
           <div key={i}>
             <div class="repr-line removed">{visible(line)}</div>
             <div class="repr-line added">{visible(changed[i] ?? '')}</div>

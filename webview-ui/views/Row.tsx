@@ -170,7 +170,6 @@ function Sparkline({ name }: { readonly name: string }) {
     <svg class="sparkline" width="92" height="15" viewBox="0 0 92 15" aria-hidden="true">
       {line.counts.map((value, i) => {
         const height = value === 0 ? 0 : Math.max(1, (value / top) * 14);
-        // biome-ignore lint/suspicious/noArrayIndexKey: a bin is its place
         return <rect key={i} x={i * width} y={15 - height} width={Math.max(width - 0.6, 0.5)} height={height} />;
       })}
     </svg>

@@ -102,15 +102,15 @@ class Writer {
   }
 
   save(value: Picklable): void {
-    if (value === null) return this.op('N');
-    if (typeof value === 'boolean') return this.raw(value ? 0x88 : 0x89);
-    if (typeof value === 'number') return this.int(value);
-    if (typeof value === 'string') return this.string(value, undefined);
-    if (value instanceof Float) return this.float(value.value);
-    if (value instanceof Tuple && value.items.length === 0) return this.op(')');
-    const known = this.memo.get(value);
-    if (known !== undefined) return this.indexed('h', 'j', known);
-    this.object(value);
+    const known = typeof value === 'object' && value !== null ? this.memo.get(value) : undefined;
+    if (value === null) this.op('N');
+    else if (typeof value === 'boolean') this.raw(value ? 0x88 : 0x89);
+    else if (typeof value === 'number') this.int(value);
+    else if (typeof value === 'string') this.string(value, undefined);
+    else if (value instanceof Float) this.float(value.value);
+    else if (value instanceof Tuple && value.items.length === 0) this.op(')');
+    else if (known !== undefined) this.indexed('h', 'j', known);
+    else this.object(value);
   }
 
   private object(value: Exclude<Picklable, null | boolean | number | string | Float>): void {

@@ -9,7 +9,9 @@ describe('a person with the recipe’s LSTM in a real VS Code', function () {
   let workbench: Workbench;
 
   before(async () => {
-    workbench = await Workbench.open({ files: { 'recipe_lstm.pt': fixture('recipe_lstm.pt'), 'word_lm.pt': fixture('word_lm.pt') } });
+    workbench = await Workbench.open({
+      files: { 'recipe_lstm.pt': fixture('recipe_lstm.pt'), 'word_lm.pt': fixture('word_lm.pt') },
+    });
   });
   after(() => workbench?.close());
 
@@ -36,7 +38,9 @@ describe('a person with the recipe’s LSTM in a real VS Code', function () {
     const view = workbench.webview();
     await view.getByTestId('run-forward').click();
     await view.getByTestId('mean-float').waitFor({ timeout: 60_000 });
-    const numbers = await Promise.all(['mean-float', 'mean-int8', 'mean-diff', 'percent'].map((id) => view.getByTestId(id).innerText()));
+    const numbers = await Promise.all(
+      ['mean-float', 'mean-int8', 'mean-diff', 'percent'].map((id) => view.getByTestId(id).innerText()),
+    );
     assert.deepEqual(numbers, ['0.12887', '0.12912', '0.00156', '1.21']);
     await view.getByTestId('step-panel').getByText('0.00367718').waitFor();
   });

@@ -1,7 +1,7 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { existsSync } from 'node:fs';
 import type { Browser, FrameLocator, Locator, Page } from 'playwright-core';
 
 /** A real VS Code in a real browser, driven as a person would: by what is on the screen. */
@@ -15,25 +15,23 @@ const screenshots = join(root, '.cache', 'screenshots');
 
 export type ThemeName = 'dark' | 'light' | 'high-contrast';
 
-const themes: Record<ThemeName, string> = {
-  dark: 'Default Dark Modern',
-  light: 'Default Light Modern',
-  'high-contrast': 'Default High Contrast',
+const themes: Record<ThemeName, { readonly label: string; readonly marker: string }> = {
+  dark: { label: 'Dark Modern', marker: 'vs-dark' },
+  light: { label: 'Light Modern', marker: 'vs' },
+  'high-contrast': { label: 'Dark High Contrast', marker: 'hc-black' },
 };
 
 interface Server {
   readonly port: number;
   readonly url: string;
-  readonly userDataDir: string;
   stop(): void;
   readonly exited: Promise<unknown>;
 }
 
 interface Harness {
   ensureServer(): Promise<void>;
-  startServer(options: { profile: string; settings: object }): Promise<Server>;
+  startServer(options: { profile: string }): Promise<Server>;
   installExtension(profile: string, vsix: string): Promise<void>;
-  writeSettings(userDataDir: string, settings: object): void;
 }
 
 /** The scripts are ES modules, which this CommonJS file can only import at run time. */
@@ -64,22 +62,31 @@ export class Workbench {
     const folder = join(profile, 'models');
     await mkdir(folder);
     for (const [name, original] of Object.entries(files)) await cp(original, join(folder, name));
-    const settings = themeSettings(theme);
     if (vsix !== undefined) await installExtension(profile, vsix);
-    const server = await startServer({ profile, settings });
+    const server = await startServer({ profile });
     try {
-      return await Workbench.connect(server, profile, folder, Object.keys(files)[0], vsix === undefined);
+      const workbench = await Workbench.connect(server, profile, folder, Object.keys(files)[0], vsix === undefined);
+      await workbench.setTheme(theme);
+      return workbench;
     } catch (error) {
       server.stop();
       throw error;
     }
   }
 
-  private static async connect(server: Server, profile: string, folder: string, firstFile: string, development: boolean): Promise<Workbench> {
+  private static async connect(
+    server: Server,
+    profile: string,
+    folder: string,
+    firstFile: string,
+    development: boolean,
+  ): Promise<Workbench> {
     const { launchBrowser } = (await importScript('browser')) as { launchBrowser(): Promise<Browser> };
     const browser = await launchBrowser();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    const payload = development ? [['extensionDevelopmentPath', `vscode-remote://127.0.0.1:${server.port}${root}`]] : [];
+    const payload = development
+      ? [['extensionDevelopmentPath', `vscode-remote://127.0.0.1:${server.port}${root}`]]
+      : [];
     const query = `folder=${encodeURIComponent(folder)}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
     await page.goto(`${server.url}/?${query}`);
     const workbench = new Workbench(page, folder, browser, server, profile);
@@ -91,7 +98,8 @@ export class Workbench {
   /** Contributions arrive a moment after the window: the container's icon is one of them. */
   private async ready(): Promise<void> {
     await this.page.locator('.activitybar').getByRole('tab', { name: 'Quantscope' }).waitFor({ timeout: 60_000 });
-    await this.page.locator('.statusbar').getByText('Activating Extensions').waitFor({ state: 'hidden' });
+    await this.page.locator('.statusbar-item').filter({ hasText: 'Layout' }).waitFor();
+    await this.page.waitForTimeout(1500);
   }
 
   async close(): Promise<void> {
@@ -135,12 +143,17 @@ export class Workbench {
     return found.contentFrame().frameLocator('#active-frame');
   }
 
+  /** Through the palette, as a person would. */
   async setTheme(theme: ThemeName): Promise<void> {
-    const { writeSettings } = await harness();
-    writeSettings(this.server.userDataDir, themeSettings(theme));
-    const marker = { dark: 'vs-dark', light: 'vs', 'high-contrast': 'hc-black' }[theme];
+    const { label, marker } = themes[theme];
+    if (await this.page.locator(`.monaco-workbench.${marker}`).isVisible()) return;
+    await this.runCommand('Preferences: Color Theme');
+    const input = this.page.locator('.quick-input-widget input');
+    await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
+    await input.fill(label);
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first().waitFor();
+    await this.page.keyboard.press('Enter');
     await this.page.locator(`.monaco-workbench.${marker}`).waitFor({ timeout: 20_000 });
-    await this.page.waitForTimeout(600);
   }
 
   async screenshot(name: string): Promise<string> {
@@ -149,8 +162,4 @@ export class Workbench {
     await this.page.screenshot({ path });
     return path;
   }
-}
-
-function themeSettings(theme: ThemeName): object {
-  return { 'workbench.colorTheme': themes[theme] };
 }

@@ -26,7 +26,9 @@ describe('errors', () => {
 
   it('each constructor has its kind', () => {
     assert.deepEqual(
-      [malformed('E_A', 'x'), unsupported('E_B', 'x'), invalid('E_C', 'x'), aborted()].map(({ details }) => details.kind),
+      [malformed('E_A', 'x'), unsupported('E_B', 'x'), invalid('E_C', 'x'), aborted()].map(
+        ({ details }) => details.kind,
+      ),
       ['malformed', 'unsupported', 'invalid', 'aborted'],
     );
   });

@@ -76,7 +76,10 @@ describe('fma32', () => {
     const a = f(1 + 2 ** -20);
     check(a, a, 2 ** 24);
     check(f(2 ** -20), f(2 ** -20), f(2 ** 24));
-    assert.equal(fma32(f(1 + 2 ** -12), f(1 - 2 ** -12), 2 ** 24 + 2), exactFma(f(1 + 2 ** -12), f(1 - 2 ** -12), 2 ** 24 + 2));
+    assert.equal(
+      fma32(f(1 + 2 ** -12), f(1 - 2 ** -12), 2 ** 24 + 2),
+      exactFma(f(1 + 2 ** -12), f(1 - 2 ** -12), 2 ** 24 + 2),
+    );
   });
 
   it('results below the normal range', () => {

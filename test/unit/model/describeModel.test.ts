@@ -91,11 +91,14 @@ describe('summary and inventory', () => {
   it('inspect lists tensors with their module, and modules with their tensors', async () => {
     const { tensors, modules } = inspect(await openFixtureModel('2.13', 'mlp.pt'));
     assert.deepEqual(tensors[0], { name: '0.weight', shape: [64, 32], dtype: 'float32', bytes: 8192, module: '0' });
-    assert.deepEqual(modules.map(({ path, type, params }) => [path, type, params]), [
-      ['', 'Sequential', 64 * 33 + 10 * 65],
-      ['0', 'Linear', 64 * 33],
-      ['2', 'Linear', 10 * 65],
-    ]);
+    assert.deepEqual(
+      modules.map(({ path, type, params }) => [path, type, params]),
+      [
+        ['', 'Sequential', 64 * 33 + 10 * 65],
+        ['0', 'Linear', 64 * 33],
+        ['2', 'Linear', 10 * 65],
+      ],
+    );
     assert.deepEqual(modules[1].tensors, ['0.weight', '0.bias']);
   });
 });

@@ -102,28 +102,36 @@ describe('module types from names and shapes', () => {
 
   it('a class name that the file gives wins over what the shapes suggest', () => {
     const list = entries({ 'a.weight': [200, 64], 'b.weight': [4, 4], 'b.bias': [4] });
-    const types = new Map([['', 'Net'], ['a', 'Linear'], ['b', 'MyLayer'], ['act', 'ReLU']]);
+    const types = new Map([
+      ['', 'Net'],
+      ['a', 'Linear'],
+      ['b', 'MyLayer'],
+      ['act', 'ReLU'],
+    ]);
     const root = buildModuleTree(list, 'file', types);
     assert.equal(root.type, 'Net');
-    assert.deepEqual(
-      root.children.map(({ name, type, repr, kind }) => [name, type, repr, kind?.type]).sort(),
-      [
-        ['a', 'Linear', 'Linear(in_features=64, out_features=200, bias=False)', 'Linear'],
-        ['act', 'ReLU', 'ReLU', undefined],
-        ['b', 'MyLayer', 'MyLayer', undefined],
-      ],
-    );
+    assert.deepEqual(root.children.map(({ name, type, repr, kind }) => [name, type, repr, kind?.type]).sort(), [
+      ['a', 'Linear', 'Linear(in_features=64, out_features=200, bias=False)', 'Linear'],
+      ['act', 'ReLU', 'ReLU', undefined],
+      ['b', 'MyLayer', 'MyLayer', undefined],
+    ]);
   });
 });
 
 describe('the module tree', () => {
   it('keeps the order of the file, and sums bytes, parameters and tensors', () => {
     const root = tree({ 'b.x.weight': [2, 3], 'b.x.bias': [2], scale: [5], 'a.weight': [4, 4] });
-    assert.deepEqual([...walk(root)].map(({ path }) => path), ['', 'b', 'b.x', 'a']);
+    assert.deepEqual(
+      [...walk(root)].map(({ path }) => path),
+      ['', 'b', 'b.x', 'a'],
+    );
     assert.deepEqual([root.name, root.bytes, root.parameters, root.tensorCount], ['file', 29 * 4, 29, 4]);
     const [b] = root.children;
     assert.deepEqual([b.bytes, b.parameters, b.tensorCount], [32, 8, 2]);
-    assert.deepEqual(root.tensors.map(({ name }) => name), ['scale']);
+    assert.deepEqual(
+      root.tensors.map(({ name }) => name),
+      ['scale'],
+    );
   });
 
   it('numbered children make a Sequential, and a ModuleList where they have children themselves', () => {
@@ -142,7 +150,10 @@ describe('the module tree', () => {
   it('optimizer state is marked and never typed', () => {
     const root = tree({ 'model.fc.weight': [2, 2], 'model.fc.bias': [2], 'optimizer.state.0.weight': [2, 2] });
     const marked = [...walk(root)].filter(({ optimizer }) => optimizer);
-    assert.deepEqual(marked.map(({ path }) => path), ['optimizer', 'optimizer.state', 'optimizer.state.0']);
+    assert.deepEqual(
+      marked.map(({ path }) => path),
+      ['optimizer', 'optimizer.state', 'optimizer.state.0'],
+    );
     assert.ok(marked.every(({ kind }) => kind === undefined));
   });
 
@@ -159,12 +170,25 @@ describe('the module tree', () => {
       assert.equal(nodes.at(-1)?.tensors[0].name, name);
     });
 
-    for (const name of ['', '.', '..', 'a..b', '.weight', 'weight.', '__proto__.weight', 'constructor', 'hasOwnProperty.x']) {
+    for (const name of [
+      '',
+      '.',
+      '..',
+      'a..b',
+      '.weight',
+      'weight.',
+      '__proto__.weight',
+      'constructor',
+      'hasOwnProperty.x',
+    ]) {
       it(`${JSON.stringify(name)} is a name like any other`, () => {
         const root = tree({ [name]: [2, 2] });
         assert.equal(root.tensorCount, 1);
         assert.equal(root.bytes, 16);
-        assert.deepEqual([...walk(root)].flatMap(({ tensors }) => tensors.map((tensor) => tensor.name)), [name]);
+        assert.deepEqual(
+          [...walk(root)].flatMap(({ tensors }) => tensors.map((tensor) => tensor.name)),
+          [name],
+        );
       });
     }
   });

@@ -4,8 +4,8 @@ import { neverAborted } from '../../../src/core/abort';
 import { aborted } from '../../../src/core/errors';
 import { loadModule } from '../../../src/model/loadModule';
 import type { Model } from '../../../src/model/openModel';
-import { quantizeModel, summarizeReport } from '../../../src/model/quantizeModel';
 import { plannedSize, quantizedStateDict, replacementOf, stateModules } from '../../../src/model/quantizedFile';
+import { quantizeModel, summarizeReport } from '../../../src/model/quantizeModel';
 import { planQuantization } from '../../../src/model/quantizePlan';
 import type { EngineName } from '../../../src/protocol/dto';
 import { type FixtureVersion, fixturePath } from '../../support/fixtures';
@@ -21,7 +21,7 @@ async function sizeAs(model: Model, engine: EngineName, archiveName: string): Pr
   }
   const modules = stateModules(model.root, model.root.path, (node) => replacements.get(node.path));
   const state = quantizedStateDict(modules, model.file.moduleVersions);
-  return plannedSize(state, archiveName, model.file.torchStyle, engine);
+  return plannedSize(state, archiveName, model.file.torchStyle ?? '2', engine);
 }
 
 describe('sizes of quantized files', () => {
@@ -74,7 +74,10 @@ describe('the report', () => {
   it('a per-channel report has a scale a row, and a better signal', async () => {
     const model = await openFixtureModel('2.13', 'mlp.pt');
     const [perTensor, perChannel] = [await quantized(model), await quantized(model, { perChannel: true })];
-    assert.deepEqual(perChannel.modules.map(({ weights }) => weights[0].scales.length), [64, 10]);
+    assert.deepEqual(
+      perChannel.modules.map(({ weights }) => weights[0].scales.length),
+      [64, 10],
+    );
     assert.ok(perChannel.sqnrDb > perTensor.sqnrDb);
   });
 

@@ -72,10 +72,20 @@ describe('planQuantization', () => {
     ['an LSTM without bias', { 'm.weight_ih_l0': [8, 3], 'm.weight_hh_l0': [8, 2] }, /without bias/],
     [
       'an LSTM with proj_size',
-      { 'm.weight_ih_l0': [8, 3], 'm.weight_hh_l0': [8, 1], 'm.bias_ih_l0': [8], 'm.bias_hh_l0': [8], 'm.weight_hr_l0': [1, 2] },
+      {
+        'm.weight_ih_l0': [8, 3],
+        'm.weight_hh_l0': [8, 1],
+        'm.bias_ih_l0': [8],
+        'm.bias_hh_l0': [8],
+        'm.weight_hr_l0': [1, 2],
+      },
       /proj_size/,
     ],
-    ['an RNN', { 'm.weight_ih_l0': [2, 3], 'm.weight_hh_l0': [2, 2], 'm.bias_ih_l0': [2], 'm.bias_hh_l0': [2] }, /not in the spec/],
+    [
+      'an RNN',
+      { 'm.weight_ih_l0': [2, 3], 'm.weight_hh_l0': [2, 2], 'm.bias_ih_l0': [2], 'm.bias_hh_l0': [2] },
+      /not in the spec/,
+    ],
     ['a cell', { 'm.weight_ih': [8, 3], 'm.weight_hh': [8, 2] }, /cannot quantize LSTMCell yet/],
     ['a convolution', { 'm.weight': [8, 3, 2, 2] }, /not in the spec/],
   ];
@@ -88,7 +98,12 @@ describe('planQuantization', () => {
   }
 
   it('the output projection of MultiheadAttention stays float', () => {
-    const root = tree({ 'attn.in_proj_weight': [9, 3], 'attn.in_proj_bias': [9], ...linear('attn.out_proj'), ...linear('fc') });
+    const root = tree({
+      'attn.in_proj_weight': [9, 3],
+      'attn.in_proj_bias': [9],
+      ...linear('attn.out_proj'),
+      ...linear('fc'),
+    });
     const plan = planQuantization(root, spec());
     assert.deepEqual([...plan.quantized.keys()], ['fc']);
     assert.match(plan.skipped.find(({ path }) => path === 'attn.out_proj')?.reason ?? '', /NonDynamicallyQuantizable/);

@@ -22,7 +22,10 @@ describe('statistics are PyTorch’s', () => {
       it(`torch ${version}, ${file}`, async () => {
         const { tensors } = expectedOf(version, name);
         const stats = await tensorStats(await openFixtureModel(version, file), null, 16, neverAborted, noProgress);
-        assert.deepEqual(stats.map((one) => one.name), Object.keys(tensors));
+        assert.deepEqual(
+          stats.map((one) => one.name),
+          Object.keys(tensors),
+        );
         for (const one of stats) {
           const expected = tensors[one.name];
           assert.deepEqual(
@@ -33,7 +36,12 @@ describe('statistics are PyTorch’s', () => {
           // A mean near zero is a difference of large sums: relative to the values, not to itself.
           assertNear(one.mean, expected.mean, largest, `${one.name} mean`);
           // The truth is the population's deviation or the sample's; PyTorch's default is the sample's.
-          assertNear(one.std * Math.sqrt((one.count - 1) / one.count), expected.std, expected.std || 1, `${one.name} std`);
+          assertNear(
+            one.std * Math.sqrt((one.count - 1) / one.count),
+            expected.std,
+            expected.std || 1,
+            `${one.name} std`,
+          );
         }
       });
     }
@@ -57,7 +65,10 @@ describe('statistics are PyTorch’s', () => {
       noProgress,
     )) {
       assert.deepEqual([histogram.edges.length, histogram.counts.length], [8, 7]);
-      assert.equal(histogram.counts.reduce((a, b) => a + b), count);
+      assert.equal(
+        histogram.counts.reduce((a, b) => a + b),
+        count,
+      );
     }
   });
 });
@@ -107,7 +118,11 @@ describe('tensorDetail', () => {
   ];
   for (const [file, name, expected] of floats) {
     it(`${name} stays float: ${expected}`, async () => {
-      const { quantization, stays } = await tensorDetail(await openFixtureModel('2.13', file), query(name), neverAborted);
+      const { quantization, stays } = await tensorDetail(
+        await openFixtureModel('2.13', file),
+        query(name),
+        neverAborted,
+      );
       assert.deepEqual([quantization, stays], [null, expected]);
     });
   }
@@ -118,10 +133,7 @@ describe('tensorDetail', () => {
       'fc.bias': { shape: [2], values: [1, 2] },
     });
     const detail = await tensorDetail(model, query('fc.weight'), neverAborted);
-    assert.deepEqual(
-      [detail.count, detail.nan, detail.inf, detail.min, detail.max, detail.zeros],
-      [6, 1, 2, 0, 3, 1],
-    );
+    assert.deepEqual([detail.count, detail.nan, detail.inf, detail.min, detail.max, detail.zeros], [6, 1, 2, 0, 3, 1]);
     assert.ok(Math.abs(detail.mean - 4 / 3) < 1e-12);
     assert.deepEqual([detail.quantization, detail.stays], [null, 'it contains NaN or infinity']);
   });
@@ -140,9 +152,18 @@ describe('tensorDetail', () => {
   }
 
   it('a single value: no deviation, one full bin', async () => {
-    const [stats] = await tensorStats(await modelOf({ x: { shape: [], values: [5] } }), 'x', 4, neverAborted, noProgress);
+    const [stats] = await tensorStats(
+      await modelOf({ x: { shape: [], values: [5] } }),
+      'x',
+      4,
+      neverAborted,
+      noProgress,
+    );
     assert.deepEqual([stats.min, stats.max, stats.mean, stats.std, stats.p01, stats.p99], [5, 5, 5, Number.NaN, 5, 5]);
-    assert.equal(stats.histogram.counts.reduce((a, b) => a + b), 1);
+    assert.equal(
+      stats.histogram.counts.reduce((a, b) => a + b),
+      1,
+    );
   });
 
   it('a sparkline is the histogram in small', async () => {

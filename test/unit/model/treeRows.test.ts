@@ -29,8 +29,18 @@ const root = buildModuleTree(entries(shapes), 'net');
 const ids = (list: readonly RowDto[]) => list.map(({ id }) => id);
 
 const everything = [
-  'm:', 't:scale', 'm:enc', 'm:enc.emb', 't:enc.emb.weight', 'm:enc.fc', 't:enc.fc.weight', 't:enc.fc.bias',
-  'm:dec', 'm:dec.fc', 't:dec.fc.weight', 't:dec.fc.bias',
+  'm:',
+  't:scale',
+  'm:enc',
+  'm:enc.emb',
+  't:enc.emb.weight',
+  'm:enc.fc',
+  't:enc.fc.weight',
+  't:enc.fc.bias',
+  'm:dec',
+  'm:dec.fc',
+  't:dec.fc.weight',
+  't:dec.fc.bias',
 ];
 
 describe('rows of the tree', () => {
@@ -77,7 +87,12 @@ describe('rows of the tree', () => {
     }
 
     it('shows matches inside closed modules', () => {
-      assert.deepEqual(ids(rows(root, { filter: 'emb', base: 'none' })), ['m:', 'm:enc', 'm:enc.emb', 't:enc.emb.weight']);
+      assert.deepEqual(ids(rows(root, { filter: 'emb', base: 'none' })), [
+        'm:',
+        'm:enc',
+        'm:enc.emb',
+        't:enc.emb.weight',
+      ]);
     });
 
     it('counts positions among the rows that are shown', () => {
@@ -88,8 +103,19 @@ describe('rows of the tree', () => {
 
   it('levels, set sizes and positions are those of aria', () => {
     assert.deepEqual(
-      rows(root).slice(0, 8).map(({ level, setSize, posInSet }) => [level, setSize, posInSet]),
-      [[1, 1, 1], [2, 3, 1], [2, 3, 2], [3, 2, 1], [4, 1, 1], [3, 2, 2], [4, 2, 1], [4, 2, 2]],
+      rows(root)
+        .slice(0, 8)
+        .map(({ level, setSize, posInSet }) => [level, setSize, posInSet]),
+      [
+        [1, 1, 1],
+        [2, 3, 1],
+        [2, 3, 2],
+        [3, 2, 1],
+        [4, 1, 1],
+        [3, 2, 2],
+        [4, 2, 1],
+        [4, 2, 2],
+      ],
     );
   });
 
@@ -122,13 +148,25 @@ describe('rows of the tree', () => {
     it('boxes: ticked, unticked and mixed', () => {
       const ticks = (changes: Parameters<typeof spec>[0]) =>
         Object.fromEntries(
-          rows(root, {}, context(changes)).filter(({ kind }) => kind === 'module').map(({ id, ticked }) => [id, ticked]),
+          rows(root, {}, context(changes))
+            .filter(({ kind }) => kind === 'module')
+            .map(({ id, ticked }) => [id, ticked]),
         );
       assert.deepEqual(ticks({}), {
-        'm:': 'true', 'm:enc': 'true', 'm:enc.emb': 'false', 'm:enc.fc': 'true', 'm:dec': 'true', 'm:dec.fc': 'true',
+        'm:': 'true',
+        'm:enc': 'true',
+        'm:enc.emb': 'false',
+        'm:enc.fc': 'true',
+        'm:dec': 'true',
+        'm:dec.fc': 'true',
       });
       assert.deepEqual(ticks({ exclude: ['dec.fc'] }), {
-        'm:': 'mixed', 'm:enc': 'true', 'm:enc.emb': 'false', 'm:enc.fc': 'true', 'm:dec': 'false', 'm:dec.fc': 'false',
+        'm:': 'mixed',
+        'm:enc': 'true',
+        'm:enc.emb': 'false',
+        'm:enc.fc': 'true',
+        'm:dec': 'false',
+        'm:dec.fc': 'false',
       });
     });
 
@@ -155,7 +193,9 @@ describe('rows of the tree', () => {
   });
 
   describe('100,000 tensors', () => {
-    const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`block${i % 500}.layer${i}.weight`, [1]]));
+    const many = Object.fromEntries(
+      Array.from({ length: 100_000 }, (_, i) => [`block${i % 500}.layer${i}.weight`, [1]]),
+    );
     const big = buildModuleTree(entries(many), 'big');
 
     it('page through without gaps', () => {
@@ -163,10 +203,7 @@ describe('rows of the tree', () => {
       assert.equal(lines.total, 1 + 500 + 200_000);
       const [last] = lines.page(lines.total - 1, 100);
       assert.equal(last.id, 't:block499.layer99999.weight');
-      assert.deepEqual(
-        [...ids(lines.page(1000, 50)), ...ids(lines.page(1050, 50))],
-        ids(lines.page(1000, 100)),
-      );
+      assert.deepEqual([...ids(lines.page(1000, 50)), ...ids(lines.page(1050, 50))], ids(lines.page(1000, 100)));
       assert.deepEqual(lines.page(lines.total, 10), []);
     });
 
@@ -182,7 +219,11 @@ describe('rows of the tree', () => {
 
   it('100,000 tensors in one module', () => {
     const flat = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`w${i}`, [1]]));
-    const lines = new TreeRows(buildModuleTree(entries(flat), 'flat'), { filter: '', toggled: [], base: 'default' }, plain);
+    const lines = new TreeRows(
+      buildModuleTree(entries(flat), 'flat'),
+      { filter: '', toggled: [], base: 'default' },
+      plain,
+    );
     assert.equal(lines.total, 100_001);
     assert.equal(lines.page(100_000, 1)[0].posInSet, 100_000);
   });

@@ -106,7 +106,11 @@ describe('Channel', () => {
     const seen: string[] = [];
     const other: string[] = [];
     const calls = [
-      client.call('count', { to: 2 }, { onProgress: (done, total, what) => void seen.push(`${done}/${total} ${what}`) }),
+      client.call(
+        'count',
+        { to: 2 },
+        { onProgress: (done, total, what) => void seen.push(`${done}/${total} ${what}`) },
+      ),
       client.call('add', { a: 1, b: 1 }, { onProgress: (_d, _t, what) => void other.push(what) }),
     ];
     assert.deepEqual(await Promise.all(calls), ['counted', 2]);
@@ -118,7 +122,12 @@ describe('Channel', () => {
       let gaveUp = false;
       const { client } = pair({
         wait: (_args, { signal }) =>
-          new Promise((resolve) => signal.addEventListener('abort', () => resolve(String((gaveUp = true))))),
+          new Promise((resolve) =>
+            signal.addEventListener('abort', () => {
+              gaveUp = true;
+              resolve('too late');
+            }),
+          ),
       });
       const controller = new AbortController();
       const call = client.call('wait', {}, { signal: controller.signal });
@@ -197,14 +206,26 @@ describe('Channel', () => {
       await settled();
       server.dispose(reason);
       await settled();
-      assert.deepEqual(signals.map(({ aborted }) => aborted), [true]);
+      assert.deepEqual(
+        signals.map(({ aborted }) => aborted),
+        [true],
+      );
       assert.deepEqual(sent(log), ['request']);
       client.dispose(reason);
       await assert.rejects(call, reason);
     });
   });
 
-  for (const message of [null, undefined, 7, 'text', {}, { type: 'other' }, { type: 'reply', id: 99, value: 1 }, { type: 'abort', id: 99 }]) {
+  for (const message of [
+    null,
+    undefined,
+    7,
+    'text',
+    {},
+    { type: 'other' },
+    { type: 'reply', id: 99, value: 1 },
+    { type: 'abort', id: 99 },
+  ]) {
     it(`the message ${JSON.stringify(message)} is ignored`, async () => {
       const { client, ports } = pair();
       ports[1].post(message);

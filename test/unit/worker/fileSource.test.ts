@@ -67,10 +67,13 @@ describe('openFileSource', () => {
   const changes: readonly [what: string, change: (path: string) => Promise<void>][] = [
     ['grew', (path) => appendFile(path, 'more')],
     ['was cut', (path) => writeFile(path, 'h')],
-    ['was rewritten with the same length', async (path) => {
-      await writeFile(path, 'HELLO WORLD');
-      await utimes(path, 1, 1);
-    }],
+    [
+      'was rewritten with the same length',
+      async (path) => {
+        await writeFile(path, 'HELLO WORLD');
+        await utimes(path, 1, 1);
+      },
+    ],
   ];
   for (const [what, change] of changes) {
     it(`a file that ${what} since it was opened is not read on`, async () => {
@@ -84,33 +87,57 @@ describe('openFileSource', () => {
   describe('refuses without waiting', () => {
     const cases: readonly [what: string, code: string, make: () => Promise<string>][] = [
       ['a file that is not there', 'E_IO', async () => at('missing.pt')],
-      ['a path through a file', 'E_IO', async () => {
-        await writeFile(at('file'), '');
-        return at('file/a.pt');
-      }],
-      ['a folder', 'E_NOT_A_FILE', async () => {
-        await mkdir(at('folder.pt'));
-        return at('folder.pt');
-      }],
-      ['a named pipe', 'E_NOT_A_FILE', async () => {
-        execFileSync('mkfifo', [at('pipe.pt')]);
-        return at('pipe.pt');
-      }],
-      ['a link to a named pipe', 'E_NOT_A_FILE', async () => {
-        execFileSync('mkfifo', [at('pipe')]);
-        await symlink(at('pipe'), at('link.pt'));
-        return at('link.pt');
-      }],
+      [
+        'a path through a file',
+        'E_IO',
+        async () => {
+          await writeFile(at('file'), '');
+          return at('file/a.pt');
+        },
+      ],
+      [
+        'a folder',
+        'E_NOT_A_FILE',
+        async () => {
+          await mkdir(at('folder.pt'));
+          return at('folder.pt');
+        },
+      ],
+      [
+        'a named pipe',
+        'E_NOT_A_FILE',
+        async () => {
+          execFileSync('mkfifo', [at('pipe.pt')]);
+          return at('pipe.pt');
+        },
+      ],
+      [
+        'a link to a named pipe',
+        'E_NOT_A_FILE',
+        async () => {
+          execFileSync('mkfifo', [at('pipe')]);
+          await symlink(at('pipe'), at('link.pt'));
+          return at('link.pt');
+        },
+      ],
       ['an endless device', 'E_NOT_A_FILE', async () => '/dev/zero'],
       ['a terminal or null device', 'E_NOT_A_FILE', async () => '/dev/null'],
-      ['a link to itself', 'E_IO', async () => {
-        await symlink(at('loop.pt'), at('loop.pt'));
-        return at('loop.pt');
-      }],
-      ['a link to nothing', 'E_IO', async () => {
-        await symlink(at('gone'), at('link.pt'));
-        return at('link.pt');
-      }],
+      [
+        'a link to itself',
+        'E_IO',
+        async () => {
+          await symlink(at('loop.pt'), at('loop.pt'));
+          return at('loop.pt');
+        },
+      ],
+      [
+        'a link to nothing',
+        'E_IO',
+        async () => {
+          await symlink(at('gone'), at('link.pt'));
+          return at('link.pt');
+        },
+      ],
     ];
     for (const [what, code, make] of cases) {
       it(what, async function () {

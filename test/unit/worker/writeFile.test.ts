@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { neverAborted, sharedAbort } from '../../../src/core/abort';
-import { temporaryFolder } from '../../support/bundles';
 import { writeFileAtomically } from '../../../src/worker/writeFile';
+import { temporaryFolder } from '../../support/bundles';
 
 async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield Buffer.from(part);

@@ -35,13 +35,17 @@ describe('dynamic Linear', () => {
 
   it('an all-zero input gives the bias', () => {
     const float = linear(4, 3);
-    const [y] = float.toDynamic('m', 'fbgemm', 'per_tensor').forward([floatTensor(new Float32Array(8), [2, 4])], context);
+    const [y] = float
+      .toDynamic('m', 'fbgemm', 'per_tensor')
+      .forward([floatTensor(new Float32Array(8), [2, 4])], context);
     const bias = [...(float.bias?.data ?? [])];
     assert.deepEqual([...y.data], [...bias, ...bias]);
   });
 
   it('an empty batch gives an empty output', () => {
-    const [y] = linear(4, 3).toDynamic('m', 'onednn', 'per_tensor').forward([floatTensor(new Float32Array(0), [0, 4])], context);
+    const [y] = linear(4, 3)
+      .toDynamic('m', 'onednn', 'per_tensor')
+      .forward([floatTensor(new Float32Array(0), [0, 4])], context);
     assert.deepEqual(y.shape, [0, 3]);
   });
 
@@ -70,7 +74,8 @@ describe('dynamic Linear', () => {
       for (const module of modules) {
         assert.throws(
           () => module.forward([x], context),
-          (error: unknown) => error instanceof QuantscopeError && error.code === 'E_SHAPE' && message.test(error.message),
+          (error: unknown) =>
+            error instanceof QuantscopeError && error.code === 'E_SHAPE' && message.test(error.message),
         );
       }
     });
@@ -90,6 +95,9 @@ describe('dynamic Linear', () => {
   it('is a DynamicLinear with one product named weight', () => {
     const dynamic = linear(4, 3).toDynamic('m', 'fbgemm', 'per_tensor');
     assert.ok(dynamic instanceof DynamicLinear);
-    assert.deepEqual(dynamic.products.map(({ module, name }) => [module, name]), [['m', 'weight']]);
+    assert.deepEqual(
+      dynamic.products.map(({ module, name }) => [module, name]),
+      [['m', 'weight']],
+    );
   });
 });

@@ -1,9 +1,5 @@
 import assert from 'node:assert/strict';
-import {
-  minMaxObserver,
-  observeRange,
-  perChannelMinMaxObserver,
-} from '../../../../src/engine/quantization/observers';
+import { minMaxObserver, observeRange, perChannelMinMaxObserver } from '../../../../src/engine/quantization/observers';
 
 const f = Math.fround;
 
@@ -25,7 +21,10 @@ describe('observers', () => {
   }
 
   it('observeRange of nothing is inverted', () => {
-    assert.deepEqual(observeRange(new Float32Array(0)), { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY });
+    assert.deepEqual(observeRange(new Float32Array(0)), {
+      min: Number.POSITIVE_INFINITY,
+      max: Number.NEGATIVE_INFINITY,
+    });
   });
 
   it('minMaxObserver divides the largest magnitude by 127.5', () => {

@@ -44,7 +44,12 @@ describe('chooseQParams', () => {
     }
   });
 
-  for (const [min, max] of [[Number.NaN, Number.NaN], [Number.NaN, 1], [0, Number.NaN], [1, 0]]) {
+  for (const [min, max] of [
+    [Number.NaN, Number.NaN],
+    [Number.NaN, 1],
+    [0, Number.NaN],
+    [1, 0],
+  ]) {
     it(`refuses a range from ${min} to ${max} in PyTorch's words`, () => {
       assert.throws(
         () => chooseQParams(min, max, false),

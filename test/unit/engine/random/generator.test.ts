@@ -12,7 +12,10 @@ describe('Generator', () => {
     for (const [seed, words] of seeds) {
       it(`are those of seed ${seed}`, () => {
         const generator = new Generator(seed);
-        assert.deepEqual(words.map(() => generator.random()), words);
+        assert.deepEqual(
+          words.map(() => generator.random()),
+          words,
+        );
       });
     }
 

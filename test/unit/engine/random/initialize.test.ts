@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { Generator } from '../../../../src/engine/random/generator';
-import { initEmbedding, initLinear, initRecurrent, recurrentParameters } from '../../../../src/engine/random/initialize';
+import {
+  initEmbedding,
+  initLinear,
+  initRecurrent,
+  recurrentParameters,
+} from '../../../../src/engine/random/initialize';
 
 const shape = { inputSize: 5, hiddenSize: 6, numLayers: 2, bias: true, bidirectional: true, projSize: 0 };
 
@@ -8,7 +13,13 @@ describe('default initialisation', () => {
   it('Linear: the weight first, both within 1/√in', () => {
     const generator = new Generator(0);
     const parameters = initLinear(generator, 9, 4, true);
-    assert.deepEqual([...parameters].map(([name, tensor]) => [name, tensor.shape]), [['weight', [4, 9]], ['bias', [4]]]);
+    assert.deepEqual(
+      [...parameters].map(([name, tensor]) => [name, tensor.shape]),
+      [
+        ['weight', [4, 9]],
+        ['bias', [4]],
+      ],
+    );
     for (const { data } of parameters.values()) for (const x of data) assert.ok(Math.abs(x) <= Math.fround(1 / 3));
     const raw = new Generator(0);
     for (let i = 0; i < 40; i++) raw.random();
@@ -66,6 +77,9 @@ describe('default initialisation', () => {
   it('the padding row of an Embedding is drawn and then zeroed', () => {
     const plain = initEmbedding(new Generator(0), 5, 4).get('weight')?.data ?? [];
     const padded = initEmbedding(new Generator(0), 5, 4, 2).get('weight')?.data ?? [];
-    assert.deepEqual([...padded], [...plain].map((x, i) => (i >= 8 && i < 12 ? 0 : x)));
+    assert.deepEqual(
+      [...padded],
+      [...plain].map((x, i) => (i >= 8 && i < 12 ? 0 : x)),
+    );
   });
 });

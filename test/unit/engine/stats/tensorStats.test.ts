@@ -60,7 +60,10 @@ describe('tensor statistics', () => {
       const values = Float32Array.from({ length: 50 }, () => (random() - 0.5) * 10 ** (random() * 60 - 30));
       const { min, max } = sumStats(values);
       const { counts } = histogram(values, 1 + Math.floor(random() * 40), min, max);
-      assert.equal(counts.reduce((a, b) => a + b), 50);
+      assert.equal(
+        counts.reduce((a, b) => a + b),
+        50,
+      );
     }
   });
 
