@@ -15,7 +15,7 @@ const node = {
   platform: 'node',
   target: 'node20',
   format: 'cjs',
-  sourcemap: true,
+  sourcemap: !production,
   minify: production,
   logLevel: 'warning',
 };

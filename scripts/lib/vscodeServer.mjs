@@ -86,8 +86,8 @@ export function writeSettings(userDataDir, settings = {}) {
   writeFileSync(join(target, 'settings.json'), JSON.stringify({ ...quietSettings, ...settings }, null, 2));
 }
 
-/** Starts the server on the loopback interface and waits until it answers. */
-export async function startServer({ profile, settings = {}, verbose = false }) {
+/** Starts the server on the loopback interface and waits until it answers; `environment` reaches the extension host. */
+export async function startServer({ profile, settings = {}, environment = {}, verbose = false }) {
   const userDataDir = join(profile, 'user');
   const extensionsDir = join(profile, 'extensions');
   mkdirSync(extensionsDir, { recursive: true });
@@ -109,7 +109,7 @@ export async function startServer({ profile, settings = {}, verbose = false }) {
     '--disable-getting-started-override',
   ];
   const child = spawn(node, args, {
-    env: nodeEnvironment(),
+    env: { ...nodeEnvironment(), ...environment },
     stdio: verbose ? 'inherit' : ['ignore', 'ignore', 'inherit'],
     detached: true,
   });
@@ -124,6 +124,13 @@ export async function startServer({ profile, settings = {}, verbose = false }) {
   const url = `http://127.0.0.1:${port}`;
   await waitFor(url, child);
   return { url, port, userDataDir, extensionsDir, stop, exited: new Promise((resolve) => child.once('exit', resolve)) };
+}
+
+/** The page that shows `folder` with this repository loaded as a development extension; `extra` goes into its payload. */
+export function developmentUrl({ url, port }, folder, extra = []) {
+  const remote = (path) => `vscode-remote://127.0.0.1:${port}${path}`;
+  const payload = [['extensionDevelopmentPath', remote(root)], ...extra.map(([key, path]) => [key, remote(path)])];
+  return `${url}/?folder=${encodeURIComponent(folder)}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
 }
 
 async function waitFor(url, child) {

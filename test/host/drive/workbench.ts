@@ -32,6 +32,7 @@ interface Harness {
   ensureServer(): Promise<void>;
   startServer(options: { profile: string }): Promise<Server>;
   installExtension(profile: string, vsix: string): Promise<void>;
+  developmentUrl(server: Server, folder: string, extra?: readonly (readonly [string, string])[]): string;
 }
 
 /** The scripts are ES modules, which this CommonJS file can only import at run time. */
@@ -84,11 +85,10 @@ export class Workbench {
     const { launchBrowser } = (await importScript('browser')) as { launchBrowser(): Promise<Browser> };
     const browser = await launchBrowser();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    const payload = development
-      ? [['extensionDevelopmentPath', `vscode-remote://127.0.0.1:${server.port}${root}`]]
-      : [];
-    const query = `folder=${encodeURIComponent(folder)}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
-    await page.goto(`${server.url}/?${query}`);
+    const { developmentUrl } = await harness();
+    await page.goto(
+      development ? developmentUrl(server, folder) : `${server.url}/?folder=${encodeURIComponent(folder)}`,
+    );
     const workbench = new Workbench(page, folder, browser, server, profile);
     await workbench.file(firstFile).waitFor({ timeout: 60_000 });
     await workbench.ready();
