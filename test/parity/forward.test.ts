@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { neverAborted } from '../../src/core/abort';
 import { selectKernels } from '../../src/engine/kernels/dispatch';
-import type { RunnableModule } from '../../src/engine/nn/module';
+import type { DynamicModule, QuantizableModule } from '../../src/engine/nn/module';
 import type { QuantizedEngine } from '../../src/engine/quantization/engines';
 import { type FloatTensor, floatTensor } from '../../src/engine/tensor/tensor';
 import { loadModule, readValues } from '../../src/model/loadModule';
@@ -18,7 +18,11 @@ interface Treatment {
   readonly mode: 'float' | 'dynamic' | 'per_channel_linear';
 }
 
-async function moduleOf(model: Model, path: string, { engine, mode }: Treatment): Promise<RunnableModule> {
+async function moduleOf(
+  model: Model,
+  path: string,
+  { engine, mode }: Treatment,
+): Promise<QuantizableModule | DynamicModule> {
   const node = findModule(model, path);
   const float = await loadModule(model, node, neverAborted);
   if (mode === 'float' || (mode === 'per_channel_linear' && node.type !== 'Linear')) return float;

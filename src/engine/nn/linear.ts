@@ -4,7 +4,8 @@ import type { QuantizedEngine } from '../quantization/engines';
 import type { Scheme } from '../quantization/quantizeWeight';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
-import type { DynamicModule, QuantizableModule } from './module';
+import { floatInput } from './inputs';
+import type { DynamicModule, ModuleInputs, QuantizableModule } from './module';
 
 /** Rows of x [*, k] for a weight with k columns; throws as PyTorch does where they do not fit. */
 function rowsOf(x: FloatTensor, columns: number): number {
@@ -30,7 +31,8 @@ export class Linear implements QuantizableModule {
     return new Map([['weight', this.weight.data]]);
   }
 
-  forward([x]: readonly FloatTensor[], { kernels }: ForwardContext): FloatTensor[] {
+  forward([input]: ModuleInputs, { kernels }: ForwardContext): FloatTensor[] {
+    const x = floatInput(input);
     const [n, k] = this.weight.shape;
     const m = rowsOf(x, k);
     const out = new Float32Array(m * n);
@@ -57,7 +59,8 @@ export class DynamicLinear implements DynamicModule {
     return [this.packed];
   }
 
-  forward([x]: readonly FloatTensor[], context: ForwardContext): FloatTensor[] {
+  forward([input]: ModuleInputs, context: ForwardContext): FloatTensor[] {
+    const x = floatInput(input);
     const { rows, columns } = this.packed.weight;
     const m = rowsOf(x, columns);
     const out = dynamicLinear(this.packed, x.data, m, context, this.calls++, 0);

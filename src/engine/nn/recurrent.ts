@@ -5,7 +5,8 @@ import type { Scheme } from '../quantization/quantizeWeight';
 import type { RecurrentShape } from '../random/initialize';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
-import type { DynamicModule, QuantizableModule } from './module';
+import { optionalFloat } from './inputs';
+import type { DynamicModule, ModuleInputs, QuantizableModule } from './module';
 import { type CellMode, type CellProducts, type CellState, runLayer } from './recurrentSteps';
 
 /** The products of layer `layer`, direction `direction`, while one forward pass runs. */
@@ -29,7 +30,7 @@ export class Recurrent implements QuantizableModule {
     return new Map([...this.parameters].map(([name, { data }]) => [name, data]));
   }
 
-  forward(inputs: readonly FloatTensor[], context: ForwardContext): FloatTensor[] {
+  forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
     return runRecurrent(this.mode, this.shape, inputs, context, (layer, direction) => {
       const suffix = `_l${layer}${suffixes[direction]}`;
       const product = (weightName: string, biasName: string) => {
@@ -86,7 +87,7 @@ export class DynamicRecurrent implements DynamicModule {
     this.outputs = outputNames(mode);
   }
 
-  forward(inputs: readonly FloatTensor[], context: ForwardContext): FloatTensor[] {
+  forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
     const call = this.calls++;
     const directions = this.shape.bidirectional ? 2 : 1;
     return runRecurrent(this.mode, this.shape, inputs, context, (layer, direction) => {
@@ -106,19 +107,23 @@ function outputNames(mode: CellMode): readonly string[] {
 function runRecurrent(
   mode: CellMode,
   shape: RecurrentShape,
-  inputs: readonly FloatTensor[],
+  inputs: ModuleInputs,
   context: ForwardContext,
   productsOf: ProductsOf,
 ): FloatTensor[] {
   const { hiddenSize: hidden, numLayers, bidirectional, projSize } = shape;
-  const [input] = inputs;
+  const [input, h, c] = [
+    optionalFloat(inputs[0], 'input'),
+    optionalFloat(inputs[1], 'h0'),
+    optionalFloat(inputs[2], 'c0'),
+  ];
   checkInput(input, shape.inputSize);
   const [steps, batch] = input.shape;
   const width = projSize || hidden;
   const directions = bidirectional ? 2 : 1;
   const states = numLayers * directions;
-  const h0 = startState(inputs[1], 0, [states, batch, width]);
-  const c0 = mode === 'LSTM' ? startState(inputs[2], 1, [states, batch, hidden]) : new Float32Array(0);
+  const h0 = startState(h, 0, [states, batch, width]);
+  const c0 = mode === 'LSTM' ? startState(c, 1, [states, batch, hidden]) : new Float32Array(0);
   const hn = new Float32Array(h0.length);
   const cn = new Float32Array(c0.length);
   let x = input.data;
@@ -153,7 +158,7 @@ function interleave(outputs: readonly Float32Array[], width: number): Float32Arr
   return joined;
 }
 
-function checkInput(input: FloatTensor | undefined, inputSize: number): void {
+function checkInput(input: FloatTensor | undefined, inputSize: number): asserts input is FloatTensor {
   if (input?.shape.length !== 3)
     throw invalid('E_SHAPE', `input must have 3 dimensions, got ${input?.shape.length ?? 0}`);
   if (input.shape[2] !== inputSize) {

@@ -39,6 +39,17 @@ export function floatTensor(data: Float32Array, shape: readonly number[]): Float
   return { dtype: 'float32', shape, data };
 }
 
+/** An int64 tensor of this shape, for indices. */
+export function int64Tensor(values: ArrayLike<number>, shape: readonly number[]): Tensor {
+  if (values.length !== numel(shape)) {
+    throw invalid(
+      'E_SHAPE',
+      `A tensor of shape [${shape.join(', ')}] has ${numel(shape)} elements, not ${values.length}.`,
+    );
+  }
+  return { dtype: 'int64', shape, data: BigInt64Array.from(values as number[], (value) => BigInt(value)) };
+}
+
 type ArrayType = new (buffer: ArrayBuffer) => TypedArray;
 
 const arrayTypes: Partial<Record<DType, ArrayType>> = {
