@@ -12,10 +12,13 @@ export interface ByteSource {
    * callers check numbers from the file before they get here.
    */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** True when the file has another name elsewhere (a hard link), which nothing can tell apart from this one. */
+  readonly hardLinked?: boolean;
   /**
    * Another file of the same folder: a shard, external data, a config. `name` is what the model
    * file calls it and is not trusted: a name that leaves the folder throws `E_SIBLING_PATH` before
-   * anything is touched. Undefined when there is no such file, or when the source has no folder.
+   * anything is touched, a link that leaves it throws the same. Undefined when there is no such
+   * file, or when the source has no folder. A sibling needs no closing.
    */
   sibling?(name: string): Promise<ByteSource | undefined>;
 }

@@ -1,11 +1,16 @@
 import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { type FileHandle, open, realpath } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { ByteSource } from '../core/byteSource';
-import { type ErrorDetails, malformed, QuantscopeError } from '../core/errors';
+import { malformed, QuantscopeError } from '../core/errors';
+import { changed, ioError, notAFile } from './fileErrors';
+import { resolveSibling } from './siblingFile';
 
 /** One read call; the OS refuses more than 2^31 − 1 bytes, and smaller pieces keep aborts quick. */
 const maxReadBytes = 8 * 1024 * 1024;
+
+// Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
+const readFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 export interface FileSource extends ByteSource {
   close(): Promise<void>;
@@ -17,28 +22,79 @@ export interface FileSource extends ByteSource {
  */
 export async function openFileSource(path: string): Promise<FileSource> {
   const name = basename(path);
+  const { handle, opened } = await openRegular(path, name, readFlags);
+  const lend = <T>(use: (handle: FileHandle) => Promise<T>) => use(handle);
+  return {
+    ...rangeReader(name, opened, lend),
+    sibling: (other) => openSibling(dirname(path), other),
+    close: () => handle.close(),
+  };
+}
+
+/**
+ * A file that a model names beside itself. It holds no handle between reads: a model may have
+ * thousands of shards, and every read makes sure that it is still the same file.
+ */
+async function openSibling(folder: string, name: string): Promise<ByteSource | undefined> {
+  const path = await resolveSibling(folder, name);
+  if (path === undefined) return undefined;
+  // The path has no links left; one that appears meanwhile is not followed.
+  const flags = readFlags | (constants.O_NOFOLLOW ?? 0);
+  const first = await openRegular(path, name, flags);
+  await first.handle.close();
+  if ((await realpath(path).catch(() => undefined)) !== path) throw changed(name);
+  return rangeReader(name, first.opened, async (use) => {
+    const { handle } = await openRegular(path, name, flags);
+    try {
+      return await use(handle);
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+async function openRegular(path: string, name: string, flags: number) {
   let handle: FileHandle;
   try {
-    // Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
-    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    handle = await open(path, flags);
   } catch (error) {
     throw ioError(error, name);
   }
   try {
-    const opened = await handle.stat({ bigint: true });
+    const opened = await settled(handle);
     if (!opened.isFile()) throw notAFile(name);
-    return fileSource(handle, name, opened);
+    return { handle, opened };
   } catch (error) {
     await handle.close();
     throw error instanceof QuantscopeError ? error : ioError(error, name);
   }
 }
 
-function fileSource(handle: FileHandle, name: string, opened: BigIntStats): FileSource {
+/** File systems stamp changes with a clock that ticks every few milliseconds. */
+const clockTickMs = 20;
+
+/**
+ * The state of a file that was not written to in this tick of the clock, so that every later
+ * change shows in its times (git calls the others racily clean).
+ */
+async function settled(handle: FileHandle): Promise<BigIntStats> {
+  const stats = await handle.stat({ bigint: true });
+  const age = Date.now() - Number(stats.ctimeMs);
+  if (!stats.isFile() || age < 0 || age > clockTickMs) return stats;
+  await new Promise((resolve) => setTimeout(resolve, clockTickMs));
+  return handle.stat({ bigint: true });
+}
+
+function rangeReader(
+  name: string,
+  opened: BigIntStats,
+  lend: (use: (handle: FileHandle) => Promise<Uint8Array>) => Promise<Uint8Array>,
+): ByteSource {
   const size = Number(opened.size);
   return {
     name,
     size,
+    hardLinked: opened.nlink > 1n,
     async read(offset, length) {
       if (
         !Number.isSafeInteger(offset) ||
@@ -51,68 +107,35 @@ function fileSource(handle: FileHandle, name: string, opened: BigIntStats): File
           where: { file: name, offset },
         });
       }
-      const bytes = new Uint8Array(length);
       try {
-        await refuseChanged(handle, name, opened);
-        for (let done = 0; done < length; ) {
-          const { bytesRead } = await handle.read(bytes, done, Math.min(maxReadBytes, length - done), offset + done);
-          if (bytesRead === 0) throw changed(name);
-          done += bytesRead;
-        }
-        await refuseChanged(handle, name, opened);
+        return await lend(async (handle) => {
+          await refuseChanged(handle, name, opened);
+          const bytes = await readFully(handle, name, offset, length);
+          await refuseChanged(handle, name, opened);
+          return bytes;
+        });
       } catch (error) {
         throw error instanceof QuantscopeError ? error : ioError(error, name);
       }
-      return bytes;
     },
-    close: () => handle.close(),
   };
 }
+
+async function readFully(handle: FileHandle, name: string, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await handle.read(bytes, done, Math.min(maxReadBytes, length - done), offset + done);
+    if (bytesRead === 0) throw changed(name);
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+/** What changes when a file is written to, replaced, cut, or has its times set back. */
+const identity = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const;
 
 /** An old header must never meet new bytes: both checks around a read compare the file with the one that was opened. */
 async function refuseChanged(handle: FileHandle, name: string, opened: BigIntStats): Promise<void> {
   const now = await handle.stat({ bigint: true });
-  if (now.size !== opened.size || now.mtimeNs !== opened.mtimeNs) throw changed(name);
-}
-
-function changed(name: string): QuantscopeError {
-  return new QuantscopeError({
-    code: 'E_FILE_CHANGED',
-    kind: 'io',
-    message: 'The file changed on disk while it was open.',
-    where: { file: name },
-    hint: 'Reload it to see the new content.',
-  });
-}
-
-function notAFile(name: string): QuantscopeError {
-  return new QuantscopeError({
-    code: 'E_NOT_A_FILE',
-    kind: 'io',
-    message: 'This is not a regular file.',
-    where: { file: name },
-    hint: 'Open the model file itself, not a folder, pipe or device.',
-  });
-}
-
-const ioReasons: Record<string, readonly [string, string]> = {
-  ENOENT: ['The file does not exist.', 'Check the path; it may have been moved or deleted.'],
-  EACCES: ['You are not allowed to read this file.', 'Check its permissions.'],
-  EPERM: ['You are not allowed to read this file.', 'Check its permissions.'],
-  EISDIR: ['This is a folder.', 'Open the model file inside it.'],
-  ELOOP: ['This link points to itself.', 'Open the file that it should point to.'],
-  ENXIO: ['This is not a regular file.', 'Open the model file itself, not a pipe or device.'],
-};
-
-function ioError(error: unknown, file: string): QuantscopeError {
-  const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-  const [message, hint] = ioReasons[code] ?? [`The file could not be read: ${code}.`, 'Try again.'];
-  const details: ErrorDetails = {
-    code: code === 'EISDIR' || code === 'ENXIO' ? 'E_NOT_A_FILE' : 'E_IO',
-    kind: 'io',
-    message,
-    hint,
-    where: { file },
-  };
-  return new QuantscopeError(details);
+  if (identity.some((field) => now[field] !== opened[field])) throw changed(name);
 }

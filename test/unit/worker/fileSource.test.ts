@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFile, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFileSource } from '../../../src/worker/fileSource';
 import { temporaryFolder } from '../../support/bundles';
@@ -74,6 +74,23 @@ describe('openFileSource', () => {
         await utimes(path, 1, 1);
       },
     ],
+    [
+      'was rewritten with the same length and its time set back',
+      async (path) => {
+        const { atime, mtime } = await stat(path);
+        await writeFile(path, 'HELLO WORLD');
+        await utimes(path, atime, mtime);
+      },
+    ],
+    [
+      'was replaced by another file',
+      async (path) => {
+        await writeFile(`${path}.new`, 'HELLO WORLD');
+        await rename(`${path}.new`, path);
+      },
+    ],
+    ['was deleted', (path) => rm(path)],
+    ['was made unreadable', (path) => chmod(path, 0)],
   ];
   for (const [what, change] of changes) {
     it(`a file that ${what} since it was opened is not read on`, async () => {
@@ -83,6 +100,25 @@ describe('openFileSource', () => {
       await source.close();
     });
   }
+
+  it('a file that is written to while it is read gives old bytes or an error, never both at once', async function () {
+    this.timeout(10_000);
+    for (let round = 0; round < 100; round++) {
+      const source = await opened('a.pt', Buffer.alloc(64 * 1024, 1));
+      const write = writeFile(at('a.pt'), Buffer.alloc(64 * 1024, 2));
+      try {
+        const bytes = await source.read(0, source.size);
+        assert.ok(
+          bytes.every((byte) => byte === 1),
+          `round ${round} mixes two states`,
+        );
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, 'E_FILE_CHANGED', String(error));
+      }
+      await write;
+      await source.close();
+    }
+  });
 
   describe('refuses without waiting', () => {
     const cases: readonly [what: string, code: string, make: () => Promise<string>][] = [
@@ -124,7 +160,7 @@ describe('openFileSource', () => {
       ['a terminal or null device', 'E_NOT_A_FILE', async () => '/dev/null'],
       [
         'a link to itself',
-        'E_IO',
+        'E_NOT_A_FILE',
         async () => {
           await symlink(at('loop.pt'), at('loop.pt'));
           return at('loop.pt');
