@@ -30,7 +30,7 @@ interface Server {
 
 interface Harness {
   ensureServer(): Promise<void>;
-  startServer(options: { profile: string }): Promise<Server>;
+  startServer(options: { profile: string; environment?: Readonly<Record<string, string>> }): Promise<Server>;
   installExtension(profile: string, vsix: string): Promise<void>;
   developmentUrl(server: Server, folder: string, extra?: readonly (readonly [string, string])[]): string;
 }
@@ -38,6 +38,39 @@ interface Harness {
 /** The scripts are ES modules, which this CommonJS file can only import at run time. */
 const importScript = (name: string) => import(join(root, 'scripts', 'lib', `${name}.mjs`));
 const harness = () => importScript('vscodeServer') as Promise<Harness>;
+
+export interface InsideOptions {
+  readonly profile: string;
+  readonly folder: string;
+  /** The module whose `run()` the extension host calls. */
+  readonly tests: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Runs a suite inside the extension host of a VS Code server; returns what it logged. */
+export async function runInServer({ profile, folder, tests, environment }: InsideOptions): Promise<string> {
+  const { ensureServer, startServer, developmentUrl } = await harness();
+  await ensureServer();
+  const server = await startServer({ profile, environment });
+  const { launchBrowser } = (await importScript('browser')) as { launchBrowser(): Promise<Browser> };
+  const browser = await launchBrowser();
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    const log: string[] = [];
+    const exited = new Promise<void>((resolve) => {
+      // VS Code calls these two when it runs tests in a browser.
+      void page.exposeFunction('codeAutomationLog', (_type: string, args: unknown[]) => void log.push(args.join(' ')));
+      void page.exposeFunction('codeAutomationExit', () => resolve());
+    });
+    await page.goto(developmentUrl(server, folder, [['extensionTestsPath', tests]]));
+    await Promise.race([exited, page.waitForTimeout(200_000)]);
+    return log.join('\n');
+  } finally {
+    await browser.close();
+    server.stop();
+    await server.exited;
+  }
+}
 
 export interface WorkbenchOptions {
   /** Files to put into the workspace: name in it, path of the original. */
@@ -116,6 +149,20 @@ export class Workbench {
 
   async openFile(name: string): Promise<void> {
     await this.file(name).dblclick();
+  }
+
+  async closeEditors(): Promise<void> {
+    await this.runCommand('View: Close All Editors');
+  }
+
+  /** Clicks the extension's icon in the activity bar. */
+  async showContainer(): Promise<void> {
+    await this.page.locator('.activitybar').getByRole('tab', { name: 'Quantscope' }).click();
+  }
+
+  /** The native tree of the active model. */
+  modulesTree(): Locator {
+    return this.page.locator('.pane').filter({ hasText: 'Modules' }).getByRole('tree').first();
   }
 
   /** Right click on a file, then a click on an item of the menu. */

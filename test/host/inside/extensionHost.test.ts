@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import * as vscode from 'vscode';
+import { commandIds, viewTypes } from '../../../src/extension/contributions';
+import type { InspectorDocument } from '../../../src/extension/inspector/inspectorDocument';
+import type { Services } from '../../../src/extension/services';
+import { markerName } from '../../support/hostModels';
+
+const folder = (): string => {
+  const [first] = vscode.workspace.workspaceFolders ?? [];
+  assert.ok(first, 'the tests need their workspace folder');
+  return first.uri.fsPath;
+};
+
+describe('inside the extension host', () => {
+  let services: Services;
+
+  before(async () => {
+    const extension = vscode.extensions.getExtension<Services>('quantscope.quantscope');
+    assert.ok(extension, 'the extension is not installed');
+    services = await extension.activate();
+  });
+  afterEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
+
+  async function open(name: string): Promise<InspectorDocument> {
+    const uri = vscode.Uri.file(join(folder(), name));
+    await vscode.commands.executeCommand('vscode.openWith', uri, viewTypes.inspector);
+    const document = services.documents.find(uri);
+    assert.ok(document, `${name} has no document`);
+    await document.loaded;
+    return document;
+  }
+
+  it('every command of the manifest is registered', async () => {
+    const known = new Set(await vscode.commands.getCommands(true));
+    assert.deepEqual(
+      Object.values(commandIds).filter((id) => !known.has(id)),
+      [],
+    );
+  });
+
+  it('opens a checkpoint, quantizes its model and goes back', async () => {
+    const document = await open('word_lm.ckpt');
+    assert.equal(document.snapshot.phase, 'ready');
+    await document.quantize();
+    assert.equal(document.snapshot.quantized?.quantizedCount, 2);
+    await document.undo();
+    assert.equal(document.snapshot.quantized, null);
+  });
+
+  it('runs the recipe forward with PyTorch’s numbers', async () => {
+    const document = await open('recipe_lstm.pt');
+    await document.runForward('lstm', 29592, [
+      [20, 1, 8],
+      [1, 1, 8],
+      [1, 1, 8],
+    ]);
+    const { accuracy } = document.snapshot.forward ?? assert.fail('there is no forward pass');
+    const shown = [accuracy.meanAbsFloat, accuracy.meanAbsQuantized, accuracy.meanAbsDiff].map((x) => x.toFixed(5));
+    assert.deepEqual([...shown, accuracy.percent.toFixed(2)], ['0.12887', '0.12912', '0.00156', '1.21']);
+  });
+
+  const refused: readonly [name: string, code: string][] = [
+    ['truncated.pt', 'E_ZIP_TRUNCATED'],
+    ['notes.pt', 'E_TEXT'],
+    ['photos.pt', 'E_PT_NO_PICKLE'],
+  ];
+  for (const [name, code] of refused) {
+    it(`${name} ends in ${code} with something to do`, async () => {
+      const { phase, error } = (await open(name)).snapshot;
+      assert.deepEqual([phase, error?.code], ['failed', code]);
+      assert.ok((error?.hint ?? '').length > 10, 'there is no hint');
+      assert.equal(error?.where?.file, name);
+    });
+  }
+
+  it('shows a stranger’s tensors and its warning, and runs nothing', async () => {
+    const { model } = (await open('stranger.pt')).snapshot;
+    assert.equal(model?.safety.verdict, 'dangerous');
+    assert.equal(model?.tensorCount, 1);
+    assert.match(model?.warnings[0].message ?? '', /os\.system/);
+    assert.equal(existsSync(join(folder(), markerName)), false);
+  });
+
+  it('a cancelled quantization leaves the model as it was, and the next one works', async () => {
+    const document = await open('word_lm.pt');
+    const running = document.quantize();
+    document.cancel();
+    await running;
+    assert.deepEqual([document.snapshot.quantized, document.snapshot.busy], [null, null]);
+    await document.quantize();
+    assert.equal(document.snapshot.quantized?.quantizedCount, 2);
+  });
+
+  describe('the thread that all extensions share', () => {
+    const limitMs = 50;
+
+    /** The longest stall while `work` runs, in ms, above the sampling interval. */
+    async function longestStall(work: () => Promise<unknown>): Promise<number> {
+      const resolution = 5;
+      const delay: IntervalHistogram = monitorEventLoopDelay({ resolution });
+      delay.enable();
+      await work();
+      await new Promise((resolve) => setTimeout(resolve, 2 * resolution));
+      delay.disable();
+      return delay.max / 1e6 - resolution;
+    }
+
+    const works: readonly [what: string, work: () => Promise<unknown>][] = [
+      ['a model of 20,000 tensors is opened', () => open('large.pt')],
+      ['a model is quantized', async () => (await open('word_lm.pt')).quantize()],
+      ['a forward pass is timed', async () => (await open('word_lm.pt')).runForward('rnn', 1, [[35, 4, 64]])],
+    ];
+    for (const [what, work] of works) {
+      it(`never stalls for ${limitMs} ms while ${what}`, async function () {
+        // A busy machine stalls at random, work on this thread stalls every time.
+        this.retries(3);
+        const stall = await longestStall(work);
+        assert.ok(stall < limitMs, `stalled for ${stall.toFixed(1)} ms`);
+      });
+    }
+  });
+});
