@@ -10,7 +10,6 @@ const devices = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|l
 const rules: readonly (readonly [string, (name: string) => boolean])[] = [
   ['it is empty', (name) => name === ''],
   [`it has more than ${maxNameLength} characters`, (name) => name.length > maxNameLength],
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this looks for
   ['it contains control characters', (name) => /[\0-\x1f\x7f]/.test(name)],
   ['it contains a backslash', (name) => name.includes('\\')],
   ['it contains a colon, as addresses, drives and streams do', (name) => name.includes(':')],

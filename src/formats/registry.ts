@@ -3,11 +3,20 @@ import type { ByteSource } from '../core/byteSource';
 import { malformed } from '../core/errors';
 import { openTorchZip } from './torch/read';
 import { sniffTorchZip } from './torch/sniff';
-import type { Format, ModelFile } from './types';
-import { unknownContent } from './unknownContent';
+import type { Format, ModelFile, Warning } from './types';
+import { looksLikeElse, unknownContent } from './unknownContent';
 
 /** The formats, in the order in which they are tried. Content decides, not the suffix. */
-export const formats: readonly Format[] = [{ id: 'torch-zip', sniff: sniffTorchZip, open: openTorchZip }];
+export const formats: readonly Format[] = [
+  {
+    id: 'torch-zip',
+    name: 'PyTorch',
+    suffixes: ['.pt', '.pth', '.ckpt', '.bin', '.pkl'],
+    magic: [0x50, 0x4b, 3, 4],
+    sniff: sniffTorchZip,
+    open: openTorchZip,
+  },
+];
 
 /** Bytes that are looked at to tell the format. */
 const sniffBytes = 4_096;
@@ -23,7 +32,36 @@ export async function openFile(source: ByteSource, abort: AbortCheck): Promise<M
     });
   }
   const prefix = await source.read(0, Math.min(source.size, sniffBytes));
-  const format = formats.find(({ sniff }) => sniff(prefix));
-  if (format === undefined) throw unknownContent(prefix, source);
-  return format.open(source, abort);
+  const named = formatNamed(source.name);
+  const format = (await recognise(source, prefix)) ?? bareFormat(named, prefix, source);
+  if (format === undefined) throw unknownContent(prefix, source, formats, named);
+  const file = await format.open(source, abort);
+  return { ...file, warnings: [...nameWarnings(source, format, named), ...file.warnings] };
+}
+
+async function recognise(source: ByteSource, prefix: Uint8Array): Promise<Format | undefined> {
+  for (const format of formats) {
+    if (format.sniff(prefix) && ((await format.accepts?.(source)) ?? true)) return format;
+  }
+  return undefined;
+}
+
+/** The format that the file's name promises: the longest suffix that fits. */
+function formatNamed(name: string): Format | undefined {
+  const lower = name.toLowerCase();
+  const fits = formats.flatMap((format) =>
+    format.suffixes.filter((suffix) => lower.endsWith(suffix)).map((suffix) => ({ format, length: suffix.length })),
+  );
+  return fits.sort((a, b) => b.length - a.length)[0]?.format;
+}
+
+/** A format without magic is taken at the file's word, so that its reader can say what is wrong. */
+function bareFormat(named: Format | undefined, prefix: Uint8Array, source: ByteSource): Format | undefined {
+  return named?.magic === undefined && !looksLikeElse(prefix, source) ? named : undefined;
+}
+
+function nameWarnings({ name }: ByteSource, format: Format, named: Format | undefined): Warning[] {
+  if (named === undefined || named === format || named.name === format.name) return [];
+  const suffix = name.slice(name.lastIndexOf('.'));
+  return [{ code: 'E_NAME', message: `The file is named ${suffix} but contains ${format.name}.` }];
 }

@@ -11,8 +11,10 @@ export interface StorageRecord {
   readonly location: string;
   /** Elements that the pickle promises. */
   readonly numel: number;
-  /** Name of the archive's entry; empty when the archive has none. */
+  /** Name of the archive's entry, or of the file beside; empty when there is none. */
   readonly entry: string;
+  /** Byte at which it starts in the file or `entry`, where opening tells. */
+  readonly offset?: number;
 }
 
 /** Scale and zero point of a quantized tensor, as the file gives them. */
@@ -105,7 +107,15 @@ export interface ModelFile {
 /** One format: how to recognise it, and how to open it. */
 export interface Format {
   readonly id: string;
+  /** For people: `PyTorch`, `GGUF`. */
+  readonly name: string;
+  /** How its files are usually named: `.pt`. Content decides; a name only helps to say what is odd. */
+  readonly suffixes: readonly string[];
+  /** The bytes that every such file starts with; undefined where a format has none. */
+  readonly magic?: readonly number[];
   /** Looks at the first bytes; never throws. */
   sniff(prefix: Uint8Array): boolean;
+  /** A second look, where the first bytes of two formats are the same; asked only after `sniff` said yes. */
+  accepts?(source: ByteSource): Promise<boolean>;
   open(source: ByteSource, abort: AbortCheck): Promise<ModelFile>;
 }

@@ -1,6 +1,7 @@
 import type { ByteSource } from '../core/byteSource';
 import { malformed, type QuantscopeError, unsupported } from '../core/errors';
 import { latin1Text } from '../core/latin1Text';
+import type { Format } from './types';
 
 /** What else a file named like a model may be, by its first bytes. */
 interface Look {
@@ -86,6 +87,12 @@ const looks: readonly Look[] = [
     hint: 'Unpack it and open what is inside.',
   },
   {
+    code: 'E_COMPRESSED',
+    test: /^\x78[\x01\x9c\xda]/,
+    message: 'This file is compressed with zlib.',
+    hint: 'Decompress it and open what is inside.',
+  },
+  {
     code: 'E_ZIP_EMPTY',
     test: /^PK\x05\x06/,
     message: 'This is an empty ZIP archive.',
@@ -112,44 +119,117 @@ const looks: readonly Look[] = [
   },
 ];
 
-/** The error for content that no format recognises: what it looks like, and what to do. */
-export function unknownContent(prefix: Uint8Array, source: ByteSource): QuantscopeError {
+/** Whether the first bytes belong to something that is no model, whatever the file's name says. */
+export function looksLikeElse(prefix: Uint8Array, source: ByteSource): boolean {
+  return lookOf(prefix) !== undefined || (source.size >= 8 && printableText(prefix) !== undefined);
+}
+
+function lookOf(prefix: Uint8Array): Look | undefined {
   const latin1 = latin1Text(prefix);
-  const look = looks.find(({ test }) => test.test(latin1));
+  return looks.find(({ test }) => test.test(latin1));
+}
+
+/**
+ * The error for content that no format recognises: what it looks like, and what to do. `named` is
+ * the format that the file's name promises.
+ */
+export function unknownContent(
+  prefix: Uint8Array,
+  source: ByteSource,
+  formats: readonly Format[],
+  named: Format | undefined,
+): QuantscopeError {
   const where = { file: source.name, offset: 0 };
+  const expected = expectation(formats, named);
+  const behind = zipBehind(prefix);
+  if (behind !== undefined) {
+    return malformed('E_ZIP_PREFIX', 'A ZIP archive starts behind other bytes; PyTorch does not open such a file.', {
+      where: { file: source.name, offset: behind },
+      found: firstBytes(prefix),
+      expected: 'an archive from the first byte on (50 4b 03 04)',
+      hint: 'The file is damaged or made to look like two things; fetch it again from where it came from.',
+    });
+  }
+  const look = lookOf(prefix);
   if (look !== undefined) {
     const make = look.unsupported ? unsupported : malformed;
-    const found = look.code === 'E_LFS_POINTER' ? pointerDetails(latin1) : firstBytes(prefix);
-    return make(look.code, look.message, { where, found, expected: 'a PyTorch file (50 4b 03 04)', hint: look.hint });
+    return make(look.code, look.message, { where, found: foundText(look, prefix), expected, hint: look.hint });
+  }
+  const begun = formats.find(({ magic }) => magic !== undefined && startsLike(prefix, source, magic));
+  if (begun !== undefined) {
+    return malformed('E_TRUNCATED', `The file starts like ${begun.name} and ends at byte ${source.size}.`, {
+      where: { file: source.name, offset: source.size },
+      found: firstBytes(prefix),
+      expected: expectation(formats, begun),
+      hint: 'The download or copy did not finish; fetch the file again.',
+    });
   }
   const text = printableText(prefix);
   if (text !== undefined) {
     return malformed('E_TEXT', 'This is a text file, not a model.', {
       where,
-      found: JSON.stringify(text.slice(0, 80)),
-      expected: 'a PyTorch file (50 4b 03 04)',
+      found: quoted(text),
+      expected,
       hint: 'Check that this is the file you meant; open it as text to read it.',
     });
   }
   return malformed('E_UNKNOWN_FORMAT', 'This is not a model file that Quantscope knows.', {
     where,
     found: firstBytes(prefix),
-    expected: 'a PyTorch file (50 4b 03 04)',
-    hint: 'Open a file that torch.save wrote (PyTorch 1.6 or later).',
+    expected,
+    hint: 'Check that this is the file you meant, and that its download or copy finished.',
   });
+}
+
+/** `GGUF (47 47 55 46)`, or the names of all formats where the file's name promises none. */
+function expectation(formats: readonly Format[], named: Format | undefined): string {
+  if (named?.magic !== undefined) return `${named.name} (${hexBytes(named.magic)})`;
+  return named?.name ?? [...new Set(formats.map(({ name }) => name))].join(', ');
+}
+
+/** A file of fewer bytes than its magic has, and all of them right. */
+function startsLike(prefix: Uint8Array, source: ByteSource, magic: readonly number[]): boolean {
+  return source.size < magic.length && prefix.every((byte, i) => byte === magic[i]);
+}
+
+/** Where an archive starts behind other bytes, within the bytes that are looked at. */
+function zipBehind(prefix: Uint8Array): number | undefined {
+  const at = latin1Text(prefix).indexOf('PK\x03\x04');
+  return at > 0 ? at : undefined;
+}
+
+function foundText(look: Look, prefix: Uint8Array): string {
+  const latin1 = latin1Text(prefix);
+  if (look.code === 'E_LFS_POINTER') return pointerDetails(latin1);
+  return look.code === 'E_WEB_PAGE' || look.code === 'E_JSON' ? quoted(latin1) : firstBytes(prefix);
 }
 
 function pointerDetails(text: string): string {
   const oid = /oid (\S+)/.exec(text)?.[1] ?? 'unknown';
   const size = /size (\d+)/.exec(text)?.[1] ?? 'unknown';
-  return `a pointer to ${oid}, ${size} bytes`;
+  return `a pointer to ${oid.slice(0, 80)}, ${size.slice(0, 20)} bytes`;
+}
+
+/** The first 80 characters that can be shown. */
+function quoted(text: string): string {
+  return JSON.stringify(
+    text
+      .replace(/[^\x20-\x7e\u00a0-\uffff]+/g, ' ')
+      .trim()
+      .slice(0, 80),
+  );
 }
 
 function firstBytes(prefix: Uint8Array): string {
-  return [...prefix.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  return hexBytes([...prefix.subarray(0, 8)]);
+}
+
+function hexBytes(bytes: readonly number[]): string {
+  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
 function printableText(prefix: Uint8Array): string | undefined {
-  const text = new TextDecoder().decode(prefix);
+  // The prefix may end inside a character.
+  const text = new TextDecoder().decode(prefix, { stream: true });
   return /^[\t\n\r\x20-\x7e\u00a0-\uffff]+$/.test(text) && !text.includes('\ufffd') ? text : undefined;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { openBytes, readFixture } from '../support/fixtures';
 import { rejection } from '../support/hostile';
 import { pickle } from '../support/pickleBuilder';
@@ -20,6 +20,7 @@ const cases: readonly Case[] = [
   { name: 'nothing', bytes: new Uint8Array(0), code: 'E_EMPTY' },
   { name: 'plain text', bytes: utf8('see the readme\n'), code: 'E_TEXT' },
   { name: 'Korean text', bytes: utf8('모델이 아닙니다\n'), code: 'E_TEXT' },
+  { name: 'much Korean text', bytes: utf8('모델'.repeat(5000)), code: 'E_TEXT' },
   { name: 'an HTML page', bytes: utf8('<!DOCTYPE html>\n<html><body>404'), code: 'E_WEB_PAGE' },
   { name: 'an HTML page after a BOM', bytes: utf8('\ufeff<html>'), code: 'E_WEB_PAGE' },
   { name: 'an XML error', bytes: utf8('<?xml version="1.0"?><Error/>'), code: 'E_WEB_PAGE' },
@@ -28,6 +29,7 @@ const cases: readonly Case[] = [
   { name: 'indented JSON', bytes: utf8('{\n  "a": {"b": 1}\n}'), code: 'E_JSON' },
   { name: 'a Git LFS pointer', bytes: utf8(pointer), code: 'E_LFS_POINTER' },
   { name: 'gzip', bytes: new Uint8Array(gzipSync('model')), code: 'E_COMPRESSED' },
+  { name: 'zlib', bytes: new Uint8Array(deflateSync('model')), code: 'E_COMPRESSED' },
   { name: 'zstd', bytes: Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0), code: 'E_COMPRESSED' },
   { name: 'xz', bytes: Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), code: 'E_COMPRESSED' },
   { name: 'bzip2', bytes: utf8('BZh91AY'), code: 'E_COMPRESSED' },
@@ -49,8 +51,8 @@ const cases: readonly Case[] = [
   { name: 'a bare pickle of protocol 2', bytes: pickle(0x80, 2, '}', '.'), code: 'E_PICKLE_BARE' },
   { name: 'a bare pickle of protocol 4', bytes: pickle(0x80, 4, 0x95, le(8, 2), '}', '.'), code: 'E_PICKLE_BARE' },
   { name: 'zeros', bytes: new Uint8Array(5000), code: 'E_UNKNOWN_FORMAT' },
-  { name: 'the first byte of an archive', bytes: utf8('P'), code: 'E_TEXT' },
-  { name: 'the first three bytes of an archive', bytes: Uint8Array.of(0x50, 0x4b, 3), code: 'E_UNKNOWN_FORMAT' },
+  { name: 'the first byte of an archive', bytes: utf8('P'), code: 'E_TRUNCATED' },
+  { name: 'the first three bytes of an archive', bytes: Uint8Array.of(0x50, 0x4b, 3), code: 'E_TRUNCATED' },
   { name: 'only the magic of an archive', bytes: Uint8Array.of(0x50, 0x4b, 3, 4), code: 'E_ZIP_TRUNCATED' },
 ];
 
@@ -71,7 +73,8 @@ describe('files that are named model.pt but hold something else', () => {
 
   it('refuses a PyTorch file behind other bytes, as PyTorch does', async () => {
     const sound = await readFixture('torch-2.13', 'mlp.pt');
-    assert.equal((await rejection(concat(utf8('#!/bin/sh\n'), sound))).code, 'E_UNKNOWN_FORMAT');
+    const { code, where } = await rejection(concat(utf8('#!/bin/sh\n'), sound));
+    assert.deepEqual([code, where?.offset], ['E_ZIP_PREFIX', 10]);
   });
 
   it('decides by content, not by the name', async () => {
