@@ -3,6 +3,7 @@ import { QuantscopeError, unsupported } from '../core/errors';
 import { Linear } from '../engine/nn/linear';
 import type { QuantizableModule } from '../engine/nn/module';
 import { Recurrent } from '../engine/nn/recurrent';
+import { RecurrentCell } from '../engine/nn/recurrentCells';
 import { type FloatTensor, floatTensor, tensorFromBytes, toFloat32 } from '../engine/tensor/tensor';
 import type { ModuleNode } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
@@ -33,6 +34,8 @@ export async function readParameters(
   return parameters;
 }
 
+const cellModes = { LSTMCell: 'LSTM', GRUCell: 'GRU', RNNCell: 'RNN' } as const;
+
 /** The module with its weights, ready to run and to be quantized. */
 export async function loadModule(
   model: Model,
@@ -44,14 +47,21 @@ export async function loadModule(
     const parameters = await readParameters(model, node, abort);
     return new Linear(parameters.get('weight') as FloatTensor, parameters.get('bias'));
   }
-  if (kind?.type === 'LSTM' || kind?.type === 'GRU') {
-    return new Recurrent(kind.type, kind, await readParameters(model, node, abort));
+  switch (kind?.type) {
+    case 'LSTM':
+    case 'GRU':
+    case 'RNN':
+      return new Recurrent(kind.type, kind, await readParameters(model, node, abort));
+    case 'LSTMCell':
+    case 'GRUCell':
+    case 'RNNCell':
+      return new RecurrentCell(cellModes[kind.type], kind, await readParameters(model, node, abort));
   }
   throw unsupported(
     'E_NOT_RUNNABLE',
     `${node.path || 'The root'} is ${node.type || 'a module of unknown type'}, which cannot be run by itself yet.`,
     {
-      hint: 'Choose a Linear, LSTM or GRU.',
+      hint: 'Choose a Linear, an LSTM, GRU or RNN, or one of their cells.',
     },
   );
 }

@@ -2,25 +2,34 @@ import { invalid } from '../../core/errors';
 import { dynamicLinear, type PackedLinear, packLinear } from '../quantization/dynamicLinear';
 import type { QuantizedEngine } from '../quantization/engines';
 import type { Scheme } from '../quantization/quantizeWeight';
-import type { RecurrentShape } from '../random/initialize';
-import { type FloatTensor, floatTensor } from '../tensor/tensor';
+import type { RecurrentMode } from '../random/initialize';
+import type { FloatTensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
-import { optionalFloat } from './inputs';
 import type { DynamicModule, ModuleInputs, QuantizableModule } from './module';
-import { type CellMode, type CellProducts, type CellState, runLayer } from './recurrentSteps';
+import {
+  outputTensor,
+  type RecurrentInput,
+  type RecurrentOptions,
+  recurrentInput,
+  stateTensor,
+} from './recurrentInputs';
+import { type CellMode, type CellProducts, runLayer } from './recurrentSteps';
 
 /** The products of layer `layer`, direction `direction`, while one forward pass runs. */
 type ProductsOf = (layer: number, direction: number) => CellProducts;
 
 const suffixes = ['', '_reverse'];
 
-/** torch.nn.LSTM and torch.nn.GRU: input [steps, batch, in], states [layers · directions, batch, width]. */
+/**
+ * torch.nn.LSTM, GRU and RNN: input [steps, batch, in] (or [batch, steps, in] with batchFirst,
+ * [steps, in] without a batch, packed data with batch sizes), states [layers · directions, batch, width].
+ */
 export class Recurrent implements QuantizableModule {
   readonly outputs: readonly string[];
 
   constructor(
-    readonly mode: CellMode,
-    readonly shape: RecurrentShape,
+    readonly mode: RecurrentMode,
+    readonly options: RecurrentOptions,
     readonly parameters: ReadonlyMap<string, FloatTensor>,
   ) {
     this.outputs = outputNames(mode);
@@ -31,7 +40,7 @@ export class Recurrent implements QuantizableModule {
   }
 
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
-    return runRecurrent(this.mode, this.shape, inputs, context, (layer, direction) => {
+    return runRecurrent(this.mode, this.options, inputs, context, (layer, direction) => {
       const suffix = `_l${layer}${suffixes[direction]}`;
       const product = (weightName: string, biasName: string) => {
         const weight = this.parameter(`${weightName}${suffix}`);
@@ -43,24 +52,25 @@ export class Recurrent implements QuantizableModule {
           return out;
         };
       };
-      const project = this.shape.projSize > 0 ? product('weight_hr', 'none') : undefined;
+      const project = this.options.projSize > 0 ? product('weight_hr', 'none') : undefined;
       return { input: product('weight_ih', 'bias_ih'), hidden: product('weight_hh', 'bias_hh'), project };
     });
   }
 
   toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicRecurrent {
+    const parts = this.options.projSize > 0 ? ['ih', 'hh', 'hr'] : ['ih', 'hh'];
     const products: PackedLinear[] = [];
-    for (let layer = 0; layer < this.shape.numLayers; layer++) {
-      for (const direction of this.shape.bidirectional ? suffixes : suffixes.slice(0, 1)) {
-        for (const part of ['ih', 'hh']) {
+    for (let layer = 0; layer < this.options.numLayers; layer++) {
+      for (const direction of this.options.bidirectional ? suffixes : suffixes.slice(0, 1)) {
+        for (const part of parts) {
           const name = `weight_${part}_l${layer}${direction}`;
           const { data, shape } = this.parameter(name);
-          const bias = this.parameter(`bias_${part}_l${layer}${direction}`).data;
+          const bias = this.parameters.get(`bias_${part}_l${layer}${direction}`)?.data;
           products.push(packLinear({ module: path, name, bias, engine }, data, shape, scheme));
         }
       }
     }
-    return new DynamicRecurrent(this.mode, this.shape, products);
+    return new DynamicRecurrent(this.mode, this.options, products);
   }
 
   private parameter(name: string): FloatTensor {
@@ -72,79 +82,86 @@ export class Recurrent implements QuantizableModule {
 
 /**
  * torch.ao.nn.quantized.dynamic.LSTM and GRU. The input product is quantized once for the whole
- * sequence of a layer, the hidden state at every step; the cell state stays float32.
+ * sequence of a layer, the hidden state at every step; the cell state stays float32. PyTorch has
+ * no such RNN, and none without bias or with proj_size: these work in the same way, the projection
+ * being one more product that is quantized at every step.
  */
 export class DynamicRecurrent implements DynamicModule {
   readonly outputs: readonly string[];
   private calls = 0;
 
   constructor(
-    readonly mode: CellMode,
-    readonly shape: RecurrentShape,
-    /** Input and hidden product of every layer and direction, in the order of the state dict. */
+    readonly mode: RecurrentMode,
+    readonly options: RecurrentOptions,
+    /** Input, hidden (and projection) product of every layer and direction, in the order of the state dict. */
     readonly products: readonly PackedLinear[],
   ) {
     this.outputs = outputNames(mode);
   }
 
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
+    const { bidirectional, projSize } = this.options;
+    const packed = inputs[this.outputs.length] !== undefined;
+    const rank = inputs[0]?.shape.length ?? 0;
+    if (!packed && rank !== 3) throw invalid('E_SHAPE', `input must have 3 dimensions, got ${rank}`);
     const call = this.calls++;
-    const directions = this.shape.bidirectional ? 2 : 1;
-    return runRecurrent(this.mode, this.shape, inputs, context, (layer, direction) => {
-      const at = 2 * (layer * directions + direction);
+    const directions = bidirectional ? 2 : 1;
+    const stride = projSize > 0 ? 3 : 2;
+    return runRecurrent(this.mode, this.options, inputs, context, (layer, direction) => {
+      const at = stride * (layer * directions + direction);
+      const product = (index: number) => (x: Float32Array, rows: number, step: number) =>
+        dynamicLinear(this.products[at + index], x, rows, context, call, step);
       return {
         input: (x, rows) => dynamicLinear(this.products[at], x, rows, context, call, 0),
-        hidden: (h, rows, step) => dynamicLinear(this.products[at + 1], h, rows, context, call, step),
+        hidden: product(1),
+        project: projSize > 0 ? product(2) : undefined,
       };
     });
   }
 }
 
-function outputNames(mode: CellMode): readonly string[] {
+function outputNames(mode: RecurrentMode): readonly string[] {
   return mode === 'LSTM' ? ['output', 'h_n', 'c_n'] : ['output', 'h_n'];
 }
 
+export function cellMode(mode: RecurrentMode, nonlinearity: RecurrentOptions['nonlinearity']): CellMode {
+  if (mode !== 'RNN') return mode;
+  return nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH';
+}
+
 function runRecurrent(
-  mode: CellMode,
-  shape: RecurrentShape,
+  mode: RecurrentMode,
+  options: RecurrentOptions,
   inputs: ModuleInputs,
   context: ForwardContext,
   productsOf: ProductsOf,
 ): FloatTensor[] {
-  const { hiddenSize: hidden, numLayers, bidirectional, projSize } = shape;
-  const [input, h, c] = [
-    optionalFloat(inputs[0], 'input'),
-    optionalFloat(inputs[1], 'h0'),
-    optionalFloat(inputs[2], 'c0'),
-  ];
-  checkInput(input, shape.inputSize);
-  const [steps, batch] = input.shape;
+  const { hiddenSize: hidden, numLayers, bidirectional, projSize } = options;
+  const input = recurrentInput(mode, options, inputs);
   const width = projSize || hidden;
   const directions = bidirectional ? 2 : 1;
-  const states = numLayers * directions;
-  const h0 = startState(h, 0, [states, batch, width]);
-  const c0 = mode === 'LSTM' ? startState(c, 1, [states, batch, hidden]) : new Float32Array(0);
-  const hn = new Float32Array(h0.length);
-  const cn = new Float32Array(c0.length);
-  let x = input.data;
+  const cell = cellMode(mode, options.nonlinearity);
+  let x = input.x;
   for (let layer = 0; layer < numLayers; layer++) {
     const outputs: Float32Array[] = [];
     for (let direction = 0; direction < directions; direction++) {
-      const k = layer * directions + direction;
-      const start: CellState = {
-        h: h0.subarray(k * batch * width, (k + 1) * batch * width),
-        c: c0.subarray(k * batch * hidden, (k + 1) * batch * hidden),
-      };
-      const sequence = { steps, batch, hidden, width, reverse: direction === 1 };
-      const { output, last } = runLayer(mode, productsOf(layer, direction), x, start, sequence, context);
-      outputs.push(output);
-      hn.set(last.h, k * batch * width);
-      cn.set(last.c, k * batch * hidden);
+      const state = stateOf(input, layer * directions + direction, width, hidden);
+      const sequence = { sizes: input.sizes, hidden, width, reverse: direction === 1 };
+      outputs.push(runLayer(cell, productsOf(layer, direction), x, state, sequence, context));
     }
     x = outputs.length === 1 ? outputs[0] : interleave(outputs, width);
   }
-  const results = [floatTensor(x, [steps, batch, width * directions]), floatTensor(hn, [states, batch, width])];
-  return mode === 'LSTM' ? [...results, floatTensor(cn, [states, batch, hidden])] : results;
+  const states = numLayers * directions;
+  const results = [outputTensor(x, input, width * directions), stateTensor(input.h, input, states, width)];
+  return mode === 'LSTM' ? [...results, stateTensor(input.c, input, states, hidden)] : results;
+}
+
+/** The state of one layer and direction as a view: what runs writes the last state over the first. */
+function stateOf({ h, c, batch }: RecurrentInput, k: number, width: number, hidden: number) {
+  return {
+    h: h.subarray(k * batch * width, (k + 1) * batch * width),
+    c: c.subarray(k * batch * hidden, (k + 1) * batch * hidden),
+  };
 }
 
 /** Both directions side by side on the last dimension. */
@@ -158,29 +175,7 @@ function interleave(outputs: readonly Float32Array[], width: number): Float32Arr
   return joined;
 }
 
-function checkInput(input: FloatTensor | undefined, inputSize: number): asserts input is FloatTensor {
-  if (input?.shape.length !== 3)
-    throw invalid('E_SHAPE', `input must have 3 dimensions, got ${input?.shape.length ?? 0}`);
-  if (input.shape[2] !== inputSize) {
-    throw invalid(
-      'E_SHAPE',
-      `input.size(-1) must be equal to input_size. Expected ${inputSize}, got ${input.shape[2]}`,
-    );
-  }
-  if (input.shape[0] === 0) throw invalid('E_SHAPE', 'Expected sequence length to be larger than 0 in RNN');
-}
-
-/** The state that a person gave, checked as PyTorch does, or zeros. */
-function startState(given: FloatTensor | undefined, index: number, shape: readonly number[]): Float32Array {
-  if (given === undefined) return new Float32Array(shape.reduce((product, size) => product * size, 1));
-  if (given.shape.join() !== shape.join()) {
-    throw invalid('E_SHAPE', `Expected hidden[${index}] size (${shape.join(', ')}), got [${given.shape.join(', ')}]`);
-  }
-  return given.data;
-}
-
 /** Rows of a recurrent weight belong to its gates in equal parts, in this order. */
-export const gateNames = { LSTM: ['i', 'f', 'g', 'o'], GRU: ['r', 'z', 'n'] } as const satisfies Record<
-  CellMode,
-  readonly string[]
+export const gateNames = { LSTM: ['i', 'f', 'g', 'o'], GRU: ['r', 'z', 'n'] } as const satisfies Partial<
+  Record<RecurrentMode, readonly string[]>
 >;

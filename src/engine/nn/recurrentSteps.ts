@@ -2,42 +2,53 @@ import { sigmoid, tanh } from './activations';
 import type { ForwardContext } from './forwardContext';
 
 /**
- * The recurrences of LSTM and GRU over a sequence, for float and for int8: both differ only in
- * their matrix products. Everything between the products is float32, one rounding an operation.
- * Source: aten/src/ATen/native/RNN.cpp, LSTMCell and GRUCell.
+ * The recurrences of LSTM, GRU and RNN over a sequence, for float and for int8: both differ only
+ * in their matrix products. Everything between the products is float32, one rounding an
+ * operation. Source: aten/src/ATen/native/RNN.cpp, LSTMCell, GRUCell and SimpleCell.
  */
 
 /** The products of one layer in one direction. */
 export interface CellProducts {
-  /** x of the whole sequence [steps · batch, in] to [steps · batch, gates · hidden], bias added. */
+  /** x of the whole sequence [rows, in] to [rows, gates · hidden], bias added. */
   input(x: Float32Array, rows: number): Float32Array;
-  /** h of one step [batch, width] to [batch, gates · hidden], bias added. */
+  /** h of one step [rows, width] to [rows, gates · hidden], bias added. */
   hidden(h: Float32Array, rows: number, step: number): Float32Array;
-  /** LSTM with proj_size: [batch, hidden] to [batch, width]. */
-  project?(h: Float32Array, rows: number): Float32Array;
+  /** LSTM with proj_size: [rows, hidden] to [rows, width]. */
+  project?(h: Float32Array, rows: number, step: number): Float32Array;
 }
 
+/** The states of one layer in one direction; a step writes over them. */
 export interface CellState {
   readonly h: Float32Array;
-  /** The cell state of an LSTM; empty for a GRU. */
+  /** The cell state of an LSTM; empty for the others. */
   readonly c: Float32Array;
 }
 
-export type CellMode = 'LSTM' | 'GRU';
+/** What happens between the products of one step. */
+export type CellMode = 'LSTM' | 'GRU' | 'RNN_TANH' | 'RNN_RELU';
+
+/** Rows of a weight in units of the hidden size. */
+export const gatesOf: Readonly<Record<CellMode, number>> = { LSTM: 4, GRU: 3, RNN_TANH: 1, RNN_RELU: 1 };
+
+/**
+ * One step of `rows` sequences: reads the gates at `ih[at…]` and `hh`, writes the next hidden
+ * state to `h` (which may be the state's own) and the next cell state over `state.c`.
+ */
+type Step = (
+  ih: Float32Array,
+  at: number,
+  hh: Float32Array,
+  state: CellState,
+  h: Float32Array,
+  rows: number,
+  hidden: number,
+) => void;
 
 const f = Math.fround;
 
 /** Gates i, f, g, o: `c' = f·c + i·g`, `h' = o · tanh(c')`. */
-function lstmCell(
-  ih: Float32Array,
-  hh: Float32Array,
-  at: number,
-  { c }: CellState,
-  batch: number,
-  hidden: number,
-): CellState {
-  const next = { h: new Float32Array(c.length), c: new Float32Array(c.length) };
-  for (let b = 0; b < batch; b++) {
+const lstmStep: Step = (ih, at, hh, { c }, h, rows, hidden) => {
+  for (let b = 0; b < rows; b++) {
     for (let j = 0; j < hidden; j++) {
       const own = b * 4 * hidden + j;
       const whole = at + own;
@@ -45,68 +56,97 @@ function lstmCell(
       const forget = sigmoid(f(hh[own + hidden] + ih[whole + hidden]));
       const g = tanh(f(hh[own + 2 * hidden] + ih[whole + 2 * hidden]));
       const o = sigmoid(f(hh[own + 3 * hidden] + ih[whole + 3 * hidden]));
-      const cell = f(f(forget * c[b * hidden + j]) + f(i * g));
-      next.c[b * hidden + j] = cell;
-      next.h[b * hidden + j] = f(o * tanh(cell));
+      const k = b * hidden + j;
+      const cell = f(f(forget * c[k]) + f(i * g));
+      c[k] = cell;
+      h[k] = o * tanh(cell);
     }
   }
-  return next;
-}
+};
 
 /** Gates r, z, n: `n = tanh(W_in x + r · (W_hn h))`, `h' = (h − n) · z + n`. */
-function gruCell(
-  ih: Float32Array,
-  hh: Float32Array,
-  at: number,
-  { h, c }: CellState,
-  batch: number,
-  hidden: number,
-): CellState {
-  const next = new Float32Array(h.length);
-  for (let b = 0; b < batch; b++) {
+const gruStep: Step = (ih, at, hh, state, h, rows, hidden) => {
+  for (let b = 0; b < rows; b++) {
     for (let j = 0; j < hidden; j++) {
       const own = b * 3 * hidden + j;
       const whole = at + own;
       const r = sigmoid(f(hh[own] + ih[whole]));
       const z = sigmoid(f(hh[own + hidden] + ih[whole + hidden]));
       const n = tanh(f(ih[whole + 2 * hidden] + f(hh[own + 2 * hidden] * r)));
-      next[b * hidden + j] = f(f(f(h[b * hidden + j] - n) * z) + n);
+      const k = b * hidden + j;
+      h[k] = f(f(state.h[k] - n) * z) + n;
     }
   }
-  return { h: next, c };
-}
+};
 
-const cells = { LSTM: lstmCell, GRU: gruCell };
-const gates = { LSTM: 4, GRU: 3 };
+/** `h' = tanh(W_ih x + W_hh h)`. */
+const tanhStep: Step = (ih, at, hh, _state, h, rows, hidden) => {
+  for (let k = 0; k < rows * hidden; k++) h[k] = tanh(f(hh[k] + ih[at + k]));
+};
+
+/** `h' = max(0, W_ih x + W_hh h)`. */
+const reluStep: Step = (ih, at, hh, _state, h, rows, hidden) => {
+  for (let k = 0; k < rows * hidden; k++) h[k] = Math.max(0, f(hh[k] + ih[at + k]));
+};
+
+const steps: Readonly<Record<CellMode, Step>> = {
+  LSTM: lstmStep,
+  GRU: gruStep,
+  RNN_TANH: tanhStep,
+  RNN_RELU: reluStep,
+};
 
 export interface Sequence {
-  readonly steps: number;
-  readonly batch: number;
+  /** Sequences that are still running at each step; all the same but for packed sequences, where they fall. */
+  readonly sizes: readonly number[];
   readonly hidden: number;
   /** Size of h: proj_size, or hidden. */
   readonly width: number;
   readonly reverse: boolean;
 }
 
-/** One layer in one direction over a sequence x [steps, batch, in]: h of every step, and the last state. */
+/**
+ * One layer in one direction over x [Σ sizes, in]: h of every step [Σ sizes, width]. The state
+ * becomes that of each sequence's last step.
+ */
 export function runLayer(
   mode: CellMode,
   products: CellProducts,
   x: Float32Array,
-  start: CellState,
-  { steps, batch, hidden, width, reverse }: Sequence,
+  { h, c }: CellState,
+  { sizes, hidden, width, reverse }: Sequence,
   { abort }: ForwardContext,
-): { readonly output: Float32Array; readonly last: CellState } {
-  const ih = products.input(x, steps * batch);
-  const output = new Float32Array(steps * batch * width);
-  let state = start;
-  for (let i = 0; i < steps; i++) {
+): Float32Array {
+  const offsets = prefixSums(sizes);
+  const ih = products.input(x, offsets[sizes.length]);
+  const output = new Float32Array(offsets[sizes.length] * width);
+  const unprojected = products.project === undefined ? h : new Float32Array(c.length);
+  for (let i = 0; i < sizes.length; i++) {
     abort.throwIfAborted();
-    const step = reverse ? steps - 1 - i : i;
-    const hh = products.hidden(state.h, batch, i);
-    const next = cells[mode](ih, hh, step * batch * gates[mode] * hidden, state, batch, hidden);
-    state = products.project === undefined ? next : { h: products.project(next.h, batch), c: next.c };
-    output.set(state.h, step * batch * width);
+    const t = reverse ? sizes.length - 1 - i : i;
+    const rows = sizes[t];
+    const hh = products.hidden(h.subarray(0, rows * width), rows, i);
+    steps[mode](ih, offsets[t] * gatesOf[mode] * hidden, hh, { h, c }, unprojected, rows, hidden);
+    if (products.project !== undefined) h.set(products.project(unprojected.subarray(0, rows * hidden), rows, i));
+    output.set(h.subarray(0, rows * width), offsets[t] * width);
   }
-  return { output, last: state };
+  return output;
+}
+
+/** One step outside a sequence, as LSTMCell, GRUCell and RNNCell do it; the state is written over. */
+export function runCell(
+  mode: CellMode,
+  products: CellProducts,
+  x: Float32Array,
+  state: CellState,
+  rows: number,
+  hidden: number,
+): void {
+  steps[mode](products.input(x, rows), 0, products.hidden(state.h, rows, 0), state, state.h, rows, hidden);
+}
+
+function prefixSums(sizes: readonly number[]): number[] {
+  const sums = [0];
+  for (const size of sizes) sums.push(sums[sums.length - 1] + size);
+  return sums;
 }
