@@ -1,8 +1,8 @@
 import type { DynamicModule } from '../engine/nn/module';
 import type { PackedLinear } from '../engine/quantization/dynamicLinear';
-import type { QuantizedEngine } from '../engine/quantization/engines';
 import type { PackedData, StateDict, StateItem, TensorData } from '../formats/torch/write';
 import { planTorchFile, type TorchStyle } from '../formats/torch/write';
+import type { EngineName } from '../protocol/dto';
 import { type ModuleNode, walk } from './moduleTree';
 
 /** A parameter of a state dict to write. */
@@ -103,7 +103,7 @@ export function replacementOf(module: DynamicModule): Replacement {
 }
 
 /** Size of the file that torch.save would write, without any data. */
-export function plannedSize(state: StateDict, archiveName: string, style: TorchStyle, engine: QuantizedEngine): number {
+export function plannedSize(state: StateDict, archiveName: string, style: TorchStyle, engine: EngineName): number {
   return planTorchFile(state, { archiveName, style, engine }).size;
 }
 

@@ -2,14 +2,13 @@ import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
 import { selectKernels } from '../engine/kernels/dispatch';
 import { Recurrent } from '../engine/nn/recurrent';
-import type { QuantizedEngine } from '../engine/quantization/engines';
 import { accuracy } from '../engine/quantization/errorMetrics';
 import { Generator } from '../engine/random/generator';
 import { initRecurrent, type RecurrentShape } from '../engine/random/initialize';
 import type { FloatTensor } from '../engine/tensor/tensor';
 import { planTorchFile, type StateDict } from '../formats/torch/write';
 import type { PlannedFile } from '../formats/zip/write';
-import type { RecipeDto } from '../protocol/dto';
+import type { EngineName, RecipeDto } from '../protocol/dto';
 import { measure } from './measure';
 import { floatData, plannedSize, quantizedStateDict, replacementOf, type StateModule } from './quantizedFile';
 
@@ -72,7 +71,7 @@ export function recipeFile(): PlannedFile {
 
 /** Runs the recipe from start to end. Only the latencies differ from run to run. */
 export async function runRecipe(
-  engine: QuantizedEngine,
+  engine: EngineName,
   runs: number,
   abort: AbortCheck,
   progress: Progress,

@@ -4,8 +4,12 @@ import { fma32 } from '../../core/fma';
  * The arithmetic in which PyTorch's quantized engines differ: how an activation is rounded, and
  * how an int32 sum becomes a float again. Weights are the same in all of them.
  */
-export type QuantizedEngine = 'fbgemm' | 'onednn' | 'qnnpack';
+export type QuantizedEngine = 'fbgemm' | 'onednn' | 'qnnpack' | EngineVariant;
 
+/** An engine as one PyTorch has it: `onednn2` in 1.13, `qnnpackX86` in every build that has FBGEMM too. */
+export type EngineVariant = 'onednn2' | 'qnnpackX86';
+
+/** The engines that a person chooses from, each in its current form. */
 export const quantizedEngines: readonly QuantizedEngine[] = ['fbgemm', 'onednn', 'qnnpack'];
 
 export interface EngineSemantics {
@@ -51,6 +55,17 @@ const onednn: EngineSemantics = {
   outputWithoutBias: (sum, multiplier) => f(sum * multiplier),
 };
 
+/**
+ * oneDNN 2.6: the sum is divided by the product of the inverted scales, after the bias was
+ * multiplied with it. Rounds activations as oneDNN 3 does.
+ */
+const onednn2: EngineSemantics = {
+  ...onednn,
+  multiplier: (scale, weightScale) => f(f(1 / scale) * f(1 / weightScale)),
+  output: (sum, multiplier, bias) => f(f(sum + f(bias * multiplier)) * f(1 / multiplier)),
+  outputWithoutBias: (sum, multiplier) => f(sum * f(1 / multiplier)),
+};
+
 /** QNNPACK: rounds x/scale before it adds the zero point, and ignores reduce_range. */
 const qnnpack: EngineSemantics = {
   reduceRange: false,
@@ -69,4 +84,13 @@ function roundProduct(value: number, inverse: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
 }
 
-export const engineSemantics: Readonly<Record<QuantizedEngine, EngineSemantics>> = { fbgemm, onednn, qnnpack };
+/** QNNPACK in a PyTorch that has FBGEMM: at::quantize_per_tensor, which it calls, is FBGEMM's then. */
+const qnnpackX86: EngineSemantics = { ...qnnpack, code: fbgemm.code };
+
+export const engineSemantics: Readonly<Record<QuantizedEngine, EngineSemantics>> = {
+  fbgemm,
+  onednn,
+  qnnpack,
+  onednn2,
+  qnnpackX86,
+};

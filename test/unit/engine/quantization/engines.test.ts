@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { roundHalfEven } from '../../../../src/core/fma';
 import { referenceKernels } from '../../../../src/engine/kernels/reference/referenceKernels';
-import { engineSemantics, quantizedEngines } from '../../../../src/engine/quantization/engines';
+import { engineSemantics, type QuantizedEngine, quantizedEngines } from '../../../../src/engine/quantization/engines';
 import { seededRandom } from '../../../support/random';
 
 const f = Math.fround;
 
-function codesOf(engine: (typeof quantizedEngines)[number], values: readonly number[], scale: number, zero: number) {
+function codesOf(engine: QuantizedEngine, values: readonly number[], scale: number, zero: number) {
   const out = new Uint8Array(values.length);
   const clamped = referenceKernels.quantizeActivation(
     Float32Array.from(values),
@@ -106,5 +106,28 @@ describe('engine semantics', () => {
       const code = engineSemantics.qnnpack.code(f((random() - 0.5) * 40), f(3.7), 5);
       assert.equal(roundHalfEven(code), code);
     }
+  });
+});
+
+describe('variants of the engines', () => {
+  it('onednn2 divides where onednn multiplies: the same within 2 ulp, and not always the same', () => {
+    const random = seededRandom(11);
+    let different = 0;
+    for (let i = 0; i < 5000; i++) {
+      const [scale, weightScale] = [random() * 0.1, f(random() * 0.01)];
+      const sum = Math.floor((random() - 0.5) * 100_000);
+      const outputs = (['onednn', 'onednn2'] as const).map((engine) => {
+        const { multiplier, outputWithoutBias } = engineSemantics[engine];
+        return outputWithoutBias(sum, multiplier(scale, weightScale));
+      });
+      if (outputs[0] !== outputs[1]) different++;
+      assert.ok(Math.abs(outputs[0] - outputs[1]) <= Math.abs(outputs[0]) * 2 ** -22);
+    }
+    assert.ok(different > 100);
+  });
+
+  it('qnnpack next to FBGEMM rounds after it added the zero point, and keeps the whole range', () => {
+    assert.deepEqual(codesOf('qnnpackX86', [0.5, 1.5, 2.5, -0.5], 1, 11).codes, [12, 12, 14, 10]);
+    assert.equal(engineSemantics.qnnpackX86.reduceRange, false);
   });
 });

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { checkActivations, checkNumbers } from '../support/checkGoldens';
+import { committedGoldens, linearKinds } from '../support/goldens';
+import { fixtureVersions } from '../support/models';
+
+for (const version of fixtureVersions) {
+  describe(`the same bits as PyTorch ${version} for seeded questions`, () => {
+    checkNumbers(committedGoldens(version));
+  });
+}
+
+describe('the same bits as PyTorch 1.13 for activations', () => {
+  checkActivations(committedGoldens('1.13'));
+});
+
+it('enough was asked', () => {
+  for (const version of fixtureVersions) {
+    const { qparams, weights, embeddings, linear } = committedGoldens(version);
+    for (const { count } of [qparams, weights.per_tensor, weights.per_channel, embeddings[8], embeddings[4]]) {
+      assert.ok(count >= 1_000_000, `${version}: ${count}`);
+    }
+    for (const [engine, answers] of Object.entries(linear.engines)) {
+      for (const kind of linearKinds) assert.ok(answers[kind].count >= 100_000, `${version} ${engine} ${kind}`);
+    }
+  }
+  assert.deepEqual(Object.keys(committedGoldens('1.13').linear.engines), ['onednn', 'qnnpack']);
+  assert.deepEqual(Object.keys(committedGoldens('2.13').linear.engines), ['fbgemm', 'onednn', 'qnnpack']);
+});

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { neverAborted } from '../../src/core/abort';
+import { selectKernels } from '../../src/engine/kernels/dispatch';
+import { activationForms, vectorEnd } from '../../src/engine/nn/activations';
+import { DynamicLinear } from '../../src/engine/nn/linear';
+import { packLinear } from '../../src/engine/quantization/dynamicLinear';
+import type { QuantizedEngine } from '../../src/engine/quantization/engines';
+import { chooseQParams } from '../../src/engine/quantization/qparams';
+import { quantizeWeight, type Scheme } from '../../src/engine/quantization/quantizeWeight';
+import { Generator } from '../../src/engine/random/generator';
+import { initEmbedding, initLinear, initRecurrent } from '../../src/engine/random/initialize';
+import { type FloatTensor, floatTensor } from '../../src/engine/tensor/tensor';
+import { sha256 } from './floatBits';
+import { linearInput, randomWeight, scaled } from './goldenInputs';
+import { type Digest, type Goldens, type LinearKind, linearKinds } from './goldens';
+
+const context = { kernels: selectKernels(), abort: neverAborted };
+
+/** SHA-256 over the bytes of arrays, one after the other, and how many values they have. */
+function digest(arrays: readonly (Float32Array | Float64Array | Int8Array | BigInt64Array)[]): Digest {
+  const hash = createHash('sha256');
+  let count = 0;
+  for (const array of arrays) {
+    hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    count += array.length;
+  }
+  return { count, sha256: hash.digest('hex') };
+}
+
+/** Our form of an engine as the PyTorch that wrote the goldens has it. */
+export function engineOf(name: string, { torch }: Goldens): QuantizedEngine {
+  const old = torch.startsWith('1.');
+  if (name === 'onednn') return old ? 'onednn2' : 'onednn';
+  if (name === 'qnnpack') return old ? 'qnnpack' : 'qnnpackX86';
+  return 'fbgemm';
+}
+
+/** Asks the engine what PyTorch was asked, and expects the same digests. */
+export function checkNumbers(goldens: Goldens): void {
+  const { seed } = goldens;
+
+  it('random values of every distribution and size', () => {
+    const generator = new Generator(seed);
+    const wide = (values: Int32Array) => BigInt64Array.from(values, BigInt);
+    const parts = [
+      generator.rand([1001]).data,
+      generator.randn([4099]).data,
+      generator.randn([7]).data,
+      generator.uniform([333], -0.3, 0.7).data,
+      generator.normal([50], 2, 0.25).data,
+      wide(generator.randint(-5, 1000, 100)),
+      wide(generator.randperm(64)),
+      generator.randn([3]).data,
+    ];
+    assert.deepEqual(digest(parts), goldens.random);
+  });
+
+  it('the initialisation of modules, one after the other', () => {
+    const generator = new Generator(seed);
+    const shape = { numLayers: 1, bias: true, bidirectional: false, projSize: 0 };
+    const modules: ReadonlyMap<string, FloatTensor>[] = [
+      initLinear(generator, 37, 19, true),
+      initLinear(generator, 5, 3, false),
+      initRecurrent(generator, 'LSTM', { ...shape, inputSize: 7, hiddenSize: 9, numLayers: 2, bidirectional: true }),
+      initRecurrent(generator, 'LSTM', { ...shape, inputSize: 6, hiddenSize: 10, projSize: 4 }),
+      initRecurrent(generator, 'GRU', { ...shape, inputSize: 5, hiddenSize: 6, numLayers: 3 }),
+      initRecurrent(generator, 'RNN', { ...shape, inputSize: 4, hiddenSize: 8, bias: false }),
+      initEmbedding(generator, 23, 6, 3),
+    ];
+    const values = modules.flatMap((parameters) => [...parameters.values()].map(({ data }) => data));
+    assert.deepEqual(digest(values), goldens.initialisation);
+  });
+
+  it(`chooseQParams: ${goldens.qparams.count} ranges, full and reduced`, () => {
+    const { count } = goldens.qparams;
+    const { data } = scaled(new Generator(seed), count, 2, [-30, 30]);
+    const ask = (reduceRange: boolean) => {
+      const scales = new Float64Array(count);
+      const zeroPoints = new Int32Array(count);
+      for (let i = 0; i < count; i++) {
+        const [a, b] = data.subarray(2 * i, 2 * i + 2);
+        ({ scale: scales[i], zeroPoint: zeroPoints[i] } = chooseQParams(Math.min(a, b), Math.max(a, b), reduceRange));
+      }
+      const hash = createHash('sha256').update(new Uint8Array(scales.buffer)).update(new Uint8Array(zeroPoints.buffer));
+      return hash.digest('hex');
+    };
+    assert.deepEqual({ count, full: ask(false), reduced: ask(true) }, goldens.qparams);
+  });
+
+  for (const scheme of ['per_tensor', 'per_channel'] as const) {
+    it(`weights ${scheme}: ${goldens.weights[scheme].count} values`, () => {
+      const generator = new Generator(seed);
+      const weights = Array.from({ length: goldens.weights.matrices }, (_, i) => {
+        const { data, rows, columns } = randomWeight(generator, i);
+        return quantizeWeight(data, rows, columns, scheme);
+      });
+      const codes = digest(weights.map((weight) => weight.codes));
+      const scales = digest(weights.map((weight) => weight.scales));
+      assert.deepEqual({ count: codes.count, codes: codes.sha256, scales: scales.sha256 }, goldens.weights[scheme]);
+    });
+  }
+
+  for (const engine of Object.keys(goldens.linear.engines)) {
+    const truth = goldens.linear.engines[engine];
+    const count = linearKinds.reduce((sum, kind) => sum + truth[kind].count, 0);
+    it(`dynamic Linear, ${engine}: ${count} outputs`, () => {
+      assert.deepEqual(linearDigests(goldens, engineOf(engine, goldens)), truth);
+    });
+  }
+}
+
+function linearDigests({ seed, linear }: Goldens, engine: QuantizedEngine): Record<LinearKind, Digest> {
+  const generator = new Generator(seed);
+  const outputs: Record<LinearKind, Float32Array[]> = { bias: [], no_bias: [], per_channel: [] };
+  for (let i = 0; i < linear.modules; i++) {
+    const kind = linearKinds[i % 3];
+    const [rows, narrow, out] = generator.randint(2, 40, 3);
+    const columns = i % 50 === 7 ? narrow * 32 : narrow;
+    const parameters = initLinear(generator, columns, out, kind !== 'no_bias');
+    const x = linearInput(generator, i, rows, columns);
+    const scheme: Scheme = kind === 'per_channel' ? 'per_channel' : 'per_tensor';
+    const weight = parameters.get('weight') as FloatTensor;
+    const names = { module: 'linear', name: 'weight', bias: parameters.get('bias')?.data, engine };
+    const module = new DynamicLinear(packLinear(names, weight.data, weight.shape, scheme));
+    const [y] = module.forward([floatTensor(x, [rows, columns])], context);
+    outputs[kind].push(y.data);
+  }
+  return {
+    bias: digest(outputs.bias),
+    no_bias: digest(outputs.no_bias),
+    per_channel: digest(outputs.per_channel),
+  };
+}
+
+/** tanh and σ with the bits of SLEEF: only of a PyTorch that calls no MKL. */
+export function checkActivations({ seed, activations }: Goldens): void {
+  const width = 23;
+  const values = new Generator(seed).rand([activations.rows, 2 * width]).data;
+  const gates = Float32Array.from({ length: activations.rows * width }, (_, i) =>
+    Math.fround((values[Math.floor(i / width) * 2 * width + (i % width)] - 0.5) * 24),
+  );
+  const { sigmoid, tanh } = activationForms.sleef;
+  it(`tanh as SLEEF computes it: ${gates.length} values`, () => {
+    assert.equal(sha256(gates.map(tanh)), activations.tanh);
+  });
+  it(`σ as SLEEF and the C library compute it: ${gates.length} values`, () => {
+    assert.equal(sha256(gates.map((x, i) => sigmoid(x, i % width < vectorEnd(width)))), activations.sigmoid);
+  });
+}
