@@ -22,8 +22,9 @@ export type Quantization =
   | { readonly scheme: 'per_tensor'; readonly scale: number; readonly zeroPoint: number }
   | {
       readonly scheme: 'per_channel';
-      readonly scales: TensorRecord;
-      readonly zeroPoints: TensorRecord;
+      /** One number a channel; embeddings have zero points that are no whole numbers. */
+      readonly scales: TensorRecord | readonly number[];
+      readonly zeroPoints: TensorRecord | readonly number[];
       readonly axis: number;
     };
 

@@ -1,7 +1,9 @@
-import type { InspectDto, ModelSummaryDto } from '../protocol/dto';
+import type { AbortCheck } from '../core/abort';
+import type { InspectDto, InspectTensorDto, ModelSummaryDto } from '../protocol/dto';
 import { printModel, type ReprNode } from './moduleRepr';
 import { type ModuleNode, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
+import { sampleStored } from './quantizedTensor';
 import { planQuantization } from './quantizePlan';
 import { runnableModules } from './runnable';
 
@@ -29,7 +31,7 @@ export function summarize(model: Model): ModelSummaryDto {
     moduleCount: [...walk(root)].length,
     dtype: dominantDtype(root),
     repr: printModel(reprTree(root, model.stem)),
-    reprInferred: file.moduleTypes.size === 0,
+    reprInferred: !file.moduleTypes.has(''),
     metadata: file.metadata,
     warnings: file.warnings,
     safety: file.safety,
@@ -39,18 +41,12 @@ export function summarize(model: Model): ModelSummaryDto {
 }
 
 /** The whole inventory, as the command line prints it. */
-export function inspect(model: Model): InspectDto {
+export async function inspect(model: Model, abort: AbortCheck): Promise<InspectDto> {
   return {
     file: model.fileName,
     format: model.file.format,
     bytes: model.file.bytes,
-    tensors: [...model.tensors.values()].map(({ name, shape, dtype, bytes }) => ({
-      name,
-      shape,
-      dtype,
-      bytes,
-      module: model.owners.get(name)?.path ?? '',
-    })),
+    tensors: await inspectTensors(model, abort),
     modules: [...walk(model.tree)].map(({ path, type, repr, parameters, tensors }) => ({
       path,
       type,
@@ -63,6 +59,22 @@ export function inspect(model: Model): InspectDto {
     warnings: model.file.warnings,
     safety: model.file.safety,
   };
+}
+
+/** Samples of more quantized tensors than this nobody reads. */
+const maxSamples = 10_000;
+
+async function inspectTensors(model: Model, abort: AbortCheck): Promise<InspectTensorDto[]> {
+  const tensors: InspectTensorDto[] = [];
+  let samples = 0;
+  for (const tensor of model.tensors.values()) {
+    const { name, shape, dtype, bytes, record } = tensor;
+    const described = { name, shape, dtype, bytes, module: model.owners.get(name)?.path ?? '' };
+    const quantized = record.quantization !== undefined && ++samples <= maxSamples;
+    const stored = quantized ? await sampleStored(model, tensor, abort) : null;
+    tensors.push(stored === null ? described : { ...described, stored });
+  }
+  return tensors;
 }
 
 /** print(model) as a tree; `replace` gives the line of a module that was quantized. */

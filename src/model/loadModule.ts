@@ -1,23 +1,19 @@
 import type { AbortCheck } from '../core/abort';
-import { QuantscopeError, unsupported } from '../core/errors';
+import { unsupported } from '../core/errors';
 import { Linear } from '../engine/nn/linear';
 import type { QuantizableModule } from '../engine/nn/module';
 import { Recurrent } from '../engine/nn/recurrent';
 import { RecurrentCell } from '../engine/nn/recurrentCells';
-import { type FloatTensor, floatTensor, tensorFromBytes, toFloat32 } from '../engine/tensor/tensor';
+import { type FloatTensor, floatTensor } from '../engine/tensor/tensor';
 import type { ModuleNode } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
+import { dequantize, readCodes, storedQuantization } from './quantizedTensor';
 
-/** A tensor's values as float32, read from the file now. Errors name the tensor. */
+/** A tensor's values as float32, read from the file now; quantized ones are dequantized. Errors name the tensor. */
 export async function readValues(model: Model, tensor: ModelTensor, abort: AbortCheck): Promise<Float32Array> {
-  try {
-    const bytes = await model.file.readTensor(tensor.record, abort);
-    return toFloat32(tensorFromBytes(bytes, tensor.dtype, tensor.shape));
-  } catch (error) {
-    if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
-    const { details } = error;
-    throw new QuantscopeError({ ...details, where: { file: model.fileName, ...details.where, tensor: tensor.name } });
-  }
+  const codes = await readCodes(model, tensor, abort);
+  const stored = await storedQuantization(model, tensor.record, abort);
+  return stored === undefined ? codes : dequantize(codes, tensor.shape, stored);
 }
 
 /** A module's parameters by their own names, read from the file now. */

@@ -1,6 +1,8 @@
 import type { DType } from '../core/dtype';
+import type { ModuleRecord } from '../formats/types';
 import { type ModuleKind, moduleKind } from './moduleKind';
 import { moduleRepr } from './moduleRepr';
+import { isQuantizedRecord, recordRepr } from './recordRepr';
 
 /** What the tree needs to know of a tensor. */
 export interface TensorEntry {
@@ -10,7 +12,19 @@ export interface TensorEntry {
   readonly dtype: DType;
   readonly bytes: number;
   readonly numel: number;
+  /** PyTorch's name of the scheme, when the file holds it quantized. */
+  readonly qscheme?: string;
 }
+
+/** What a file itself says of its modules, by path; empty for a plain state dict. */
+export interface GivenModules {
+  readonly types: ReadonlyMap<string, string>;
+  readonly records: ReadonlyMap<string, ModuleRecord>;
+  /** Which PyTorch's spelling print(model) follows. */
+  readonly torch: '1.13' | '2';
+}
+
+const nothingGiven: GivenModules = { types: new Map(), records: new Map(), torch: '2' };
 
 /** One prefix of the dotted names: a module, a container, or a dict of the checkpoint. */
 export interface ModuleNode<T extends TensorEntry = TensorEntry> {
@@ -42,22 +56,26 @@ interface Building<T extends TensorEntry> {
 /** How deep dotted names become modules; what is deeper stays in the last module's tensor names. */
 const maxDepth = 1000;
 
-/**
- * The module tree of dotted tensor names, in the order of the file.
- * `types` are the class names that the file itself gives, by path.
- */
+/** The module tree of dotted tensor names, in the order of the file. */
 export function buildModuleTree<T extends TensorEntry>(
   tensors: readonly T[],
   rootName: string,
-  types: ReadonlyMap<string, string> = new Map(),
+  given: GivenModules = nothingGiven,
 ): ModuleNode<T> {
   const root: Building<T> = { name: rootName, path: '', children: new Map(), tensors: [] };
-  for (const path of types.keys()) if (path !== '') descend(root, path.split('.'));
+  for (const path of given.types.keys())
+    if (path !== '' && !isQuantizedState(path, given)) descend(root, path.split('.'));
   for (const tensor of tensors) {
     const parts = tensor.name.split('.');
     descend(root, parts.slice(0, Math.min(parts.length - 1, maxDepth))).tensors.push(tensor);
   }
-  return finish(root, types, firstWeight(tensors));
+  return finish(root, given, firstWeight(tensors));
+}
+
+/** In a state dict only quantized modules name themselves; their tensors give them their place. */
+function isQuantizedState(path: string, { types, records }: GivenModules): boolean {
+  const record = records.get(path);
+  return !types.has('') && record !== undefined && isQuantizedRecord(record);
 }
 
 function descend<T extends TensorEntry>(root: Building<T>, parts: readonly string[]): Building<T> {
@@ -85,18 +103,14 @@ function isOptimizerPath(path: string): boolean {
 }
 
 /** Children before parents, without recursion: names may nest as deep as a file likes. */
-function finish<T extends TensorEntry>(
-  root: Building<T>,
-  types: ReadonlyMap<string, string>,
-  first: string,
-): ModuleNode<T> {
+function finish<T extends TensorEntry>(root: Building<T>, given: GivenModules, first: string): ModuleNode<T> {
   const order: Building<T>[] = [root];
   for (let i = 0; i < order.length; i++) for (const child of order[i].children.values()) order.push(child);
   const done = new Map<Building<T>, ModuleNode<T>>();
   for (let i = order.length - 1; i >= 0; i--) {
     const building = order[i];
     const children = [...building.children.values()].map((child) => done.get(child) as ModuleNode<T>);
-    done.set(building, finishNode(building, children, types.get(building.path), first));
+    done.set(building, finishNode(building, children, given, first));
   }
   return done.get(root) as ModuleNode<T>;
 }
@@ -104,12 +118,17 @@ function finish<T extends TensorEntry>(
 function finishNode<T extends TensorEntry>(
   { name, path, tensors }: Building<T>,
   children: readonly ModuleNode<T>[],
-  givenType: string | undefined,
+  given: GivenModules,
   first: string,
 ): ModuleNode<T> {
   const optimizer = path !== '' && isOptimizerPath(path);
-  const kind = optimizer ? undefined : kindOf(path, name, tensors, givenType, first);
+  const record = given.records.get(path);
+  const givenType = given.types.get(path);
+  // Modules that are quantized already are no longer what their shapes look like.
+  const known = !optimizer && !(record !== undefined && isQuantizedRecord(record));
+  const kind = known ? kindOf(path, name, tensors, givenType, first) : undefined;
   const type = kind?.type ?? givenType ?? containerType(path, children, tensors);
+  const written = record && recordRepr(record, type, reprContext(path, tensors, given));
   const sum = (own: (tensor: T) => number, below: (node: ModuleNode<T>) => number) =>
     tensors.reduce((total, tensor) => total + own(tensor), 0) +
     children.reduce((total, child) => total + below(child), 0);
@@ -118,7 +137,7 @@ function finishNode<T extends TensorEntry>(
     path,
     kind,
     type,
-    repr: kind === undefined ? type : moduleRepr(kind),
+    repr: written ?? (kind === undefined ? type : moduleRepr(kind)),
     children,
     tensors,
     bytes: sum(
@@ -134,6 +153,15 @@ function finishNode<T extends TensorEntry>(
       (node) => node.tensorCount,
     ),
     optimizer,
+  };
+}
+
+function reprContext(path: string, tensors: readonly TensorEntry[], { torch }: GivenModules) {
+  const prefix = path === '' ? 0 : path.length + 1;
+  return {
+    parameters: new Set(tensors.map(({ name }) => name.slice(prefix))),
+    qscheme: tensors.find(({ qscheme }) => qscheme !== undefined)?.qscheme,
+    torch,
   };
 }
 

@@ -6,6 +6,7 @@ import { numel } from '../core/shape';
 import { openFile } from '../formats/registry';
 import type { ModelFile, TensorRecord } from '../formats/types';
 import { buildModuleTree, type ModuleNode, type TensorEntry, walk } from './moduleTree';
+import { qschemeOf } from './quantizedTensor';
 
 /** A tensor of the file, unread. */
 export interface ModelTensor extends TensorEntry {
@@ -36,9 +37,14 @@ export async function openModel(source: ByteSource, abort: AbortCheck): Promise<
   for (const { name, tensor } of file.tensors) {
     const count = numel(tensor.shape);
     const bytes = tensor.encoding?.bytes ?? byteLength(tensor.dtype, count);
-    tensors.set(name, { name, shape: tensor.shape, dtype: tensor.dtype, numel: count, bytes, record: tensor });
+    const { shape, dtype } = tensor;
+    tensors.set(name, { name, shape, dtype, numel: count, bytes, record: tensor, qscheme: qschemeOf(tensor) });
   }
-  const tree = buildModuleTree([...tensors.values()], stem, file.moduleTypes);
+  const tree = buildModuleTree([...tensors.values()], stem, {
+    types: file.moduleTypes,
+    records: file.modules ?? new Map(),
+    torch: file.torchStyle ?? '2',
+  });
   const modules = new Map<string, ModuleNode<ModelTensor>>();
   const owners = new Map<string, ModuleNode<ModelTensor>>();
   for (const node of walk(tree)) {

@@ -16,6 +16,7 @@ import type {
 import { readValues } from './loadModule';
 import type { ModuleKind } from './moduleKind';
 import { findTensor, type Model, type ModelTensor } from './openModel';
+import { dequantize, describeStored, readCodes, storedQuantization } from './quantizedTensor';
 import { isQuantizedWeight, staysFloat } from './quantizePlan';
 
 /** Statistics and histogram of one tensor, or of all. */
@@ -31,12 +32,28 @@ export async function tensorStats(
   for (const tensor of tensors) {
     progress(results.length, tensors.length, tensor.name);
     abort.throwIfAborted();
-    results.push(statsOf(tensor, await readValues(model, tensor, abort), bins));
+    results.push((await readStats(model, tensor, bins, abort)).stats);
   }
   return results;
 }
 
-function statsOf({ name, shape, dtype }: ModelTensor, values: Float32Array, bins: number): TensorStatsDto {
+/** Statistics of the values; of a tensor that the file holds quantized, its codes and scales too. */
+async function readStats(model: Model, tensor: ModelTensor, bins: number, abort: AbortCheck) {
+  const codes = await readCodes(model, tensor, abort);
+  const stored = await storedQuantization(model, tensor.record, abort);
+  const values = stored === undefined ? codes : dequantize(codes, tensor.shape, stored);
+  const stats: TensorStatsDto = {
+    ...statsOf(tensor, values, bins),
+    stored: stored === undefined ? null : describeStored(stored, codes),
+  };
+  return { stats, values };
+}
+
+function statsOf(
+  { name, shape, dtype }: ModelTensor,
+  values: Float32Array,
+  bins: number,
+): Omit<TensorStatsDto, 'stored'> {
   const sums = sumStats(values);
   const [p01, p99] = percentiles(values, [0.01, 0.99]);
   const { edges, counts } = sums.count === 0 ? histogram([], bins, 0, 0) : histogram(values, bins, sums.min, sums.max);
@@ -78,11 +95,11 @@ export async function tensorDetail(
 ): Promise<TensorDetailDto> {
   const tensor = findTensor(model, name);
   const owner = model.owners.get(name);
-  const values = await readValues(model, tensor, abort);
-  const stays = staysReason(tensor, owner?.kind);
+  const { stats, values } = await readStats(model, tensor, bins, abort);
+  const stays = tensor.record.quantization === undefined ? staysReason(tensor, owner?.kind) : 'it is quantized already';
   const sound = stays === '' && values.every(Number.isFinite);
   return {
-    ...statsOf(tensor, values, bins),
+    ...stats,
     module: owner?.path ?? '',
     moduleType: owner?.type ?? '',
     bytes: tensor.bytes,

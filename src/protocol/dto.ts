@@ -208,11 +208,28 @@ export interface HistogramDto {
   readonly counts: readonly number[];
 }
 
+/** How a tensor is quantized in the file. Its statistics are those of the dequantized values. */
+export interface StoredQuantizationDto {
+  readonly scheme: Scheme;
+  /** PyTorch's name: `per_tensor_affine`, `per_channel_affine`, `per_channel_affine_float_qparams`. */
+  readonly qscheme: string;
+  readonly axis: number | null;
+  /** One for per tensor, one a channel otherwise. */
+  readonly scales: readonly number[];
+  readonly zeroPoints: readonly number[];
+  /** The first codes, as int_repr() gives them. */
+  readonly intRepr: readonly number[];
+  /** Smallest and largest code; null when only the first were read. */
+  readonly codeRange: { readonly min: number; readonly max: number } | null;
+}
+
 export interface TensorStatsDto extends StatsDto {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: string;
   readonly histogram: HistogramDto;
+  /** null for tensors that the file does not hold quantized. */
+  readonly stored: StoredQuantizationDto | null;
 }
 
 /** The small histogram in a row of the tree. */
@@ -391,6 +408,8 @@ export interface InspectTensorDto {
   readonly dtype: string;
   readonly bytes: number;
   readonly module: string;
+  /** Only of tensors that the file holds quantized. */
+  readonly stored?: StoredQuantizationDto;
 }
 
 export interface InspectModuleDto {

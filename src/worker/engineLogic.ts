@@ -57,7 +57,7 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
         throw error;
       }
     },
-    inspect: () => inspect(opened().model),
+    inspect: () => inspect(opened().model, abort),
     scan: () => opened().model.file.safety,
     rows: ({ start, count, spec, ...query }) => {
       const lines = visibleRows(opened(), query, spec);

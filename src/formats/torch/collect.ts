@@ -1,7 +1,11 @@
+import { dictEntry, entriesOf, globalCall, itemsOf } from '../pickle/access';
 import { kindOf } from '../pickle/read';
-import { PickleCall, PickleDict, PickleGlobal, PickleList, PickleTuple, type PickleValue } from '../pickle/types';
-import type { NamedTensor, Warning } from '../types';
+import { PickleCall, PickleDict, PickleList, PickleTuple, type PickleValue } from '../pickle/types';
+import type { ModuleRecord, NamedTensor, Warning } from '../types';
 import { maxDepth, maxNodes } from './limits';
+import { classNameOf, isModuleState, moduleRecord, scriptClass, shownClass } from './moduleRecord';
+import { type Packed, type PackedPart, unpack } from './packed';
+import { type PackedModule, packedModules } from './packedModules';
 import { type RebuildContext, rebuildTensor } from './rebuild';
 
 /** Everything in a checkpoint's object graph that a person looks for. */
@@ -9,6 +13,7 @@ export interface Collected {
   readonly tensors: NamedTensor[];
   readonly moduleTypes: Map<string, string>;
   readonly moduleVersions: Map<string, number>;
+  readonly modules: Map<string, ModuleRecord>;
   readonly metadata: Record<string, string>;
   readonly opaque: { path: string; name: string }[];
   readonly warnings: Warning[];
@@ -24,6 +29,8 @@ interface Step {
   readonly depth: number;
 }
 
+type Child = Omit<Step, 'depth'>;
+
 /** Plain values of the file's top levels that are kept to show. */
 const maxMetadata = 200;
 
@@ -32,39 +39,211 @@ const maxMetadata = 200;
  * circular ones end; tensors are listed under every name they have.
  */
 export function collect(root: PickleValue, context: RebuildContext): Collected {
-  const found: Collected = {
-    tensors: [],
-    moduleTypes: new Map(),
-    moduleVersions: new Map(),
-    metadata: Object.create(null) as Record<string, string>,
-    opaque: [],
-    warnings: [],
-    label: labelOf(root, context),
-  };
-  const entered = new Set<PickleValue>();
-  const stack: Step[] = [{ value: root, path: '', depth: 0 }];
-  let nodes = 0;
-  for (let step = stack.pop(); step !== undefined; step = stack.pop()) {
-    if (++nodes > maxNodes) {
-      found.warnings.push({ code: 'E_PT_LIMIT', message: `Only the first ${maxNodes} values were looked at.` });
-      break;
+  const collector = new Collector(context, labelOf(root, context));
+  collector.walk(root);
+  return collector.finish();
+}
+
+class Collector {
+  private readonly found: Collected;
+  /** Packed modules by path, with the places of their weights in the list of tensors. */
+  private readonly packed = new Map<string, PackedModule>();
+  private readonly entered = new Set<PickleValue>();
+
+  constructor(
+    private readonly context: RebuildContext,
+    label: string,
+  ) {
+    this.found = {
+      tensors: [],
+      moduleTypes: new Map(),
+      moduleVersions: new Map(),
+      modules: new Map(),
+      metadata: Object.create(null) as Record<string, string>,
+      opaque: [],
+      warnings: [],
+      label,
+    };
+  }
+
+  walk(root: PickleValue): void {
+    const stack: Step[] = [{ value: root, path: '', depth: 0 }];
+    let nodes = 0;
+    for (let step = stack.pop(); step !== undefined; step = stack.pop()) {
+      if (++nodes > maxNodes) {
+        this.found.warnings.push({
+          code: 'E_PT_LIMIT',
+          message: `Only the first ${maxNodes} values were looked at.`,
+        });
+        return;
+      }
+      const { depth } = step;
+      const children = this.visit(step);
+      for (let i = children.length - 1; i >= 0; i--) stack.push({ ...children[i], depth: depth + 1 });
     }
-    const { value, path, depth } = step;
-    const tensor = rebuildTensor(value, context);
+  }
+
+  finish(): Collected {
+    packedModules(this.packed, this.found);
+    return this.found;
+  }
+
+  private visit({ value, path, depth }: Step): readonly Child[] {
+    const packed = unpack(path, value);
+    if (packed !== undefined) {
+      this.addPacked(packed);
+      return [];
+    }
+    const tensor = rebuildTensor(value, this.context);
     if (tensor !== undefined) {
-      found.tensors.push({ name: path, tensor });
-      continue;
+      this.found.tensors.push({ name: path, tensor });
+      return [];
     }
     if (typeof value !== 'object' || value === null || value instanceof Uint8Array) {
-      addMetadata(found, path, value);
-      continue;
+      this.addMetadata(path, value);
+      return [];
     }
-    if (entered.has(value) || depth > maxDepth) continue;
-    entered.add(value);
-    const children = childrenOf(value, path, found);
-    for (let i = children.length - 1; i >= 0; i--) stack.push({ ...children[i], depth: depth + 1 });
+    if (this.entered.has(value) || depth > maxDepth) return [];
+    this.entered.add(value);
+    return this.childrenOf(value, path);
   }
-  return found;
+
+  private addPacked(packed: Packed): void {
+    const { base } = packed;
+    const module = this.packed.get(base) ?? { kind: packed.kind, weights: [] };
+    this.packed.set(base, module);
+    if (packed.kind === 'recurrent') {
+      const { index, cell } = packed;
+      for (const part of [cell.ih[0], cell.hh[0], ...cell.ih.slice(1), ...cell.hh.slice(1)]) {
+        this.addPart(base, part, module, index);
+      }
+      return;
+    }
+    for (const part of packed.parts) this.addPart(base, part, module, 0);
+  }
+
+  private addPart(base: string, { name, value }: PackedPart, module: PackedModule, index: number): void {
+    const tensor = rebuildTensor(value, this.context);
+    if (tensor === undefined) {
+      this.found.opaque.push({ path: join(base, name), name: kindOf(value) });
+      return;
+    }
+    module.weights.push({ at: this.found.tensors.length, name, index, tensor });
+    this.found.tensors.push({ name: join(base, name), tensor });
+  }
+
+  private childrenOf(value: PickleValue, path: string): Child[] {
+    if (value instanceof PickleDict) return named(value.entries, path);
+    if (value instanceof PickleList || value instanceof PickleTuple) return numbered(value.items, path);
+    return value instanceof PickleCall ? this.callChildren(value, path) : [];
+  }
+
+  private callChildren(call: PickleCall, path: string): Child[] {
+    const name = classNameOf(call) || kindOf(call.callee);
+    const { state } = call;
+    if (/^collections\.(OrderedDict|defaultdict|Counter)$/.test(name)) {
+      this.readVersions(state);
+      return [...pairs(call.args, path), ...named(call.entries, path)];
+    }
+    if (isModuleState(state)) return this.moduleChildren(name, state, path);
+    if (name.startsWith('__torch__.')) return this.scriptChildren(name, state, path);
+    if (!/^torch\.|^numpy\.|^_codecs\./.test(name)) this.found.opaque.push({ path, name });
+    return [
+      ...numbered(itemsOf(call.args), path),
+      ...named(call.entries, path),
+      ...numbered(call.items, path),
+      ...(state === undefined ? [] : [{ value: state, path }]),
+    ];
+  }
+
+  /** A torch.nn.Module: its parameters, buffers and children, then tensors that are plain attributes. */
+  private moduleChildren(className: string, state: PickleValue | undefined, path: string): Child[] {
+    const modules = entriesOf(dictEntry(state, '_modules')).filter(([, module]) => module !== null);
+    if (!isPackedPart(path)) {
+      const children = modules.map(([key]) => keyName(key)).filter((key) => !isPackedPart(key));
+      this.found.moduleTypes.set(path, shownClass(className));
+      this.found.modules.set(path, moduleRecord(className, state, children));
+    }
+    const parameters = [...entriesOf(dictEntry(state, '_parameters')), ...entriesOf(dictEntry(state, '_buffers'))];
+    const registered = named([...parameters, ...modules], path).filter(({ value }) => value !== null);
+    if (/quantized\.dynamic\.modules\.rnn\.\w+Cell$/.test(className)) {
+      // Two random vectors that no computation reads; the biases are in the packed weights.
+      return [...registered, ...attributes(state, path).filter(({ path }) => !/(^|\.)bias_[ih]h$/.test(path))];
+    }
+    return [...registered, ...attributes(state, path)];
+  }
+
+  /** An object of TorchScript: modules have `training`, everything else is data. */
+  private scriptChildren(name: string, state: PickleValue | undefined, path: string): Child[] {
+    if (!(state instanceof PickleDict)) {
+      this.found.opaque.push({ path, name });
+      return state === undefined ? [] : [{ value: state, path }];
+    }
+    const { entries } = state;
+    const className = scriptClass(name);
+    const modules = entries.filter(
+      ([, child]) => child instanceof PickleCall && classNameOf(child).startsWith('__torch__.'),
+    );
+    const children = modules.map(([key]) => keyName(key));
+    this.found.moduleTypes.set(path, shownClass(className));
+    this.found.modules.set(path, moduleRecord(className, state, children));
+    const direct = new Set(entries.map(([, value]) => value));
+    return entries.flatMap(([key, value]) => {
+      const at = join(path, keyName(key));
+      const list = scriptList(value);
+      // Recurrent modules list their weights a second time.
+      if (list !== undefined)
+        return numbered(list, at).filter(({ value: item }) => isObject(item) && !direct.has(item));
+      return isObject(value) ? [{ value, path: at }] : [];
+    });
+  }
+
+  /** `_metadata` of a state dict: module path to {'version': n}. */
+  private readVersions(state: PickleValue | undefined): void {
+    for (const [key, value] of entriesOf(dictEntry(state, '_metadata'))) {
+      const version = dictEntry(value, 'version');
+      if (typeof version === 'number') this.found.moduleVersions.set(keyName(key), version);
+    }
+  }
+
+  private addMetadata(path: string, value: PickleValue): void {
+    if (path === '' || value === null || typeof value === 'object' || path.split('.').length > 2) return;
+    const { metadata } = this.found;
+    if (Object.keys(metadata).length < maxMetadata) metadata[path] = String(value).slice(0, 1000);
+  }
+}
+
+/** The containers between a dynamic module and its packed weight, which print(model) hides. */
+function isPackedPart(path: string): boolean {
+  return /(^|\.)(_packed_params|_all_weight_values(\.\d+)?)$/.test(path);
+}
+
+/** Tensors and packed weights among a module's plain attributes. */
+function attributes(state: PickleValue | undefined, path: string): Child[] {
+  const found = entriesOf(state).filter(
+    ([key, value]) => value instanceof PickleCall && !/^_(parameters|buffers|modules)$/.test(String(key)),
+  );
+  return named(
+    found.filter(([, value]) => isTensorCall(value)),
+    path,
+  );
+}
+
+function isTensorCall(value: PickleValue): boolean {
+  const name = globalCall(value)?.name ?? '';
+  return /^torch\.(_C\.)?ScriptObject$|^torch\._utils\._rebuild_|^torch\._tensor\._rebuild_from_type/.test(name);
+}
+
+/** Items of a list whose element type TorchScript wrote beside it. */
+function scriptList(value: PickleValue): readonly PickleValue[] | undefined {
+  const call = globalCall(value);
+  if (call === undefined || !/^torch\.jit\._pickle\.(build_\w+list|restore_type_tag)$/.test(call.name))
+    return undefined;
+  return itemsOf(call.args[0]);
+}
+
+function isObject(value: PickleValue): boolean {
+  return typeof value === 'object' && value !== null && !(value instanceof Uint8Array);
 }
 
 function join(path: string, key: string): string {
@@ -80,89 +259,29 @@ function keyName(key: PickleValue): string {
       : kindOf(key);
 }
 
-type Child = Omit<Step, 'depth'>;
-
-function childrenOf(value: PickleValue, path: string, found: Collected): Child[] {
-  if (value instanceof PickleDict)
-    return value.entries.map(([key, child]) => ({ value: child, path: join(path, keyName(key)) }));
-  if (value instanceof PickleList || value instanceof PickleTuple)
-    return value.items.map((child, i) => ({ value: child, path: join(path, String(i)) }));
-  if (value instanceof PickleCall) return callChildren(value, path, found);
-  return [];
+function named(entries: readonly (readonly [PickleValue, PickleValue])[], path: string): Child[] {
+  return entries.map(([key, value]) => ({ value, path: join(path, keyName(key)) }));
 }
 
-function callChildren(call: PickleCall, path: string, found: Collected): Child[] {
-  const name = call.callee instanceof PickleGlobal ? call.callee.fullName : kindOf(call.callee);
-  const state = call.state instanceof PickleDict ? call.state : undefined;
-  const own = call.entries.map(([key, child]) => ({ value: child, path: join(path, keyName(key)) }));
-  if (/^collections\.(OrderedDict|defaultdict|Counter)$/.test(name)) {
-    readVersions(state, found);
-    return [...pairs(call.args, path), ...own];
-  }
-  const modules = state && dictEntry(state, '_modules');
-  if (state !== undefined && modules !== undefined) {
-    found.moduleTypes.set(path, name.split('.').at(-1) ?? name);
-    return ['_parameters', '_buffers', '_modules'].flatMap((part) => items(dictEntry(state, part), path));
-  }
-  if (name.startsWith('__torch__.'))
-    found.moduleTypes.set(
-      path,
-      name
-        .replace(/___torch_mangle_\d+\./g, '')
-        .split('.')
-        .at(-1) ?? name,
-    );
-  else if (!/^torch\.|^numpy\.|^_codecs\./.test(name)) found.opaque.push({ path, name });
-  const inside = call.state === undefined ? [] : [{ value: call.state, path }];
-  const args =
-    call.args instanceof PickleTuple
-      ? call.args.items.map((child, i) => ({ value: child, path: join(path, String(i)) }))
-      : [];
-  return [...args, ...own, ...call.items.map((child, i) => ({ value: child, path: join(path, String(i)) })), ...inside];
+function numbered(items: readonly PickleValue[], path: string): Child[] {
+  return items.map((value, i) => ({ value, path: join(path, String(i)) }));
 }
 
 /** Python 2 wrote OrderedDict([[key, value], …]). */
 function pairs(args: PickleValue, path: string): Child[] {
-  const list = args instanceof PickleTuple ? args.items.find((item) => item instanceof PickleList) : undefined;
-  if (!(list instanceof PickleList)) return [];
-  return list.items.flatMap((pair) => {
-    const items = pair instanceof PickleList || pair instanceof PickleTuple ? pair.items : [];
-    return items.length === 2 ? [{ value: items[1], path: join(path, keyName(items[0])) }] : [];
+  const list = itemsOf(args).find((item) => item instanceof PickleList);
+  return itemsOf(list).flatMap((pair) => {
+    const [key, value] = itemsOf(pair);
+    return itemsOf(pair).length === 2 ? [{ value, path: join(path, keyName(key)) }] : [];
   });
-}
-
-function items(value: PickleValue | undefined, path: string): Child[] {
-  const entries = value instanceof PickleDict || value instanceof PickleCall ? value.entries : [];
-  return entries.map(([key, child]) => ({ value: child, path: join(path, keyName(key)) }));
-}
-
-function dictEntry(dict: PickleDict, key: string): PickleValue | undefined {
-  return dict.entries.find(([name]) => name === key)?.[1];
-}
-
-/** `_metadata` of a state dict: module path to {'version': n}. */
-function readVersions(state: PickleDict | undefined, found: Collected): void {
-  const metadata = state && dictEntry(state, '_metadata');
-  for (const { value, path } of items(metadata, '')) {
-    const version = value instanceof PickleDict ? dictEntry(value, 'version') : undefined;
-    if (typeof version === 'number') found.moduleVersions.set(path, version);
-  }
-}
-
-function addMetadata(found: Collected, path: string, value: PickleValue): void {
-  if (path === '' || value === null || typeof value === 'object' || path.split('.').length > 2) return;
-  if (Object.keys(found.metadata).length < maxMetadata) found.metadata[path] = String(value).slice(0, 1000);
 }
 
 /** What to call the file: every value a tensor, some below, or an object. */
 function labelOf(root: PickleValue, context: RebuildContext): string {
   if (rebuildTensor(root, context) !== undefined) return 'PyTorch tensor';
-  const name = root instanceof PickleCall && root.callee instanceof PickleGlobal ? root.callee.fullName : '';
+  const name = root instanceof PickleCall ? classNameOf(root) : '';
   if (name.startsWith('__torch__.')) return 'TorchScript module';
-  const entries =
-    root instanceof PickleDict || name === 'collections.OrderedDict'
-      ? (root as PickleDict | PickleCall).entries
-      : undefined;
+  const entries = root instanceof PickleDict || name === 'collections.OrderedDict' ? entriesOf(root) : undefined;
   if (entries === undefined) return root instanceof PickleCall ? 'PyTorch module' : 'PyTorch file';
   const allTensors = entries.length > 0 && entries.every(([, value]) => rebuildTensor(value, context) !== undefined);
   return allTensors || name === 'collections.OrderedDict' ? 'PyTorch state dict' : 'PyTorch checkpoint';

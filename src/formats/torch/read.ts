@@ -34,6 +34,7 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
     metadata: found.metadata,
     moduleVersions: found.moduleVersions,
     moduleTypes: found.moduleTypes,
+    modules: found.modules,
     warnings: capped([
       ...judged.flatMap((one) => one.warnings),
       ...archive.warnings,

@@ -1,8 +1,16 @@
 import { type DType, dtypes } from '../../core/dtype';
 import type { ErrorDetails } from '../../core/errors';
 import { contiguousStrides } from '../../core/shape';
+import { globalCall, itemsOf } from '../pickle/access';
 import { kindOf } from '../pickle/read';
-import { PickleCall, PickleGlobal, PickleList, PicklePersistent, PickleTuple, type PickleValue } from '../pickle/types';
+import {
+  type PickleCall,
+  PickleGlobal,
+  PickleList,
+  PicklePersistent,
+  PickleTuple,
+  type PickleValue,
+} from '../pickle/types';
 import type { Quantization, StorageRecord, TensorRecord } from '../types';
 import type { ZipEntry } from '../zip/types';
 import { dtypeNamed, storageDtype } from './dtypes';
@@ -36,13 +44,6 @@ type Args = readonly PickleValue[];
 
 /** How often `_rebuild_parameter` may wrap a tensor; PyTorch does it once. */
 const maxWraps = 8;
-
-/** `callee` and arguments of a call of a global, or undefined. */
-function globalCall(value: PickleValue): { name: string; args: Args; call: PickleCall } | undefined {
-  if (!(value instanceof PickleCall && value.callee instanceof PickleGlobal)) return undefined;
-  const args = value.args instanceof PickleTuple ? value.args.items : [];
-  return { name: value.callee.fullName, args, call: value };
-}
 
 /** The tensor that a value stands for; undefined when it is none. Never throws for what a file holds. */
 export function rebuildTensor(value: PickleValue, context: RebuildContext): TensorRecord | undefined {
@@ -260,17 +261,37 @@ function quantization(value: PickleValue | undefined, tensor: TensorRecord, cont
   if (scheme !== 'torch.per_channel_affine')
     throw new Problem('E_PT_QPARAMS', `${scheme} is no known quantization scheme.`);
   const axis = integer(items[3], 'axis');
-  const plain = { ...context, insideQuantized: true };
-  const scales = rebuildTensor(items[1] ?? null, plain);
-  const zeroPoints = rebuildTensor(items[2] ?? null, plain);
   const channels = tensor.shape[axis];
-  if (channels === undefined || scales?.shape[0] !== channels || zeroPoints?.shape[0] !== channels) {
+  const scales = qparams(items[1], context);
+  const zeroPoints = qparams(items[2], context);
+  const [scaleCount, zeroPointCount] = [lengthOf(scales), lengthOf(zeroPoints)];
+  if (channels === undefined || scaleCount !== channels || zeroPointCount !== channels) {
     throw new Problem('E_PT_QPARAMS', 'Scales and zero points do not fit the channel axis.', {
-      found: `axis ${axis}, ${scales?.shape[0] ?? 'no'} scales, ${zeroPoints?.shape[0] ?? 'no'} zero points`,
+      found: `axis ${axis}, ${scaleCount ?? 'no'} scales, ${zeroPointCount ?? 'no'} zero points`,
       expected: `one each of ${channels ?? 'an axis of the tensor'}`,
     });
   }
   return { scheme: 'per_channel', scales, zeroPoints, axis };
+}
+
+/** One number a channel: a tensor, or a list of numbers as PyTorch before 1.4 wrote it. */
+function qparams(value: PickleValue | undefined, context: RebuildContext): TensorRecord | readonly number[] {
+  if (value instanceof PickleList || value instanceof PickleTuple) {
+    const numbers = itemsOf(value).filter((item): item is number => typeof item === 'number');
+    if (numbers.length === value.items.length) return numbers;
+  }
+  const tensor = rebuildTensor(value ?? null, { ...context, insideQuantized: true });
+  if (tensor === undefined) {
+    throw new Problem('E_PT_QPARAMS', 'Scales and zero points are neither a tensor nor a list of numbers.', {
+      found: kindOf(value ?? null),
+      expected: 'a tensor',
+    });
+  }
+  return tensor;
+}
+
+function lengthOf(value: TensorRecord | readonly number[]): number | undefined {
+  return 'storage' in value ? value.shape[0] : value.length;
 }
 
 /** The strides that a tensor of this shape has when it is contiguous. */

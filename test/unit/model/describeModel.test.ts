@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { neverAborted } from '../../../src/core/abort';
 import { inspect, summarize } from '../../../src/model/describeModel';
 import { expectedOf } from '../../support/fixtures';
 import { fixtureVersions, openFixtureModel, quantized } from '../../support/models';
@@ -84,12 +85,12 @@ describe('summary and inventory', () => {
       [plain.parameters, plain.tensorCount, plain.quantizableCount, plain.moduleCount],
     );
     assert.equal(summary.repr.split('\n').slice(1).join('\n'), plain.repr.split('\n').slice(1).join('\n'));
-    assert.ok(inspect(model).tensors.length > summary.tensorCount);
+    assert.ok((await inspect(model, neverAborted)).tensors.length > summary.tensorCount);
     assert.ok(summary.runnable.every(({ path }) => !path.startsWith('optim')));
   });
 
   it('inspect lists tensors with their module, and modules with their tensors', async () => {
-    const { tensors, modules } = inspect(await openFixtureModel('2.13', 'mlp.pt'));
+    const { tensors, modules } = await inspect(await openFixtureModel('2.13', 'mlp.pt'), neverAborted);
     assert.deepEqual(tensors[0], { name: '0.weight', shape: [64, 32], dtype: 'float32', bytes: 8192, module: '0' });
     assert.deepEqual(
       modules.map(({ path, type, params }) => [path, type, params]),

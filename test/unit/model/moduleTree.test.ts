@@ -108,7 +108,7 @@ describe('module types from names and shapes', () => {
       ['b', 'MyLayer'],
       ['act', 'ReLU'],
     ]);
-    const root = buildModuleTree(list, 'file', types);
+    const root = buildModuleTree(list, 'file', { types, records: new Map(), torch: '2' });
     assert.equal(root.type, 'Net');
     assert.deepEqual(root.children.map(({ name, type, repr, kind }) => [name, type, repr, kind?.type]).sort(), [
       ['a', 'Linear', 'Linear(in_features=64, out_features=200, bias=False)', 'Linear'],

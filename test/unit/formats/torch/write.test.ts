@@ -92,7 +92,7 @@ describe('writing what PyTorch writes', () => {
     assert.equal(file.safety.verdict, 'safe');
     const found = file.tensors.find(({ tensor }) => tensor.quantization !== undefined);
     const quantization = found?.tensor.quantization;
-    assert.ok(found !== undefined && quantization?.scheme === 'per_channel');
+    assert.ok(found !== undefined && quantization?.scheme === 'per_channel' && 'storage' in quantization.scales);
     const scales = await file.readTensor(quantization.scales, neverAborted);
     assert.deepEqual([...new Float64Array(new Uint8Array(scales).buffer)], [0.5, 0.25]);
     assert.deepEqual([...(await file.readTensor(found.tensor, neverAborted))], [1, 2, 3, 253, 254, 255]);
@@ -140,19 +140,18 @@ function floatState(file: ModelFile): StateDict {
 
 function linearState(file: ModelFile): StateDict {
   const items = file.tensors
-    .filter(({ name }) => name.endsWith('._packed_params.0'))
+    .filter(({ tensor }) => tensor.quantization !== undefined)
     .map(({ name }): StateItem => {
-      const path = name.slice(0, -'._packed_params._packed_params.0'.length);
-      return { kind: 'dynamicLinear', path, product: packed(file, name, `${name.slice(0, -1)}1`) };
+      const path = name.slice(0, -'.weight'.length);
+      return { kind: 'dynamicLinear', path, product: packed(file, name, `${path}.bias`) };
     });
   return { items, versions: [...file.moduleVersions] };
 }
 
 function lstmState(file: ModelFile): StateDict {
-  const prefix = 'lstm._all_weight_values.0.param.0';
   const cell = {
-    input: packed(file, `${prefix}.4.0.0.0`, `${prefix}.1.0`),
-    hidden: packed(file, `${prefix}.4.1.0.0`, `${prefix}.1.1`),
+    input: packed(file, 'lstm.weight_ih_l0', 'lstm.bias_ih_l0'),
+    hidden: packed(file, 'lstm.weight_hh_l0', 'lstm.bias_hh_l0'),
   };
   return {
     items: [{ kind: 'dynamicRecurrent', path: 'lstm', cells: [cell] }],
