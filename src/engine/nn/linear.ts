@@ -9,9 +9,6 @@ import type { DynamicModule, ModuleInputs, QuantizableModule } from './module';
 
 /** Rows of x [*, k] for a weight with k columns; throws as PyTorch does where they do not fit. */
 function rowsOf(x: FloatTensor, columns: number): number {
-  if (x.shape.length < 2) {
-    throw invalid('E_SHAPE', 'The dimension of input tensor should be larger than or equal to 2');
-  }
   if (x.shape.at(-1) !== columns) {
     throw invalid('E_SHAPE', `input.size(-1) must be equal to in_features. Expected ${columns}, got ${x.shape.at(-1)}`);
   }
@@ -62,6 +59,9 @@ export class DynamicLinear implements DynamicModule {
   forward([input]: ModuleInputs, context: ForwardContext): FloatTensor[] {
     const x = floatInput(input);
     const { rows, columns } = this.packed.weight;
+    if (x.shape.length < 2) {
+      throw invalid('E_SHAPE', 'The dimension of input tensor should be larger than or equal to 2');
+    }
     const m = rowsOf(x, columns);
     const out = dynamicLinear(this.packed, x.data, m, context, this.calls++, 0);
     return [floatTensor(out, [...x.shape.slice(0, -1), rows])];
