@@ -1,4 +1,14 @@
-/** The place where texts of the webview will be translated; today they are English. */
+import { config, t as translate } from '@vscode/l10n';
+
+const texts = document.getElementById('texts')?.textContent;
+if (texts) config({ contents: texts });
+
+/** A text in VS Code's language, `{0}` and so on filled in. */
 export function t(text: string, ...values: readonly (string | number)[]): string {
-  return text.replace(/\{(\d)\}/g, (_, index: string) => String(values[Number(index)]));
+  return translate(text, ...values);
+}
+
+/** A text that names a count: its own sentence for one. */
+export function plural(value: number, one: string, many: string, ...values: readonly (string | number)[]): string {
+  return t(value === 1 ? one : many, ...values);
 }

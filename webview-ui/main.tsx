@@ -1,25 +1,27 @@
 import { render } from 'preact';
 import '@vscode/codicons/dist/codicon.css';
-import 'uplot/dist/uPlot.min.css';
 import './styles/base.css';
 import './styles/tree.css';
 import './styles/detail.css';
-import { followTheme } from './charts/theme';
+import './styles/charts.css';
 import { reportErrors } from './host';
 import { followActivation, followSelection } from './state/detail';
+import { followOverview } from './state/overview';
 import { followQuery } from './state/rows';
 import { start } from './state/store';
+import { followValues } from './state/values';
 import { App } from './views/App';
 import { SideView } from './views/SideView';
 
 reportErrors();
-followTheme();
 start();
 followSelection();
 const side = document.body.dataset.view === 'side';
 if (!side) {
   followQuery();
   followActivation();
+  followOverview();
+  followValues();
 }
 const root = document.getElementById('root');
 if (root !== null) render(side ? <SideView /> : <App />, root);

@@ -11,6 +11,7 @@ export const commandIds = {
   undo: 'quantscope.undo',
   showReprDiff: 'quantscope.showReprDiff',
   createRecipeModel: 'quantscope.createRecipeModel',
+  copyAsPython: 'quantscope.copyAsPython',
   scan: 'quantscope.scan',
   goToModule: 'quantscope.goToModule',
   reload: 'quantscope.reload',

@@ -1,4 +1,4 @@
-import type { RowDto, RowsQueryDto } from '../protocol/dto';
+import type { RowDto, RowsQueryDto, RowsSortDto } from '../protocol/dto';
 import { type ModuleNode, type TensorEntry, walk } from './moduleTree';
 import { isQuantizedWeight, type QuantizePlan, staysFloat } from './quantizePlan';
 
@@ -49,10 +49,10 @@ export class TreeRows {
 
   constructor(
     root: ModuleNode,
-    query: Pick<RowsQueryDto, 'filter' | 'toggled' | 'base'>,
+    query: Pick<RowsQueryDto, 'filter' | 'toggled' | 'base' | 'sort'>,
     private readonly context: RowsContext,
   ) {
-    this.lines = visibleLines(root, query, context.opaque);
+    this.lines = visibleLines(root, query, context.opaque, order(query.sort ?? null, context));
   }
 
   get total(): number {
@@ -104,6 +104,7 @@ export class TreeRows {
       repr: node.repr,
       dtype: dtypeOf(node),
       bytes: node.bytes,
+      tensorCount: node.tensorCount,
       expanded: node.children.length + node.tensors.length > 0 ? expanded : null,
       ticked: plan === null ? null : tickState(node, plan),
       note,
@@ -142,6 +143,7 @@ const emptyRow: Omit<RowDto, 'id' | 'kind' | 'level' | 'setSize' | 'posInSet' | 
   shape: null,
   dtype: '',
   bytes: 0,
+  tensorCount: 0,
   expanded: null,
   ticked: null,
   note: '',
@@ -174,6 +176,7 @@ function visibleLines(
   root: ModuleNode,
   { filter, toggled, base }: Pick<RowsQueryDto, 'filter' | 'toggled' | 'base'>,
   opaque: RowsContext['opaque'],
+  order: Order,
 ): Line[] {
   const needle = filter.trim().toLowerCase();
   const matching = needle === '' ? undefined : matches(root, needle);
@@ -194,6 +197,7 @@ function visibleLines(
       matching,
       isExpanded,
       line.node === root && matching === undefined ? opaque : [],
+      order,
     );
     for (let i = below.length - 1; i >= 0; i--) stack.push(below[i]);
   }
@@ -206,26 +210,49 @@ function childLines(
   matching: Matches | undefined,
   isExpanded: (node: ModuleNode, level: number) => boolean,
   opaque: RowsContext['opaque'],
+  order: Order,
 ): Line[] {
   const tensors = matching === undefined ? node.tensors : node.tensors.filter(({ name }) => matching.tensors.has(name));
   const children =
     matching === undefined ? node.children : node.children.filter(({ path }) => matching.modules.has(path));
-  const size = tensors.length + children.length + opaque.length;
-  let position = 0;
-  return [
-    ...tensors.map((tensor): Line => ({ kind: 'tensor', tensor, owner: node, level, position: ++position, size })),
-    ...children.map(
-      (child): Line => ({
-        kind: 'module',
-        node: child,
-        level,
-        position: ++position,
-        size,
-        expanded: isExpanded(child, level),
-      }),
-    ),
-    ...opaque.map(({ path, name }): Line => ({ kind: 'opaque', path, name, level, position: ++position, size })),
+  const place = { level, position: 0, size: tensors.length + children.length + opaque.length };
+  const own = [
+    ...tensors.map((tensor): Line => ({ kind: 'tensor', tensor, owner: node, ...place })),
+    ...children.map((child): Line => ({ kind: 'module', node: child, expanded: isExpanded(child, level), ...place })),
   ];
+  if (order !== undefined) own.sort(order);
+  const lines = [...own, ...opaque.map(({ path, name }): Line => ({ kind: 'opaque', path, name, ...place }))];
+  return lines.map((line, i) => ({ ...line, position: i + 1 }));
+}
+
+/** How the rows below one module are sorted; undefined for the order of the file. */
+type Order = ((a: Line, b: Line) => number) | undefined;
+
+function order(sort: RowsSortDto | null, { sqnrDb, moduleSqnrDb }: RowsContext): Order {
+  if (sort === null) return undefined;
+  const { by, descending } = sort;
+  const key = (line: Line): string | number => {
+    if (line.kind === 'opaque') return '';
+    const [name, type, bytes, error] =
+      line.kind === 'module'
+        ? [line.node.name, line.node.type, line.node.bytes, moduleSqnrDb.get(line.node.path)]
+        : [line.tensor.name, line.tensor.dtype, line.tensor.bytes, sqnrDb.get(line.tensor.name)];
+    // What was not quantized has no error and stands behind everything that has one.
+    const worst = descending ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+    return { name, type, size: bytes, sqnr: error ?? worst }[by];
+  };
+  const names = new Intl.Collator('en', { numeric: true });
+  return (a, b) => {
+    const [x, y] = [key(a), key(b)];
+    const rising =
+      typeof x === 'number' && typeof y === 'number' ? compareNumbers(x, y) : names.compare(`${x}`, `${y}`);
+    return descending ? -rising : rising;
+  };
+}
+
+/** Infinities are equal to themselves here, unlike in a difference. */
+function compareNumbers(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 interface Matches {

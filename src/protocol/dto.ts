@@ -152,8 +152,15 @@ export interface RowsQueryDto {
   readonly base: 'default' | 'all' | 'none';
   readonly start: number;
   readonly count: number;
+  /** Order of the rows below each module; the file's where it is missing. */
+  readonly sort?: RowsSortDto | null;
   /** Show before and after for this spec; null before Quantize. */
   readonly spec: QuantizeSpecDto | null;
+}
+
+export interface RowsSortDto {
+  readonly by: 'name' | 'type' | 'size' | 'sqnr';
+  readonly descending: boolean;
 }
 
 export interface RowDto {
@@ -174,6 +181,8 @@ export interface RowDto {
   readonly shape: readonly number[] | null;
   readonly dtype: string;
   readonly bytes: number;
+  /** With everything below a module; 0 for a tensor. */
+  readonly tensorCount: number;
   readonly expanded: boolean | null;
   /** Tick box: null where there is none. */
   readonly ticked: 'true' | 'false' | 'mixed' | null;
@@ -390,6 +399,101 @@ export interface ActivationDetailDto {
   readonly codesUsed: number;
   readonly codeMax: number;
   readonly sqnrDb: number;
+}
+
+/** One piece of the size treemap: a module, or one tensor of a module with many. */
+export interface TileDto {
+  /** Id of the row that it stands for. */
+  readonly id: string;
+  readonly label: string;
+  /** Path of the module; tiles of one group lie together. */
+  readonly group: string;
+  readonly bytes: number;
+  /** Becomes int8 with the spec. */
+  readonly quantized: boolean;
+}
+
+export interface OverviewDto {
+  /** Largest first, at most 300. */
+  readonly tiles: readonly TileDto[];
+  /** What the tiles leave out. */
+  readonly pooled: { readonly count: number; readonly bytes: number };
+  readonly dtypes: readonly { readonly dtype: string; readonly count: number; readonly bytes: number }[];
+  /** Size of the file that torch.save would write after Quantize. */
+  readonly predictedBytes: number;
+  readonly quantized: { readonly count: number; readonly paths: readonly string[] };
+  readonly skipped: readonly {
+    readonly type: string;
+    readonly reason: string;
+    readonly count: number;
+    readonly paths: readonly string[];
+  }[];
+}
+
+export interface HealthFindingDto {
+  readonly name: string;
+  readonly nan: number;
+  readonly inf: number;
+  readonly rows: number;
+  readonly zeroRows: number;
+  readonly constantRows: number;
+}
+
+/** Over every value of the model; rows are slices along the first axis of tensors with two or more. */
+export interface HealthDto {
+  readonly values: number;
+  readonly nan: number;
+  readonly inf: number;
+  readonly rows: number;
+  readonly zeroRows: number;
+  readonly constantRows: number;
+  readonly largest: { readonly name: string; readonly value: number; readonly sigmas: number } | null;
+  /** The first tensors that have any of these. */
+  readonly findings: readonly HealthFindingDto[];
+  /** The first tensors that could not be read. */
+  readonly unread: readonly string[];
+}
+
+export interface ValuesQueryDto {
+  readonly name: string;
+  readonly scheme: Scheme;
+  readonly row: number;
+  readonly column: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A page of a tensor seen as a matrix: its last axis are the columns. */
+export interface ValuesPageDto {
+  readonly totalRows: number;
+  readonly totalColumns: number;
+  readonly row: number;
+  readonly column: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** Row-major. */
+  readonly float: readonly number[];
+  /** int8 codes, and the scale of each row; null where the tensor cannot be quantized. */
+  readonly codes: readonly number[] | null;
+  readonly scales: readonly number[] | null;
+}
+
+export interface TensorImageQueryDto {
+  readonly name: string;
+  readonly scheme: Scheme;
+  readonly layer: 'float' | 'int8' | 'error';
+}
+
+export interface TensorImageDto {
+  readonly rows: number;
+  readonly columns: number;
+  /** Of the image; smaller than the matrix where that has more than 256 a side. */
+  readonly height: number;
+  readonly width: number;
+  /** Row-major; a pooled cell holds its value of largest magnitude. */
+  readonly cells: readonly number[];
+  readonly largest: number;
+  readonly quantizable: boolean;
 }
 
 export interface RecipeDto {

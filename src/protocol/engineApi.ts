@@ -4,8 +4,10 @@ import type {
   EngineName,
   ForwardRequestDto,
   ForwardResultDto,
+  HealthDto,
   InspectDto,
   ModelSummaryDto,
+  OverviewDto,
   QuantizedSummaryDto,
   QuantizeReportDto,
   QuantizeSpecDto,
@@ -16,7 +18,11 @@ import type {
   SparklineDto,
   TensorDetailDto,
   TensorDetailQueryDto,
+  TensorImageDto,
+  TensorImageQueryDto,
   TensorStatsDto,
+  ValuesPageDto,
+  ValuesQueryDto,
 } from './dto';
 
 /**
@@ -32,6 +38,14 @@ export interface EngineApi {
   children(args: { path: string | null; spec: QuantizeSpecDto | null; limit: number }): RowsPageDto;
   sparklines(args: { names: readonly string[]; bins: number }): readonly SparklineDto[];
   tensorDetail(args: TensorDetailQueryDto): TensorDetailDto;
+  /** Where the bytes are and what the spec would do; from names and shapes alone. */
+  overview(args: { spec: QuantizeSpecDto }): OverviewDto;
+  /** Reads every value of the model. */
+  health(args: Record<string, never>): HealthDto;
+  values(args: ValuesQueryDto): ValuesPageDto;
+  image(args: TensorImageQueryDto): TensorImageDto;
+  /** The lines that do the same in PyTorch. */
+  python(args: { spec: QuantizeSpecDto }): string;
   stats(args: { tensor: string | null; bins: number }): readonly TensorStatsDto[];
   quantize(args: QuantizeSpecDto): QuantizeReportDto;
   /** The same work, answered without the lists that grow with the model. */

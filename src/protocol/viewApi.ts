@@ -3,7 +3,9 @@ import type {
   ActivationQueryDto,
   ErrorDto,
   ForwardResultDto,
+  HealthDto,
   ModelSummaryDto,
+  OverviewDto,
   QuantizedSummaryDto,
   QuantizeSpecDto,
   RowsPageDto,
@@ -11,6 +13,10 @@ import type {
   SparklineDto,
   TensorDetailDto,
   TensorDetailQueryDto,
+  TensorImageDto,
+  TensorImageQueryDto,
+  ValuesPageDto,
+  ValuesQueryDto,
 } from './dto';
 
 /** Everything a view shows that is not a page of rows or the detail of one tensor. Always sent whole. */
@@ -22,6 +28,8 @@ export interface ViewSnapshotDto {
   readonly file: string;
   readonly error: ErrorDto | null;
   readonly model: ModelSummaryDto | null;
+  /** Grows each time the file is read. */
+  readonly modelRevision: number;
   /** The settings that Quantize would use, unticked modules in `exclude`. */
   readonly spec: QuantizeSpecDto;
   /** The spec of the last Quantize; null before it and after undo. */
@@ -49,6 +57,11 @@ export interface HostApi {
   rows(args: RowsQueryDto): RowsPageDto;
   sparklines(args: { names: readonly string[] }): readonly SparklineDto[];
   tensorDetail(args: TensorDetailQueryDto): TensorDetailDto;
+  /** Of what the next Quantize would do. */
+  overview(args: Record<string, never>): OverviewDto;
+  health(args: Record<string, never>): HealthDto;
+  values(args: ValuesQueryDto): ValuesPageDto;
+  image(args: TensorImageQueryDto): TensorImageDto;
   activation(args: Omit<ActivationQueryDto, 'request'>): ActivationDetailDto;
   select(args: { id: string }): void;
   showTab(args: { tab: ViewTab }): void;
@@ -69,7 +82,17 @@ export interface HostApi {
   report(args: { message: string }): void;
 }
 
-export type ViewCommand = 'openModel' | 'createRecipeModel' | 'showReprDiff' | 'revealEditor';
+/** The extension's commands that a page may run. */
+export const viewCommandNames = [
+  'openModel',
+  'createRecipeModel',
+  'showReprDiff',
+  'revealEditor',
+  'goToModule',
+  'copyAsPython',
+] as const;
+
+export type ViewCommand = (typeof viewCommandNames)[number];
 
 /** What the host tells a webview, without waiting for an answer. */
 export interface ViewApi {

@@ -3,11 +3,15 @@ import type { ByteSource } from '../core/byteSource';
 import { invalid } from '../core/errors';
 import { inspect, summarize } from '../model/describeModel';
 import { activationDetail, forwardModule } from '../model/forwardModule';
+import { modelHealth } from '../model/modelHealth';
 import { type Model, openModel } from '../model/openModel';
+import { modelOverview } from '../model/overview';
+import { pythonLines } from '../model/pythonLines';
 import { quantizeModel, summarizeReport } from '../model/quantizeModel';
 import { planQuantization } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
 import { sparkline, tensorDetail, tensorStats } from '../model/tensorDetail';
+import { tensorImage, tensorValues } from '../model/tensorValues';
 import { type RowsContext, TreeRows } from '../model/treeRows';
 import type { QuantizeReportDto, QuantizeSpecDto, RowsPageDto } from '../protocol/dto';
 import type { EngineApi } from '../protocol/engineApi';
@@ -70,6 +74,11 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       return lines;
     },
     tensorDetail: (query) => tensorDetail(opened().model, query, abort),
+    overview: ({ spec }) => modelOverview(opened().model, spec),
+    health: (_, { progress }) => modelHealth(opened().model, abort, progress),
+    values: (query) => tensorValues(opened().model, query, abort),
+    image: (query) => tensorImage(opened().model, query, abort),
+    python: ({ spec }) => pythonLines(opened().model, spec),
     stats: ({ tensor, bins }, { progress }) => tensorStats(opened().model, tensor, bins, abort, progress),
     quantize: report,
     quantizeSummary: async (spec, context) => summarizeReport(await report(spec, context), spec),
@@ -104,7 +113,13 @@ function visibleRows(
   query: ConstructorParameters<typeof TreeRows>[1],
   spec: QuantizeSpecDto | null,
 ): TreeRows {
-  const key = JSON.stringify([query.filter, query.toggled, query.base, spec === null ? null : specKey(spec)]);
+  const key = JSON.stringify([
+    query.filter,
+    query.toggled,
+    query.base,
+    query.sort ?? null,
+    spec === null ? null : specKey(spec),
+  ]);
   if (session.rows?.key !== key) {
     session.rows = { key, lines: new TreeRows(session.model.tree, query, rowsContext(session, spec)) };
   }

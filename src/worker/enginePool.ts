@@ -21,7 +21,7 @@ export interface EngineCallOptions {
 }
 
 /** Requests that answer at once and may overtake a computation under way. */
-const light = new Set<keyof EngineApi>(['rows', 'children', 'scan', 'inspect', 'quantizable']);
+const light = new Set<keyof EngineApi>(['rows', 'children', 'scan', 'inspect', 'quantizable', 'overview', 'python']);
 
 interface Running {
   readonly worker: Worker;

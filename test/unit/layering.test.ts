@@ -33,7 +33,7 @@ const rules: readonly Rule[] = [
   {
     from: 'webview-ui',
     may: ['src/protocol'],
-    packages: ['preact', '@preact/signals', 'uplot', '@vscode-elements', '@vscode/codicons'],
+    packages: ['preact', '@preact/signals', '@vscode/codicons', '@vscode/l10n'],
   },
 ];
 

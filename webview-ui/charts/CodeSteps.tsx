@@ -1,102 +1,78 @@
-import { useMemo } from 'preact/hooks';
-import uPlot from 'uplot';
 import type { TensorQuantizationDto } from '../../src/protocol/dto';
 import { count, significant } from '../format';
 import { t } from '../l10n';
-import { axis, Chart } from './Chart';
-import { overlay, sticks } from './plugins';
-import { type ChartTheme, withAlpha } from './theme';
+import { page } from '../state/store';
+import { stickPath, ticks } from './axes';
+import { type Frame, Plot, XTicks, YTicks } from './Plot';
 
-const firstCode = -6;
-const lastCode = 6;
-
-/** A few codes in the middle, enlarged: float in eighths of a step, int8 only on its grid. This is what shows rounding. */
+/** The brushed codes enlarged: float in eighths of a step, int8 only on its grid. This is what shows rounding. */
 export function CodeSteps({ quantization }: { readonly quantization: TensorQuantizationDto }) {
   const { floatEighths, codes, scales, scheme } = quantization;
-  const { data, stems } = useMemo(() => {
-    const from = (firstCode + 128) * 8;
-    const to = (lastCode + 129) * 8;
-    const xs = Array.from({ length: to - from }, (_, i) => firstCode - 0.5 + (i + 0.5) / 8);
-    const wanted = Array.from({ length: lastCode - firstCode + 1 }, (_, i) => firstCode + i);
-    return {
-      data: [xs, floatEighths.slice(from, to)] as uPlot.AlignedData,
-      stems: { xs: wanted, ys: wanted.map((code) => codes[code + 128]) },
-    };
-  }, [quantization]);
-  const options = useMemo(
-    () =>
-      (theme: ChartTheme): Omit<uPlot.Options, 'width' | 'height'> => ({
-        legend: { show: false },
-        cursor: { show: false },
-        padding: [8, 8, 0, 0],
-        scales: {
-          x: { time: false, range: [firstCode - 0.5, lastCode + 0.5] },
-          y: { range: (_, __, max) => [0, Math.max(1, ...stems.ys, max ?? 1) * 1.08] },
-        },
-        axes: [
-          axis(theme, {
-            splits: () => stems.xs,
-            values: (_, splits) => splits.map((code) => String(code).replace('-', '−')),
-            grid: { show: false },
-          }),
-          axis(theme, { size: 44, values: (_, splits) => splits.map((value) => count(value)) }),
-        ],
-        series: [
-          {},
-          {
-            stroke: theme.float,
-            width: 1,
-            fill: withAlpha(theme.float, 0.55),
-            paths: uPlot.paths.bars?.({ size: [0.8, 20] }),
-            points: { show: false },
-          },
-        ],
-        plugins: [sticks(stems.xs, stems.ys, theme.int8, [4, 2], true), bracket(theme)],
-      }),
-    [stems],
-  );
-  const table = () => ({
-    head: ['code', 'float32 rounded to it', 'int8'],
-    rows: stems.xs.map((code, i) => [String(code), count(stems.ys[i]), count(stems.ys[i])]),
-  });
+  const { from, to } = page.value.brush;
+  const eighths = floatEighths.slice((from + 128) * 8, (to + 129) * 8);
+  const wanted = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const counts = wanted.map((code) => codes[code + 128]);
+  const x = { min: from - 0.5, max: to + 0.5 };
+  const y = { min: 0, max: Math.max(1, ...counts, ...eighths) * 1.1 };
+  const every = Math.ceil(wanted.length / 16);
+  const minus = (value: number) => String(value).replace('-', '−');
   return (
     <div class="steps">
       <h2>
-        {t('Codes {0} to {1}', '−6', 6)}{' '}
+        {t('Codes {0} to {1}', minus(from), minus(to))}{' '}
         <span class="muted">{t('float32 in eighths of a step, int8 only on the grid')}</span>
       </h2>
-      <Chart
-        label={t('Values around zero in eighths of a quantization step')}
-        height={130}
-        data={data}
-        options={options}
-        table={table}
-      />
+      <Plot
+        label={t('Codes {0} to {1} in eighths of a quantization step', minus(from), minus(to))}
+        height={132}
+        x={x}
+        y={y}
+        margin={[10, 8, 20, 44]}
+        table={() => ({ head: ['code', 'count'], rows: wanted.map((code, i) => [minus(code), count(counts[i])]) })}
+        hover={(value) => {
+          const code = Math.max(from, Math.min(to, Math.round(value)));
+          return { at: code, text: `${t('code')} ${minus(code)}: ${count(codes[code + 128])}` };
+        }}
+      >
+        {(frame) => {
+          const xs = wanted.map(frame.x);
+          const ys = counts.map((value) => (value === 0 ? Number.NaN : frame.y(value)));
+          return (
+            <>
+              <YTicks frame={frame} values={ticks(y, 2)} text={count} />
+              <XTicks frame={frame} values={wanted.filter((code) => code % every === 0)} text={minus} />
+              <path class="fill float" d={bars(frame, eighths, from - 0.5)} />
+              <path class="stems int8" d={stickPath(xs, ys, frame.bottom)} />
+              {wanted.length <= 64 &&
+                xs.map((at, i) =>
+                  Number.isFinite(ys[i]) ? (
+                    <circle key={wanted[i]} class="knob int8" cx={at} cy={ys[i]} r={2.5} />
+                  ) : null,
+                )}
+            </>
+          );
+        }}
+      </Plot>
       <p class="muted bracket-note">
-        {t('|⟷| 1 step = scale')}
-        {scheme === 'per_tensor' && ` = ${significant(scales[0], 5)}`}
+        <svg width="34" height="10" aria-hidden="true">
+          <path class="bracket" d="M1 1V9M1 5H33M33 1V9" />
+        </svg>{' '}
+        {scheme === 'per_tensor'
+          ? t('1 step = scale = {0}', significant(scales[0], 5))
+          : t('1 step = the scale of its row')}
       </p>
     </div>
   );
 }
 
-/** The width of one step, under the bars. */
-function bracket(theme: ChartTheme): uPlot.Plugin {
-  return overlay((plot, context, ratio) => {
-    const left = plot.valToPos(-4, 'x', true);
-    const right = plot.valToPos(-3, 'x', true);
-    const y = plot.bbox.top + 6 * ratio;
-    context.save();
-    context.strokeStyle = theme.text;
-    context.lineWidth = ratio;
-    context.beginPath();
-    context.moveTo(left, y - 4 * ratio);
-    context.lineTo(left, y + 4 * ratio);
-    context.moveTo(left, y);
-    context.lineTo(right, y);
-    context.moveTo(right, y - 4 * ratio);
-    context.lineTo(right, y + 4 * ratio);
-    context.stroke();
-    context.restore();
-  });
+function bars({ x, y, bottom }: Frame, values: readonly number[], start: number): string {
+  let path = '';
+  for (const [i, value] of values.entries()) {
+    if (value === 0) continue;
+    const left = x(start + i / 8);
+    const right = x(start + (i + 1) / 8);
+    const gap = right - left > 3 ? 0.6 : 0;
+    path += `M${left.toFixed(1)} ${bottom}V${y(value).toFixed(1)}H${(right - gap).toFixed(1)}V${bottom}Z`;
+  }
+  return path;
 }

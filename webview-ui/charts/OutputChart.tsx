@@ -1,86 +1,86 @@
-import { useMemo } from 'preact/hooks';
-import type uPlot from 'uplot';
 import type { ForwardResultDto } from '../../src/protocol/dto';
-import { significant } from '../format';
+import { count, significant } from '../format';
 import { t } from '../l10n';
-import { axis, Chart } from './Chart';
-import { sticks } from './plugins';
-import { type ChartTheme, withAlpha } from './theme';
+import { linePath, stickPath, ticks } from './axes';
+import { Plot, XTicks, YTicks } from './Plot';
 
 /** Float thick and pale, int8 thin and dashed on top, their difference on an axis of its own. */
 export function OutputChart({ series }: { readonly series: ForwardResultDto['series'] }) {
   const { float, quantized } = series;
-  const xs = useMemo(() => float.map((_, i) => i), [series]);
-  const difference = useMemo(() => float.map((value, i) => quantized[i] - value), [series]);
-  const data = useMemo<uPlot.AlignedData>(() => [xs, [...float], [...quantized]], [series]);
-  const zeros = useMemo<uPlot.AlignedData>(() => [xs, xs.map(() => 0)], [series]);
+  const difference = float.map((value, i) => quantized[i] - value);
   const largest = Math.max(...difference.map(Math.abs), Number.MIN_VALUE);
+  const low = Math.min(...float, ...quantized);
+  const high = Math.max(...float, ...quantized);
+  const pad = (high - low) * 0.06 || 1;
+  const x = { min: -0.5, max: Math.max(0.5, float.length - 0.5) };
+  const y = { min: low - pad, max: high + pad };
+  const at = (value: number) => Math.max(0, Math.min(float.length - 1, Math.round(value)));
   const table = () => ({
     head: ['index', 'float32', 'int8', 'int8 − float32'],
-    rows: xs.map((i) => [
+    rows: float.map((value, i) => [
       String(i),
-      significant(float[i], 6),
+      significant(value, 6),
       significant(quantized[i], 6),
       significant(difference[i], 3),
     ]),
   });
-  const common = {
-    legend: { show: false },
-    cursor: { show: false },
-    padding: [6, 10, 0, 0] as [number, number, number, number],
+  const hover = (value: number) => {
+    const i = at(value);
+    return {
+      at: i,
+      text: `[${i}] float32 ${significant(float[i], 4)} · int8 ${significant(quantized[i], 4)} · ${significant(difference[i], 2)}`,
+    };
   };
-  const x = { time: false, range: [-1, xs.length] as [number, number] };
-  const outputs = useMemo(
-    () =>
-      (theme: ChartTheme): Omit<uPlot.Options, 'width' | 'height'> => ({
-        ...common,
-        scales: { x },
-        axes: [
-          axis(theme, { size: 4, values: () => [] }),
-          axis(theme, { size: 60, values: (_, splits) => splits.map((value) => significant(value, 2)) }),
-        ],
-        series: [
-          {},
-          { stroke: withAlpha(theme.float, 0.5), width: 3, points: { show: false } },
-          { stroke: theme.int8, width: 1.25, dash: [4, 2], points: { show: false } },
-        ],
-      }),
-    [data],
-  );
-  const differences = useMemo(
-    () =>
-      (theme: ChartTheme): Omit<uPlot.Options, 'width' | 'height'> => ({
-        ...common,
-        scales: { x, y: { range: [-largest, largest] } },
-        axes: [
-          axis(theme, { size: 22 }),
-          axis(theme, {
-            size: 60,
-            splits: () => [-largest, largest],
-            values: (_, splits) => splits.map((value) => significant(value, 2)),
-          }),
-        ],
-        series: [{}, { stroke: theme.muted, width: 1, points: { show: false } }],
-        plugins: [sticks(xs, difference, theme.text, [], false)],
-      }),
-    [data],
-  );
   return (
     <>
-      <Chart
+      <Plot
         label={t('Outputs of float32 and int8, {0}', series.label)}
-        height={120}
-        data={data}
-        options={outputs}
+        height={108}
+        x={x}
+        y={y}
+        margin={[6, 8, 4, 60]}
         table={table}
-      />
-      <Chart
+        hover={hover}
+      >
+        {(frame) => {
+          const xs = float.map((_, i) => frame.x(i));
+          return (
+            <>
+              <YTicks frame={frame} values={ticks(y, 3)} text={(value) => significant(value, 2)} />
+              <path class="line float thick" d={linePath(xs, float.map(frame.y))} />
+              <path class="line int8 thin" d={linePath(xs, quantized.map(frame.y))} />
+            </>
+          );
+        }}
+      </Plot>
+      <Plot
         label={t('Difference int8 − float32, at most {0}', significant(largest, 2))}
-        height={66}
-        data={zeros}
-        options={differences}
-        table={table}
-      />
+        height={64}
+        x={x}
+        y={{ min: -largest, max: largest }}
+        margin={[6, 8, 20, 60]}
+        hover={hover}
+      >
+        {(frame) => (
+          <>
+            <YTicks frame={frame} values={[-largest, largest]} text={(value) => significant(value, 2)} grid={false} />
+            <XTicks
+              frame={frame}
+              values={ticks({ min: 0, max: Math.max(1, float.length - 1) }, 5).filter(Number.isInteger)}
+              text={count}
+            />
+            <line class="zero" x1={frame.left} x2={frame.right} y1={frame.y(0)} y2={frame.y(0)} />
+            <path
+              class="stems difference"
+              d={stickPath(
+                float.map((_, i) => frame.x(i)),
+                difference.map(frame.y),
+                frame.y(0),
+              )}
+            />
+          </>
+        )}
+      </Plot>
     </>
   );
 }

@@ -1,11 +1,8 @@
-import { useMemo } from 'preact/hooks';
-import uPlot from 'uplot';
 import type { EngineName, ForwardResultDto, ProductDto } from '../../src/protocol/dto';
 import { significant } from '../format';
 import { t } from '../l10n';
-import { axis, Chart, type ChartTable } from './Chart';
-import { overlay, verticalLine } from './plugins';
-import { type ChartTheme, withAlpha } from './theme';
+import { bandPath, type Domain, linePath, pushApart, ticks } from './axes';
+import { type ChartTable, type Frame, Plot, YTicks } from './Plot';
 
 /** Space at the right for the names of the lines and the cursor's values. */
 const gutter = 92;
@@ -18,41 +15,20 @@ interface PanelProps {
 }
 
 /** The chosen product's entry of every call and step on the x axis; a single one becomes a flat line. */
-function spread(values: readonly number[], length: number): number[] {
-  return values.length === length ? [...values] : Array.from({ length }, () => values[0]);
+function spread(values: readonly number[], length: number): readonly number[] {
+  return values.length === length ? values : Array.from({ length }, () => values[0]);
 }
 
-function steps(product: ProductDto): number[] {
-  return product.scale.map((_, i) => i);
+function stepAxis(length: number): Domain {
+  return { min: -0.5, max: Math.max(length - 0.5, 0.5) };
 }
 
-/** The parts that the three panels share. */
-function panel(theme: ChartTheme, length: number, index: number, onMove: (index: number) => void, bottom: boolean) {
-  return {
-    legend: { show: false },
-    cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-    padding: [6, gutter, 0, 0] as [number, number, number, number],
-    xAxis: axis(theme, {
-      show: true,
-      size: bottom ? 24 : 4,
-      values: bottom ? undefined : () => [],
-      incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
-    }),
-    x: { time: false, range: [-0.5, Math.max(length - 0.5, 0.5)] as [number, number] },
-    plugins: [verticalLine(index, theme.text), clickToMove(length, onMove)],
-  };
+function nearest(length: number): (value: number) => number {
+  return (value) => Math.max(0, Math.min(length - 1, Math.round(value)));
 }
 
-function clickToMove(length: number, onMove: (index: number) => void): uPlot.Plugin {
-  return {
-    hooks: {
-      ready: (plot) =>
-        plot.over.addEventListener('click', (event) => {
-          const at = Math.round(plot.posToVal(event.offsetX, 'x'));
-          onMove(Math.max(0, Math.min(length - 1, at)));
-        }),
-    },
-  };
+function Cursor({ frame, index }: { readonly frame: Frame; readonly index: number }) {
+  return <line class="cursor" x1={frame.x(index)} x2={frame.x(index)} y1={frame.top - 4} y2={frame.bottom} />;
 }
 
 interface GutterText {
@@ -61,117 +37,134 @@ interface GutterText {
   readonly strong?: boolean;
 }
 
-/** Names or values beside the right end, pushed apart so that none covers another. */
-function gutterTexts(theme: ChartTheme, texts: readonly GutterText[]): uPlot.Plugin {
-  return overlay((plot, context, ratio) => {
-    const gap = 13 * ratio;
-    const left = plot.bbox.left + plot.bbox.width + 6 * ratio;
-    const placed = texts
-      .map((text) => ({ ...text, y: plot.valToPos(text.value, 'y', true) }))
-      .filter(({ y }) => Number.isFinite(y))
-      .sort((a, b) => a.y - b.y);
-    for (let i = 1; i < placed.length; i++) placed[i].y = Math.max(placed[i].y, placed[i - 1].y + gap);
-    const overflow = (placed.at(-1)?.y ?? 0) - (plot.bbox.top + plot.bbox.height);
-    context.save();
-    context.textBaseline = 'middle';
-    context.font = theme.font.replace(/^[\d.]+px/, `${11 * ratio}px`);
-    for (const { text, strong, y } of placed) {
-      context.fillStyle = strong ? theme.text : theme.muted;
-      context.fillText(text, left, y - Math.max(0, overflow));
-    }
-    context.restore();
-  });
+/** Names or values beside the right end, each with a short line to where it belongs. */
+function Gutter({ frame, texts }: { readonly frame: Frame; readonly texts: readonly GutterText[] }) {
+  const exact = texts.map(({ value }) => frame.y(value));
+  const placed = pushApart(exact, 13, frame.bottom);
+  return (
+    <g class="ticks">
+      {texts.map(({ text, strong }, i) => (
+        <g key={text}>
+          <path
+            class="leader"
+            d={`M${frame.right} ${exact[i].toFixed(1)}L${frame.right + 8} ${placed[i].toFixed(1)}`}
+          />
+          <text class={strong ? 'strong-label' : ''} x={frame.right + 11} y={placed[i] + 4}>
+            {text}
+          </text>
+        </g>
+      ))}
+    </g>
+  );
 }
 
-export function ScaleChart({
-  forward,
-  product,
-  index,
-  log,
-  onMove,
-}: PanelProps & { readonly forward: ForwardResultDto; readonly log: boolean }) {
+/** Steps whose input was all zeros: nothing was measured there. */
+export function isZeroStep(product: ProductDto, i: number): boolean {
+  return product.min[i] === 0 && product.max[i] === 0;
+}
+
+interface ScaleProps extends PanelProps {
+  readonly forward: ForwardResultDto;
+  readonly log: boolean;
+}
+
+export function ScaleChart({ forward, product, index, log, onMove }: ScaleProps) {
   const length = product.scale.length;
   const others = forward.products
     .filter((other) => other !== product && (other.scale.length === length || other.scale.length === 1))
     .slice(0, 8);
-  const data = useMemo<uPlot.AlignedData>(
-    () => [steps(product), spread(product.scale, length), ...others.map((other) => spread(other.scale, length))],
-    [forward, product],
-  );
-  const options = useMemo(
-    () =>
-      (theme: ChartTheme): Omit<uPlot.Options, 'width' | 'height'> => {
-        const { xAxis, x, ...rest } = panel(theme, length, index, onMove, false);
-        const names = [
-          { value: product.scale.at(-1) ?? 0, text: shortWeight(product), strong: true },
-          ...others.map((other) => ({ value: other.scale.at(-1) ?? 0, text: shortWeight(other) })),
-        ];
-        return {
-          ...rest,
-          scales: {
-            x,
-            y: log
-              ? { distr: 3, range: (_, min, max) => [(min ?? 0.001) * 0.8, (max ?? 1) * 1.25] }
-              : { range: (_, __, max) => [0, (max ?? 1) * 1.06] },
-          },
-          axes: [
-            xAxis,
-            axis(theme, {
-              size: leftAxis,
-              values: (_, splits) => splits.map((value) => (value === null ? '' : significant(value, 1))),
-            }),
-          ],
-          series: [
-            {},
-            { stroke: theme.int8, width: 2, points: { show: length <= 80, size: 4, fill: theme.int8 } },
-            ...others.map((other) => ({
-              stroke: theme.muted,
-              width: 1,
-              dash: other.scale.length === 1 ? [2, 3] : undefined,
-              points: { show: false },
-            })),
-          ],
-          plugins: [...rest.plugins, ring(theme, index, product.scale[index]), gutterTexts(theme, names)],
-        };
-      },
-    [data, index, log],
-  );
-  const text = t(
-    'step {0}, scale {1}, zero point {2}',
-    product.step[index],
-    significant(product.scale[index], 3),
-    product.zeroPoint[index],
-  );
+  const measured = [product, ...others].flatMap(({ scale }) => scale);
+  const low = Math.min(...measured);
+  const high = Math.max(...measured);
+  const y: Domain = log ? { min: low * 0.85, max: high * 1.2, log } : { min: 0, max: high * 1.06 };
+  const zero = product.scale.findIndex((_, i) => isZeroStep(product, i));
   return (
     <>
       <h3 class="muted">{t('scale')}</h3>
-      <Chart
+      <Plot
         label={t('Scale of {0} over {1} steps', product.weight, length)}
         height={150}
-        data={data}
-        options={options}
+        x={stepAxis(length)}
+        y={y}
+        margin={[8, gutter, 4, leftAxis]}
         table={() => scaleTable(product)}
-        slider={{ value: index, max: length - 1, text, onChange: onMove }}
-      />
+        onPick={(value) => onMove(nearest(length)(value))}
+        hover={(value) => {
+          const at = nearest(length)(value);
+          return { at, text: t('step {0}: {1}', product.step[at], significant(product.scale[at], 4)) };
+        }}
+        slider={{
+          value: index,
+          max: length - 1,
+          text: t(
+            'step {0}, scale {1}, zero point {2}',
+            product.step[index],
+            significant(product.scale[index], 3),
+            product.zeroPoint[index],
+          ),
+          onChange: onMove,
+        }}
+      >
+        {(frame) => {
+          const xs = product.scale.map((_, i) => frame.x(i));
+          const ends = length === 1 ? [frame.left, frame.right] : [];
+          const path = (values: readonly number[]) =>
+            length === 1
+              ? linePath(ends, [frame.y(values[0]), frame.y(values[0])])
+              : linePath(xs, spread(values, length).map(frame.y));
+          return (
+            <>
+              <YTicks frame={frame} values={ticks(y, 4)} text={(value) => axisNumber(value)} />
+              {others.map((other) => (
+                <path
+                  key={`${other.module} ${other.weight}`}
+                  class={other.scale.length === 1 ? 'line other flat' : 'line other'}
+                  d={path(other.scale)}
+                />
+              ))}
+              <path class="line int8 solid" d={path(product.scale)} />
+              {length > 1 &&
+                length <= 60 &&
+                xs.map((x, i) => <circle key={i} class="knob int8" cx={x} cy={frame.y(product.scale[i])} r={1.8} />)}
+              <Cursor frame={frame} index={index} />
+              {zero >= 0 && (
+                <>
+                  <circle class="ring int8" cx={frame.x(zero)} cy={frame.y(product.scale[zero])} r={4} />
+                  <text class="note-label" x={frame.x(zero) + 9} y={frame.y(product.scale[zero]) + 4}>
+                    {t(
+                      '{0} at step {1}: the input is all zeros',
+                      significant(product.scale[zero], 1),
+                      product.step[zero],
+                    )}
+                  </text>
+                </>
+              )}
+              <circle class="ring int8" cx={frame.x(index)} cy={frame.y(product.scale[index])} r={4} />
+              <Gutter
+                frame={frame}
+                texts={[
+                  { value: product.scale.at(-1) ?? 0, text: shortWeight(product), strong: true },
+                  ...others.map((other) => ({ value: other.scale.at(-1) ?? 0, text: shortWeight(other) })),
+                ]}
+              />
+            </>
+          );
+        }}
+      </Plot>
     </>
   );
 }
 
-function shortWeight({ module, weight }: ProductDto): string {
-  return weight === 'weight' ? (module.split('.').at(-1) ?? weight) : weight.replace(/^weight_/, '');
+/** 0.05, 0.1, 20: no more digits than the tick has. */
+function axisNumber(value: number): string {
+  if (value === 0) return '0';
+  return significant(value, 6)
+    .replace(/(\.\d*?)0+$/, '$1')
+    .replace(/\.$/, '');
 }
 
-/** The chosen point. */
-function ring(theme: ChartTheme, index: number, value: number): uPlot.Plugin {
-  return overlay((plot, context, ratio) => {
-    context.save();
-    context.strokeStyle = theme.int8;
-    context.lineWidth = 2 * ratio;
-    context.beginPath();
-    context.arc(plot.valToPos(index, 'x', true), plot.valToPos(value, 'y', true), 4.5 * ratio, 0, 2 * Math.PI);
-    context.stroke();
-    context.restore();
-  });
+function shortWeight({ module, weight }: ProductDto): string {
+  return weight === 'weight' ? (module.split('.').at(-1) ?? weight) : weight.replace(/^weight_/, '');
 }
 
 function scaleTable(product: ProductDto): ChartTable {
@@ -190,97 +183,58 @@ function scaleTable(product: ProductDto): ChartTable {
 
 export function BandChart({ product, index, onMove }: PanelProps) {
   const length = product.scale.length;
-  const data = useMemo<uPlot.AlignedData>(() => [steps(product), [...product.max], [...product.min]], [product]);
-  const options = useMemo(
-    () =>
-      (theme: ChartTheme): Omit<uPlot.Options, 'width' | 'height'> => {
-        const { xAxis, x, ...rest } = panel(theme, length, index, onMove, false);
-        const texts = [
-          { value: product.max[index], text: `max ${significant(product.max[index], 3)}`, strong: true },
-          { value: product.min[index], text: `min ${significant(product.min[index], 3)}`, strong: true },
-        ];
-        return {
-          ...rest,
-          scales: {
-            x,
-            y: { range: (_, min, max) => [Math.min(0, min ?? 0) * 1.08, Math.max(0, max ?? 0) * 1.08 || 1] },
-          },
-          axes: [
-            xAxis,
-            axis(theme, {
-              size: leftAxis,
-              space: 24,
-              values: (_, splits) => splits.map((value) => significant(value, 2)),
-            }),
-          ],
-          series: [
-            {},
-            { stroke: theme.float, width: 1.25, points: { show: false } },
-            { stroke: theme.float, width: 1.25, points: { show: false } },
-          ],
-          bands: [{ series: [1, 2], fill: withAlpha(theme.float, 0.4) }],
-          plugins: [...rest.plugins, gutterTexts(theme, texts)],
-        };
-      },
-    [data, index],
-  );
+  const low = Math.min(0, ...product.min);
+  const high = Math.max(0, ...product.max);
+  const y: Domain = { min: low * 1.08 || -0.1, max: high * 1.08 || 0.1 };
   return (
     <>
       <h3 class="muted">{t('min, max of {0}', product.input)}</h3>
-      <Chart
+      <Plot
         label={t('Smallest and largest value of {0} over {1} steps', product.input, length)}
-        height={76}
-        data={data}
-        options={options}
+        height={80}
+        x={stepAxis(length)}
+        y={y}
+        margin={[6, gutter, 4, leftAxis]}
         table={() => scaleTable(product)}
-      />
+        onPick={(value) => onMove(nearest(length)(value))}
+        hover={(value) => {
+          const at = nearest(length)(value);
+          return { at, text: `${significant(product.min[at], 3)} … ${significant(product.max[at], 3)}` };
+        }}
+      >
+        {(frame) => {
+          const xs = length === 1 ? [frame.left, frame.right] : product.scale.map((_, i) => frame.x(i));
+          const highs = spread(product.max, xs.length).map(frame.y);
+          const lows = spread(product.min, xs.length).map(frame.y);
+          return (
+            <>
+              <YTicks frame={frame} values={ticks(y, 2)} text={axisNumber} />
+              <path class="band float" d={bandPath(xs, highs, lows)} />
+              <path class="line float" d={linePath(xs, highs) + linePath(xs, lows)} />
+              <Cursor frame={frame} index={index} />
+              <Gutter
+                frame={frame}
+                texts={[
+                  { value: product.max[index], text: `max ${significant(product.max[index], 3)}`, strong: true },
+                  { value: product.min[index], text: `min ${significant(product.min[index], 3)}`, strong: true },
+                ]}
+              />
+            </>
+          );
+        }}
+      </Plot>
     </>
   );
 }
 
-export function ZeroPointChart({
-  product,
-  index,
-  codeMax,
-  engine,
-  onMove,
-}: PanelProps & { readonly codeMax: number; readonly engine: EngineName }) {
+interface ZeroPointProps extends PanelProps {
+  readonly codeMax: number;
+  readonly engine: EngineName;
+}
+
+export function ZeroPointChart({ product, index, codeMax, engine, onMove }: ZeroPointProps) {
   const length = product.scale.length;
-  const data = useMemo<uPlot.AlignedData>(() => [steps(product), [...product.zeroPoint]], [product]);
-  const options = useMemo(
-    () =>
-      (theme: ChartTheme): Omit<uPlot.Options, 'width' | 'height'> => {
-        const { xAxis, x, ...rest } = panel(theme, length, index, onMove, true);
-        return {
-          ...rest,
-          scales: { x, y: { range: [0, codeMax] } },
-          axes: [
-            xAxis,
-            axis(theme, {
-              size: leftAxis,
-              splits: () => [0, Math.ceil(codeMax / 2), codeMax],
-              values: (_, splits) => splits.map(String),
-            }),
-          ],
-          series: [
-            {},
-            {
-              stroke: theme.int8,
-              width: 1.75,
-              paths: uPlot.paths.stepped?.({ align: 1 }),
-              points: { show: length === 1 },
-            },
-          ],
-          plugins: [
-            ...rest.plugins,
-            gutterTexts(theme, [
-              { value: product.zeroPoint[index], text: String(product.zeroPoint[index]), strong: true },
-            ]),
-          ],
-        };
-      },
-    [data, index, codeMax],
-  );
+  const every = ticks({ min: 0, max: length - 1 }, 6).filter(Number.isInteger);
   return (
     <>
       <h3 class="muted">
@@ -288,13 +242,49 @@ export function ZeroPointChart({
           ? t('zero point of 0–127, {0} keeps 7 bits', engine)
           : t('zero point of 0–255, {0} uses 8 bits', engine)}
       </h3>
-      <Chart
+      <Plot
         label={t('Zero point over {0} steps', length)}
-        height={84}
-        data={data}
-        options={options}
+        height={76}
+        x={stepAxis(length)}
+        y={{ min: 0, max: codeMax }}
+        margin={[6, gutter, 20, leftAxis]}
         table={() => scaleTable(product)}
-      />
+        onPick={(value) => onMove(nearest(length)(value))}
+        hover={(value) => ({ at: nearest(length)(value), text: String(product.zeroPoint[nearest(length)(value)]) })}
+      >
+        {(frame) => (
+          <>
+            <YTicks frame={frame} values={[0, Math.ceil(codeMax / 2), codeMax]} text={String} />
+            <path
+              class="line int8 solid"
+              d={product.zeroPoint
+                .map((value, i) => {
+                  const left = length === 1 ? frame.left : frame.x(i - 0.5);
+                  const right = length === 1 ? frame.right : frame.x(i + 0.5);
+                  return `${i === 0 ? 'M' : 'L'}${left.toFixed(1)} ${frame.y(value).toFixed(1)}H${right.toFixed(1)}`;
+                })
+                .join('')}
+            />
+            <Cursor frame={frame} index={index} />
+            <g class="ticks">
+              {(length === 1 ? [0] : every)
+                .filter((value) => value === index || Math.abs(frame.x(value) - frame.x(index)) > 18)
+                .map((value) => (
+                  <text key={value} x={frame.x(value)} y={frame.bottom + 14} text-anchor="middle">
+                    {product.step[value]}
+                  </text>
+                ))}
+              <text class="strong-label" x={frame.x(index)} y={frame.bottom + 14} text-anchor="middle">
+                {product.step[index]}
+              </text>
+            </g>
+            <Gutter
+              frame={frame}
+              texts={[{ value: product.zeroPoint[index], text: String(product.zeroPoint[index]), strong: true }]}
+            />
+          </>
+        )}
+      </Plot>
     </>
   );
 }

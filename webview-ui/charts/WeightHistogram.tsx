@@ -1,11 +1,9 @@
-import { useMemo } from 'preact/hooks';
-import uPlot from 'uplot';
 import type { TensorDetailDto, TensorQuantizationDto } from '../../src/protocol/dto';
 import { count, significant } from '../format';
 import { t } from '../l10n';
-import { axis, Chart } from './Chart';
-import { overlay } from './plugins';
-import { type ChartTheme, withAlpha } from './theme';
+import { page, setPage } from '../state/store';
+import { type Domain, stepPath, ticks } from './axes';
+import { type Frame, Plot, XTicks, YTicks } from './Plot';
 
 interface Props {
   readonly tensor: TensorDetailDto;
@@ -21,146 +19,161 @@ function codesPerBin(codes: readonly number[]): number {
   return used > 4096 ? 4 : 8;
 }
 
+interface Bins {
+  /** In codes where the tensor is quantized, else in values. */
+  readonly edges: readonly number[];
+  readonly float: readonly number[];
+  readonly int8: readonly number[];
+}
+
+function codeBins({ floatEighths, codes }: TensorQuantizationDto): Bins {
+  const width = codesPerBin(codes);
+  const starts = Array.from({ length: 256 / width }, (_, i) => i * width);
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  return {
+    edges: [...starts.map((start) => start - 128.5), 127.5],
+    float: starts.map((start) => sum(floatEighths.slice(start * 8, (start + width) * 8))),
+    int8: starts.map((start) => sum(codes.slice(start, start + width))),
+  };
+}
+
 /** Float as filled steps; int8 as dashed steps on top, on the axis of its codes. */
 export function WeightHistogram({ tensor, log, height, bare = false }: Props) {
-  const { quantization } = tensor;
-  const bins = useMemo(() => (quantization === null ? plainBins(tensor) : codeBins(quantization)), [tensor]);
-  const options = useMemo(() => (theme: ChartTheme) => histogramOptions(theme, bins, log, bare), [bins, log, bare]);
-  const label = t(
-    'Histogram of {0}: {1} values from {2} to {3}',
-    tensor.name,
-    count(tensor.count),
-    significant(tensor.min, 3),
-    significant(tensor.max, 3),
-  );
-  return <Chart label={label} height={height} data={bins.data} options={options} table={() => bins.table} />;
-}
-
-interface Bins {
-  readonly data: uPlot.AlignedData;
-  /** Value of one unit of x. */
-  readonly unit: number;
-  readonly codes: boolean;
-  readonly table: { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
-}
-
-function codeBins({ floatEighths, codes, scales, scheme }: TensorQuantizationDto): Bins {
-  const width = codesPerBin(codes);
-  const xs: number[] = [];
-  const float: number[] = [];
-  const int8: number[] = [];
-  const rows: string[][] = [];
-  for (let start = 0; start < 256; start += width) {
-    const floats = floatEighths.slice(start * 8, (start + width) * 8).reduce((sum, value) => sum + value, 0);
-    const ints = codes.slice(start, start + width).reduce((sum, value) => sum + value, 0);
-    xs.push(start - 128.5);
-    float.push(floats);
-    int8.push(ints);
-    rows.push([`${start - 128} … ${start - 129 + width}`.replace(/-/g, '−'), count(floats), count(ints)]);
-  }
-  // Steps need a last edge.
-  xs.push(127.5);
-  float.push(float.at(-1) ?? 0);
-  int8.push(int8.at(-1) ?? 0);
-  return {
-    data: [xs, float, int8],
-    unit: scheme === 'per_tensor' ? scales[0] : 0,
-    codes: true,
-    table: { head: ['codes', 'float32', 'int8'], rows },
-  };
-}
-
-function plainBins({ histogram }: TensorDetailDto): Bins {
-  const { edges, counts } = histogram;
-  const rows = counts.map((value, i) => [
-    `${significant(edges[i], 4)} … ${significant(edges[i + 1], 4)}`,
-    count(value),
-  ]);
-  return {
-    data: [[...edges], [...counts, counts.at(-1) ?? 0]],
-    unit: 1,
-    codes: false,
-    table: { head: ['values', 'count'], rows },
-  };
-}
-
-function histogramOptions(
-  theme: ChartTheme,
-  { data, unit, codes }: Bins,
-  log: boolean,
-  bare: boolean,
-): Omit<uPlot.Options, 'width' | 'height'> {
-  const stepped = uPlot.paths.stepped?.({ align: 1 });
-  const range = (_: uPlot, __: number | null, max: number | null): [number, number] =>
-    log ? [0.7, Math.max(2, (max ?? 1) * 1.3)] : [0, Math.max(1, (max ?? 1) * 1.06)];
-  const xs = data[0];
-  const values = (_: uPlot, splits: number[]) =>
-    splits.map((value) => (codes && unit === 0 ? significant(value, 3) : significant(value * unit, 2)));
-  return {
-    legend: { show: false },
-    cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: true } },
-    padding: codes ? [bare ? 4 : 24, 8, 0, 0] : [8, 8, 0, 0],
-    scales: {
-      x: { time: false, range: (_, min, max) => (min === xs[0] && max === xs.at(-1) ? [min, max] : [min, max]) },
-      y: { distr: log ? 3 : 1, range },
-    },
-    axes: bare
-      ? [axis(theme, { show: false }), axis(theme, { show: false })]
-      : [
-          codes
-            ? axis(theme, { values, splits: () => valueSplits(unit || 1, xs), grid: { stroke: theme.grid, width: 1 } })
-            : axis(theme, { values }),
-          axis(theme, { size: 44, values: (_, splits) => splits.map((value) => (value === null ? '' : count(value))) }),
-        ],
-    series: [
-      {},
-      { stroke: theme.float, width: 1.25, fill: withAlpha(theme.float, 0.4), paths: stepped, points: { show: false } },
-      ...(codes ? [{ stroke: theme.int8, width: 1.75, dash: [5, 5], paths: stepped, points: { show: false } }] : []),
-    ],
-    plugins: codes ? [codeGrid(theme, bare)] : [],
-  };
-}
-
-/** Ticks of the value axis at round values, in units of codes. */
-function valueSplits(unit: number, xs: ArrayLike<number>): number[] {
-  const span = (xs[xs.length - 1] - xs[0]) * unit;
-  const raw = span / 5;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= raw) ?? raw;
-  const splits: number[] = [];
-  for (let value = Math.ceil((xs[0] * unit) / step) * step; value <= xs[xs.length - 1] * unit; value += step)
-    splits.push(value / unit);
-  return splits;
-}
-
-/** The int8 grid above the bars: each 4th code a tick, each 32nd a long one with its number. */
-function codeGrid(theme: ChartTheme, bare: boolean): uPlot.Plugin {
-  return overlay((plot, context, ratio) => {
-    context.save();
-    context.strokeStyle = theme.int8;
-    context.fillStyle = theme.muted;
-    context.lineWidth = ratio;
-    context.font = theme.font.replace(/^[\d.]+px/, `${11 * ratio}px`);
-    context.textAlign = 'center';
-    const base = plot.bbox.top + (bare ? plot.bbox.height : 0);
-    for (let code = -128; code <= 127; code += bare ? 16 : 4) {
-      const x = Math.round(plot.valToPos(code, 'x', true)) + 0.5;
-      if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width) continue;
-      const long = code % 32 === 0;
-      context.beginPath();
-      context.moveTo(x, base);
-      context.lineTo(x, base - (long ? 6 : 3) * ratio);
-      context.stroke();
-      if (long && !bare && (code % 64 === 0 || code === -128)) {
-        const text = code === -128 ? 'code −128' : String(code).replace('-', '−');
-        context.textAlign = code === -128 ? 'left' : 'center';
-        context.fillText(text, x, base - 9 * ratio);
+  const { quantization, histogram } = tensor;
+  const bins =
+    quantization === null ? { edges: histogram.edges, float: histogram.counts, int8: [] } : codeBins(quantization);
+  if (bins.float.length === 0) return <p class="muted">{t('No finite value to draw.')}</p>;
+  const top = Math.max(...bins.float, ...bins.int8, 1);
+  const x: Domain = { min: bins.edges[0], max: bins.edges.at(-1) ?? 1 };
+  const y: Domain = log ? { min: 0.7, max: top * 1.3, log } : { min: 0, max: top * 1.06 };
+  const unit = quantization === null ? 1 : quantization.scheme === 'per_tensor' ? quantization.scales[0] : 0;
+  const bin = (value: number) =>
+    Math.max(0, Math.min(bins.float.length - 1, bins.edges.findIndex((edge) => edge > value) - 1));
+  const range = (i: number) =>
+    quantization === null
+      ? `${significant(bins.edges[i], 4)} … ${significant(bins.edges[i + 1], 4)}`
+      : codeRange(bins.edges[i] + 0.5, bins.edges[i + 1] - 0.5);
+  const { brush } = page.value;
+  const size = brush.to - brush.from;
+  return (
+    <Plot
+      label={t(
+        'Histogram of {0}: {1} values from {2} to {3}',
+        tensor.name,
+        count(tensor.count),
+        significant(tensor.min, 3),
+        significant(tensor.max, 3),
+      )}
+      height={height}
+      x={x}
+      y={y}
+      margin={bare ? [4, 1, 8, 1] : quantization === null ? [8, 8, 20, 44] : [26, 8, 20, 44]}
+      table={() => ({
+        head: quantization === null ? ['values', 'count'] : ['codes', 'float32', 'int8'],
+        rows: bins.float.map((value, i) => [
+          range(i),
+          count(value),
+          ...(bins.int8.length > 0 ? [count(bins.int8[i])] : []),
+        ]),
+      })}
+      hover={(value) => {
+        const i = bin(value);
+        const counts =
+          quantization === null
+            ? count(bins.float[i])
+            : `float32 ${count(bins.float[i])} · int8 ${count(bins.int8[i])}`;
+        return { at: (bins.edges[i] + bins.edges[i + 1]) / 2, text: `${range(i)}: ${counts}` };
+      }}
+      onBrush={quantization === null || bare ? undefined : (from, to) => setBrush(from, to)}
+      slider={
+        quantization === null || bare
+          ? undefined
+          : {
+              value: brush.from,
+              min: -128,
+              max: 127 - size,
+              text: t('codes {0} to {1}', brush.from, brush.to),
+              onChange: (from) => setPage({ brush: { from, to: from + size } }),
+            }
       }
-    }
-    if (!bare) {
-      context.textAlign = 'right';
-      context.fillText('127', plot.bbox.left + plot.bbox.width, base - 9 * ratio);
-    }
-    context.restore();
-  });
+    >
+      {(frame) => {
+        const floor = log ? frame.bottom : frame.y(0);
+        const heights = (values: readonly number[]) => values.map((value) => (value === 0 ? floor : frame.y(value)));
+        const edges = bins.edges.map(frame.x);
+        return (
+          <>
+            {!bare && <YTicks frame={frame} values={ticks(y, 4)} text={count} />}
+            {!bare && unit > 0 && (
+              <XTicks
+                frame={frame}
+                values={ticks({ min: x.min * unit, max: x.max * unit }, 5).map((value) => value / unit)}
+                text={(value) => axisValue(value * unit, (x.max - x.min) * unit)}
+                grid
+              />
+            )}
+            <path class="area float" d={stepPath(edges, heights(bins.float), floor)} />
+            {bins.int8.length > 0 && <path class="outline int8" d={stepPath(edges, heights(bins.int8))} />}
+            {quantization !== null && <CodeGrid frame={frame} bare={bare} />}
+            {quantization !== null && !bare && (
+              <rect
+                class="brush-rect"
+                x={frame.x(brush.from - 0.5)}
+                width={Math.max(1, frame.x(brush.to + 0.5) - frame.x(brush.from - 0.5))}
+                y={frame.top}
+                height={frame.bottom - frame.top}
+              />
+            )}
+          </>
+        );
+      }}
+    </Plot>
+  );
+}
+
+const defaultBrush = { from: -5, to: 6 };
+
+/** Whole codes, at least two of them. */
+function setBrush(from?: number, to?: number): void {
+  if (from === undefined || to === undefined) setPage({ brush: defaultBrush });
+  else {
+    const low = Math.max(-128, Math.min(126, Math.round(from)));
+    setPage({ brush: { from: low, to: Math.max(low + 1, Math.min(127, Math.round(to))) } });
+  }
+}
+
+function codeRange(from: number, to: number): string {
+  return `${from} … ${to}`.replace(/-/g, '−');
+}
+
+/** As many decimals as the axis needs, the same for every label. */
+export function axisValue(value: number, span: number): string {
+  const decimals = Math.max(0, Math.min(8, Math.ceil(-Math.log10(span / 4))));
+  return value
+    .toFixed(decimals)
+    .replace('-', '−')
+    .replace(/^−(0\.?0*)$/, '$1');
+}
+
+/** The int8 grid above the bars: each 4th code a tick, each 32nd a long one, some with their number. */
+function CodeGrid({ frame, bare }: { readonly frame: Frame; readonly bare: boolean }) {
+  const base = bare ? frame.bottom + 7 : frame.top - 2;
+  const codes = Array.from({ length: bare ? 17 : 65 }, (_, i) => Math.min(127, -128 + i * (bare ? 16 : 4)));
+  const path = codes.map((code) => `M${frame.x(code).toFixed(1)} ${base}v${code % 32 === 0 ? -6 : -3}`).join('');
+  return (
+    <g class="ticks">
+      <path class="code-ticks" d={path} />
+      {!bare &&
+        [-128, -64, 0, 64, 127].map((code) => (
+          <text
+            key={code}
+            x={frame.x(code)}
+            y={base - 10}
+            text-anchor={code === -128 ? 'start' : code === 127 ? 'end' : 'middle'}
+          >
+            {code === -128 ? `${t('code')} −128` : String(code).replace('-', '−')}
+          </text>
+        ))}
+    </g>
+  );
 }

@@ -6,6 +6,8 @@ import { page, snapshot } from './store';
 
 /** The tensor that the Weights tab and the side view show. */
 export const detail = signal<TensorDetailDto | null>(null);
+/** The same tensor with one scale, while `detail` has one a row. */
+export const perTensorDetail = signal<TensorDetailDto | null>(null);
 export const detailError = signal<string>('');
 
 /** The values behind the chosen run-time scale. */
@@ -43,9 +45,19 @@ export function followSelection(): void {
     void loadDetail(id, scheme).then((result) => {
       if (mine !== latest) return;
       detail.value = typeof result === 'string' ? null : result;
+      if (typeof result !== 'string' && scheme === 'per_channel') void loadPerTensor(result.name);
       detailError.value = typeof result === 'string' ? result : '';
     });
   });
+}
+
+async function loadPerTensor(name: string): Promise<void> {
+  if (perTensorDetail.value?.name === name) return;
+  try {
+    perTensorDetail.value = await host.call('tensorDetail', { name, scheme: 'per_tensor', bins: histogramBins });
+  } catch {
+    // The table keeps its dots; the tensor itself says what is wrong with it.
+  }
 }
 
 async function loadDetail(id: string, scheme: 'per_tensor' | 'per_channel'): Promise<TensorDetailDto | string> {

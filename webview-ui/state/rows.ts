@@ -16,8 +16,8 @@ const loaded = signal<Loaded>({ key: '', total: 0, pages: new Map() });
 const requested = new Set<string>();
 
 const query = computed<Omit<RowsQueryDto, 'start' | 'count'>>(() => {
-  const { filter, toggled, base } = page.value;
-  return { filter, toggled, base, spec: snapshot.value?.quantizedSpec ?? null };
+  const { filter, toggled, base, sort } = page.value;
+  return { filter, toggled, base, sort, spec: snapshot.value?.quantizedSpec ?? null };
 });
 
 /** Changes whenever other rows would be seen: another model, spec, filter or expansion. */

@@ -1,5 +1,5 @@
 import { computed, effect, signal } from '@preact/signals';
-import type { Scheme } from '../../src/protocol/dto';
+import type { RowsSortDto, Scheme } from '../../src/protocol/dto';
 import type { HostApi, ViewSnapshotDto, ViewTab } from '../../src/protocol/viewApi';
 import { host, onSnapshot, savedState, saveState } from '../host';
 
@@ -11,10 +11,18 @@ interface PageState {
   readonly filter: string;
   readonly toggled: readonly string[];
   readonly base: 'default' | 'all' | 'none';
+  readonly sort: RowsSortDto | null;
   readonly scheme: Scheme;
   readonly histogramLog: boolean;
   readonly scaleLog: boolean;
   readonly reprOpen: boolean;
+  readonly weightsMode: 'histogram' | 'heatmap' | 'table';
+  /** What heatmap and table show. */
+  readonly layer: 'float' | 'int8' | 'error';
+  /** First row and column of the values table. */
+  readonly element: { readonly row: number; readonly column: number };
+  /** Codes that the lower chart of Weights enlarges, both included. */
+  readonly brush: { readonly from: number; readonly to: number };
   /** `module weight` of the product whose scales are shown. */
   readonly product: string;
   /** Index into the product's arrays. */
@@ -25,10 +33,15 @@ const initial: PageState = {
   filter: '',
   toggled: [],
   base: 'default',
+  sort: null,
   scheme: 'per_tensor',
   histogramLog: false,
   scaleLog: true,
   reprOpen: true,
+  weightsMode: 'histogram',
+  layer: 'float',
+  element: { row: 0, column: 0 },
+  brush: { from: -5, to: 6 },
   product: '',
   cursor: 7,
 };

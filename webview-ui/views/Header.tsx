@@ -1,10 +1,10 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
 import type { EngineName, ModelSummaryDto, Verdict } from '../../src/protocol/dto';
-import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
+import type { ViewCommand, ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { bytes, count, decibel, visible } from '../format';
 import { t } from '../l10n';
 import { act } from '../state/store';
 import { Icon } from './Icon';
+import { Menu } from './Menu';
 
 interface Props {
   readonly state: ViewSnapshotDto;
@@ -35,7 +35,7 @@ export function Header({ state, model }: Props) {
         <div class="busy" role="status">
           <span>
             {busy.what}
-            {busy.total > 0 && `: ${count(busy.done)} ${t('of')} ${count(busy.total)}`}
+            {busy.total > 0 && ` · ${t('{0} of {1}', count(busy.done), count(busy.total))}`}
           </span>
           <button type="button" class="vscode-button secondary" data-testid="cancel" onClick={() => act('cancel', {})}>
             {t('Cancel')} <kbd>Esc</kbd>
@@ -151,19 +151,7 @@ function Actions({ state }: { readonly state: ViewSnapshotDto }) {
       >
         <Icon name="play" /> {t('Run Forward…')}
       </button>
-      {state.canUndo && (
-        <button
-          type="button"
-          class="vscode-button secondary icon-only"
-          data-testid="undo"
-          disabled={!idle}
-          title={t('Undo (Ctrl+Z)')}
-          aria-label={t('Undo')}
-          onClick={() => act('undo', {})}
-        >
-          <Icon name="discard" />
-        </button>
-      )}
+      <Overflow state={state} />
     </div>
   );
 }
@@ -199,78 +187,51 @@ function EngineMenu({
   readonly secondary: boolean;
   readonly disabled: boolean;
 }) {
-  const [open, setOpen] = useState(false);
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!open) return;
-    box.current?.querySelector<HTMLElement>('[aria-checked=true]')?.focus();
-    const close = (event: Event) => {
-      if (!box.current?.contains(event.target as Node)) setOpen(false);
-    };
-    document.addEventListener('pointerdown', close);
-    return () => document.removeEventListener('pointerdown', close);
-  }, [open]);
-  const keys = (event: KeyboardEvent) => {
-    if (event.key === 'Escape') {
-      setOpen(false);
-      box.current?.querySelector('button')?.focus();
-      event.stopPropagation();
-    }
-    if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
-    event.preventDefault();
-    const items = [...(box.current?.querySelectorAll<HTMLElement>('[role^=menuitem]') ?? [])];
-    const at = items.indexOf(document.activeElement as HTMLElement);
-    items[(at + (event.key === 'ArrowDown' ? 1 : items.length - 1)) % items.length]?.focus();
-  };
+  const { engine, perChannel } = state.spec;
   return (
-    <div class="menu-anchor" ref={box} onKeyDown={keys}>
-      <button
-        type="button"
-        class={secondary ? 'vscode-button secondary' : 'vscode-button'}
-        data-testid="engine-menu"
-        aria-haspopup="menu"
-        aria-expanded={open}
-        aria-label={t('Engine: {0}', state.spec.engine)}
-        disabled={disabled}
-        onClick={() => setOpen(!open)}
-      >
-        {state.spec.engine} <Icon name="chevron-down" />
-      </button>
-      {open && (
-        <div class="menu" role="menu">
-          {engines.map(([name, text]) => (
-            <button
-              key={name}
-              type="button"
-              role="menuitemradio"
-              aria-checked={state.spec.engine === name}
-              onClick={() => {
-                act('setSpec', { engine: name });
-                setOpen(false);
-              }}
-            >
-              <span class="check">{state.spec.engine === name && <Icon name="check" />}</span>
-              <span>
-                <b>{name}</b>
-                <small class="muted">{t(text)}</small>
-              </span>
-            </button>
-          ))}
-          <hr />
-          <button
-            type="button"
-            role="menuitemcheckbox"
-            aria-checked={state.spec.perChannel}
-            onClick={() => act('setSpec', { perChannel: !state.spec.perChannel })}
-          >
-            <span class="check">{state.spec.perChannel && <Icon name="check" />}</span>
-            <span>
-              <b>{t('Per channel')}</b>
-              <small class="muted">{t('one scale for each output channel')}</small>
-            </span>
-          </button>
-        </div>
-      )}
-    </div>
+    <Menu
+      label={t('Engine: {0}', engine)}
+      class={secondary ? 'vscode-button secondary' : 'vscode-button'}
+      testId="engine-menu"
+      disabled={disabled}
+      items={[
+        ...engines.map(([name, text]) => ({
+          text: name,
+          detail: t(text),
+          radio: true,
+          checked: engine === name,
+          run: () => act('setSpec', { engine: name }),
+        })),
+        {
+          text: t('Per channel'),
+          detail: t('one scale for each output channel'),
+          checked: perChannel,
+          separator: true,
+          run: () => act('setSpec', { perChannel: !perChannel }),
+        },
+      ]}
+    >
+      {engine} <Icon name="chevron-down" />
+    </Menu>
+  );
+}
+
+function Overflow({ state }: { readonly state: ViewSnapshotDto }) {
+  const command = (name: ViewCommand) => () => act('command', { name });
+  return (
+    <Menu
+      label={t('More actions')}
+      class="icon-button"
+      testId="overflow"
+      items={[
+        { text: t('Undo'), disabled: !state.canUndo, run: () => act('undo', {}), testId: 'undo' },
+        { text: t('Copy as Python'), run: command('copyAsPython') },
+        { text: t('Show Module Repr Diff'), disabled: state.quantized === null, run: command('showReprDiff') },
+        { text: t('Go to Module…'), run: command('goToModule') },
+        { text: t('Reload from Disk'), run: () => act('reload', {}), separator: true },
+      ]}
+    >
+      <Icon name="ellipsis" />
+    </Menu>
   );
 }

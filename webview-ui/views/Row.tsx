@@ -1,6 +1,6 @@
 import type { RowDto } from '../../src/protocol/dto';
 import { bytes, count, decibel, fixed, shape, shortName, visible } from '../format';
-import { t } from '../l10n';
+import { plural, t } from '../l10n';
 import { sparklines } from '../state/rows';
 import { snapshot } from '../state/store';
 import { Icon } from './Icon';
@@ -43,21 +43,34 @@ export function Row({ row, index, top, active, quantized, onSelect }: Props) {
         <span class="indent" style={{ width: `${(row.level - 1) * 12}px` }} />
         <Twistie row={row} />
         {row.kind === 'opaque' && <Icon name="circle-slash" />}
-        <span class="label">{shortName(row.label, 48)}</span>
-        {row.kind !== 'tensor' && (
-          <span class="muted kind">{quantized && row.kind === 'module' ? row.moduleType : visible(row.repr)}</span>
-        )}
+        <span class="label">{shortName(row.label, 60)}</span>
+        {row.kind !== 'tensor' && <span class="muted kind">{kindText(row, quantized)}</span>}
       </span>
       {quantized ? <QuantizedCells row={row} /> : <FloatCells row={row} />}
     </div>
   );
 }
 
+function kindText(row: RowDto, quantized: boolean): string {
+  if (row.kind === 'opaque') return t('{0}, not built', visible(row.repr));
+  if (quantized) return row.moduleType;
+  return row.level === 1 && row.repr === ''
+    ? plural(row.tensorCount, '{0} tensor', '{0} tensors', count(row.tensorCount))
+    : visible(row.repr);
+}
+
 function tooltip(row: RowDto): string {
   const line = row.kind === 'tensor' ? sparklines.value.get(row.fullName) : undefined;
   const values =
-    line && `${fixed(line.min, 4)} to ${fixed(line.max, 4)} · mean ${fixed(line.mean, 4)} · std ${fixed(line.std, 4)}`;
-  return [visible(row.fullName), `${count(row.bytes)} bytes`, values, row.note].filter(Boolean).join('\n');
+    line &&
+    t(
+      '{0} to {1} · mean {2} · std {3}',
+      fixed(line.min, 4),
+      fixed(line.max, 4),
+      fixed(line.mean, 4),
+      fixed(line.std, 4),
+    );
+  return [visible(row.fullName), t('{0} bytes', count(row.bytes)), values, t(row.note)].filter(Boolean).join('\n');
 }
 
 function Twistie({ row }: { readonly row: RowDto }) {
@@ -98,13 +111,13 @@ function TickBox({ row }: { readonly row: RowDto }) {
 function FloatCells({ row }: { readonly row: RowDto }) {
   return (
     <>
-      <span role="gridcell" class="c-shape">
+      <span role="gridcell" class={row.kind === 'tensor' ? 'c-shape' : 'c-shape absorbed'}>
         {shape(row.shape)}
       </span>
       <span role="gridcell" class="c-type muted">
         {row.dtype}
       </span>
-      <span role="gridcell" class="c-size" title={`${count(row.bytes)} bytes`}>
+      <span role="gridcell" class="c-size" title={t('{0} bytes', count(row.bytes))}>
         {row.kind === 'opaque' ? '' : bytes(row.bytes)}
       </span>
       <span role="gridcell" class="c-values">
@@ -134,7 +147,7 @@ function QuantizedCells({ row }: { readonly row: RowDto }) {
       </span>
       <span role="gridcell" class="c-sqnr">
         {after?.sqnrDb != null && <SqnrBar value={after.sqnrDb} />}
-        {row.note !== '' && <span class="muted note">{row.note}</span>}
+        {row.note !== '' && <span class="muted note">{t(row.note)}</span>}
       </span>
     </>
   );

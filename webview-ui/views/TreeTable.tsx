@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { RowDto } from '../../src/protocol/dto';
+import type { RowDto, RowsSortDto } from '../../src/protocol/dto';
 import { count } from '../format';
 import { t } from '../l10n';
 import { needRows, needSparklines, rowAt, totalRows } from '../state/rows';
@@ -71,6 +71,7 @@ export function TreeTable() {
             value={page.value.filter}
             onInput={(event) => setPage({ filter: event.currentTarget.value })}
           />
+          {page.value.filter === '' && <kbd>Ctrl+F</kbd>}
         </span>
         <ExpandButton base="none" icon="collapse-all" label={t('Collapse All')} />
         <ExpandButton base="all" icon="expand-all" label={t('Expand All')} />
@@ -86,10 +87,8 @@ export function TreeTable() {
         onKeyDown={keys}
       >
         <div class="tree-head" role="row" aria-rowindex={1}>
-          {columns(quantized).map(([name, cls]) => (
-            <span key={name} role="columnheader" class={cls}>
-              {t(name)}
-            </span>
+          {columns(quantized).map((column) => (
+            <ColumnHead key={column.name} column={column} />
           ))}
         </div>
         <div
@@ -123,21 +122,43 @@ export function TreeTable() {
   );
 }
 
-function columns(quantized: boolean): readonly (readonly [string, string])[] {
+interface Column {
+  readonly name: string;
+  readonly class: string;
+  readonly by?: RowsSortDto['by'];
+}
+
+function columns(quantized: boolean): readonly Column[] {
+  const name: Column = { name: t('Name'), class: 'c-name', by: 'name' };
+  const type: Column = { name: t('Type'), class: 'c-type', by: 'type' };
+  const size: Column = { name: t('Size'), class: 'c-size', by: 'size' };
   return quantized
-    ? [
-        ['Name', 'c-name'],
-        ['Type', 'c-type'],
-        ['Size', 'c-size'],
-        ['SQNR, dB', 'c-sqnr'],
-      ]
-    : [
-        ['Name', 'c-name'],
-        ['Shape', 'c-shape'],
-        ['Type', 'c-type'],
-        ['Size', 'c-size'],
-        ['Values', 'c-values'],
-      ];
+    ? [name, type, size, { name: t('SQNR, dB'), class: 'c-sqnr', by: 'sqnr' }]
+    : [name, { name: t('Shape'), class: 'c-shape' }, type, size, { name: t('Values'), class: 'c-values' }];
+}
+
+/** A click sorts, the next one turns the order round, a third goes back to the order of the file. */
+function ColumnHead({ column: { name, class: cls, by } }: { readonly column: Column }) {
+  const { sort } = page.value;
+  const sorted = by !== undefined && sort?.by === by;
+  const next = () => {
+    if (by === undefined) return;
+    if (!sorted) setPage({ sort: { by, descending: by === 'size' } });
+    else if (sort.descending === (by === 'size')) setPage({ sort: { by, descending: !sort.descending } });
+    else setPage({ sort: null });
+  };
+  return (
+    <span
+      role="columnheader"
+      class={by === undefined ? cls : `${cls} sortable`}
+      aria-sort={sorted ? (sort.descending ? 'descending' : 'ascending') : undefined}
+      title={by === undefined ? undefined : t('Sort by {0}', name)}
+      onClick={next}
+    >
+      {name}
+      {sorted && <Icon name={sort.descending ? 'arrow-small-down' : 'arrow-small-up'} />}
+    </span>
+  );
 }
 
 function ExpandButton({

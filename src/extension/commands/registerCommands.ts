@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { commandIds, viewTypes } from '../contributions';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';
+import { copyAsPython } from './copyAsPython';
 import { createRecipeModel } from './createRecipeModel';
 import { goToModule } from './goToModule';
 import { quantize } from './quantize';
@@ -22,6 +23,7 @@ export function registerCommands(services: Services): void {
     cancel: () => active()?.cancel(),
     undo: () => active()?.undo(),
     showReprDiff: () => showReprDiff(active()),
+    copyAsPython: () => copyAsPython(active()),
     createRecipeModel: () => createRecipeModel(services),
     scan: async (uri) => showScan(await documentFor(services, uri)),
     goToModule: () => goToModule(active()),

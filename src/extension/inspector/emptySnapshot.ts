@@ -7,6 +7,7 @@ export const emptySnapshot: ViewSnapshotDto = {
   file: '',
   error: null,
   model: null,
+  modelRevision: 0,
   spec: { engine: 'fbgemm', dtype: 'qint8', perChannel: false, modules: null, exclude: [] },
   quantizedSpec: null,
   quantized: null,

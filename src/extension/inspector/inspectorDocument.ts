@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
-import type { ForwardRequestDto, QuantizeSpecDto } from '../../protocol/dto';
+import type { ForwardRequestDto, HealthDto, QuantizeSpecDto } from '../../protocol/dto';
 import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineClient } from '../../worker/enginePool';
 import type { Services } from '../services';
@@ -21,6 +21,8 @@ export class InspectorDocument implements vscode.CustomDocument {
   private readonly closed = new vscode.EventEmitter<void>();
   private running: AbortController | undefined;
   private undoStack: QuantizeSpecDto[] = [];
+  private healthRun: Promise<HealthDto> | undefined;
+  private healthAbort: AbortController | undefined;
   private lastForward: ForwardRequestDto | undefined;
 
   /** Settles when the header is read or the failure is known. */
@@ -40,6 +42,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       file: basename(uri.fsPath),
       error: null,
       model: null,
+      modelRevision: 0,
       spec: defaultSpec(),
       quantizedSpec: null,
       quantized: null,
@@ -73,7 +76,7 @@ export class InspectorDocument implements vscode.CustomDocument {
     try {
       const model = await this.engine.call('open', { path: this.uri.fsPath });
       this.services.log.info(`opened ${this.uri.fsPath}: ${model.label}, ${model.tensorCount} tensors`);
-      this.update({ phase: 'ready', model });
+      this.update({ phase: 'ready', model, modelRevision: this.state.modelRevision + 1 });
     } catch (error) {
       const details = toErrorDetails(error, this.state.file);
       this.services.log.warn(`${details.code} ${this.uri.fsPath}: ${details.message}`);
@@ -85,6 +88,7 @@ export class InspectorDocument implements vscode.CustomDocument {
     this.cancel();
     this.engine.reload();
     this.undoStack = [];
+    this.healthRun = undefined;
     this.update({ quantized: null, quantizedSpec: null, forward: null, forwardStale: false, notice: null });
     await this.load();
   }
@@ -152,6 +156,20 @@ export class InspectorDocument implements vscode.CustomDocument {
     });
   }
 
+  /** Reads every value once; the answer is kept until the file is read again. */
+  health(): Promise<HealthDto> {
+    if (this.healthRun === undefined) {
+      const controller = new AbortController();
+      this.healthAbort = controller;
+      const run = this.engine.call('health', {}, { signal: controller.signal });
+      this.healthRun = run;
+      run.catch(() => {
+        if (this.healthRun === run) this.healthRun = undefined;
+      });
+    }
+    return this.healthRun;
+  }
+
   cancel(): void {
     this.running?.abort();
   }
@@ -173,6 +191,8 @@ export class InspectorDocument implements vscode.CustomDocument {
     }) => Promise<void>,
   ): Promise<void> {
     this.cancel();
+    // What a person asked for goes before what the overview reads by itself.
+    this.healthAbort?.abort();
     const controller = new AbortController();
     this.running = controller;
     this.update({ busy: { what, done: 0, total: 0 }, notice: null });

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { HostApi } from '../../protocol/viewApi';
+import { type HostApi, viewCommandNames } from '../../protocol/viewApi';
 
 /**
  * A webview is not trusted: names from a hostile file are drawn in it. Every message is checked
@@ -10,6 +10,7 @@ const name = v.pipe(v.string(), v.maxLength(65_536));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const page = v.pipe(count, v.maxValue(500));
 const engine = v.picklist(['fbgemm', 'onednn', 'qnnpack']);
+const scheme = v.picklist(['per_tensor', 'per_channel']);
 const empty = v.strictObject({});
 const spec = v.strictObject({
   engine,
@@ -28,14 +29,21 @@ export const schemas = {
     base: v.picklist(['default', 'all', 'none']),
     start: count,
     count: page,
+    sort: v.optional(
+      v.nullable(v.strictObject({ by: v.picklist(['name', 'type', 'size', 'sqnr']), descending: v.boolean() })),
+    ),
     spec: v.nullable(spec),
   }),
   sparklines: v.strictObject({ names: v.pipe(v.array(name), v.maxLength(500)) }),
   tensorDetail: v.strictObject({
     name,
-    scheme: v.picklist(['per_tensor', 'per_channel']),
+    scheme,
     bins: v.pipe(count, v.minValue(1), v.maxValue(2048)),
   }),
+  overview: empty,
+  health: empty,
+  values: v.strictObject({ name, scheme, row: count, column: count, rows: page, columns: page }),
+  image: v.strictObject({ name, scheme, layer: v.picklist(['float', 'int8', 'error']) }),
   activation: v.strictObject({ module: name, weight: name, call: count, step: count }),
   select: v.strictObject({ id: name }),
   showTab: v.strictObject({ tab: v.picklist(['overview', 'weights', 'forward']) }),
@@ -50,7 +58,7 @@ export const schemas = {
   }),
   cancel: empty,
   reload: empty,
-  command: v.strictObject({ name: v.picklist(['openModel', 'createRecipeModel', 'showReprDiff', 'revealEditor']) }),
+  command: v.strictObject({ name: v.picklist(viewCommandNames) }),
   copy: v.strictObject({ text: v.pipe(v.string(), v.maxLength(1_000_000)) }),
   report: v.strictObject({ message: v.pipe(v.string(), v.maxLength(4096)) }),
 } satisfies Record<keyof HostApi, v.GenericSchema>;

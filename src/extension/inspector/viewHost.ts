@@ -1,19 +1,12 @@
 import * as vscode from 'vscode';
 import { aborted, invalid } from '../../core/errors';
 import { Channel, type Handlers, type Port } from '../../protocol/rpc';
-import type { HostApi, ViewApi, ViewCommand, ViewSnapshotDto } from '../../protocol/viewApi';
+import type { HostApi, ViewApi, ViewSnapshotDto } from '../../protocol/viewApi';
 import { commandIds } from '../contributions';
 import type { Services } from '../services';
 import { emptySnapshot } from './emptySnapshot';
 import type { InspectorDocument } from './inspectorDocument';
 import { validArgs } from './validate';
-
-const viewCommands: Record<ViewCommand, string> = {
-  openModel: commandIds.openModel,
-  createRecipeModel: commandIds.createRecipeModel,
-  showReprDiff: commandIds.showReprDiff,
-  revealEditor: commandIds.revealEditor,
-};
 
 const sparklineBins = 28;
 
@@ -62,6 +55,10 @@ function handlers(
     sparklines: ({ names }, { signal }) =>
       document().engine.call('sparklines', { names, bins: sparklineBins }, { signal }),
     tensorDetail: (args, { signal }) => document().engine.call('tensorDetail', args, { signal }),
+    overview: (_, { signal }) => document().engine.call('overview', { spec: document().snapshot.spec }, { signal }),
+    health: () => document().health(),
+    values: (args, { signal }) => document().engine.call('values', args, { signal }),
+    image: (args, { signal }) => document().engine.call('image', args, { signal }),
     activation: (args, { signal }) => {
       const request = document().forwardRequest;
       if (request === undefined) throw invalid('E_NO_FORWARD', 'No forward pass has been run.');
@@ -76,7 +73,7 @@ function handlers(
     runForward: ({ module, seed, shapes }) => document().runForward(module, seed, shapes),
     cancel: () => document().cancel(),
     reload: () => document().reload(),
-    command: ({ name }) => void vscode.commands.executeCommand(viewCommands[name]),
+    command: ({ name }) => void vscode.commands.executeCommand(commandIds[name]),
     copy: async ({ text }) => vscode.env.clipboard.writeText(text),
     report: ({ message }) => services.log.error(`webview: ${message}`),
   };

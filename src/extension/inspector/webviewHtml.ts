@@ -17,6 +17,8 @@ export function prepareWebview(webview: vscode.Webview, extensionUri: vscode.Uri
     `font-src ${webview.cspSource}`,
     `img-src ${webview.cspSource} blob:`,
   ].join('; ');
+  // The translated texts, as data that no parser takes for markup.
+  const texts = vscode.l10n.bundle === undefined ? '' : JSON.stringify(vscode.l10n.bundle).replace(/</g, '\\u003c');
   webview.html = `<!DOCTYPE html>
 <html lang="${vscode.env.language}">
 <head>
@@ -28,6 +30,7 @@ export function prepareWebview(webview: vscode.Webview, extensionUri: vscode.Uri
 </head>
 <body data-view="${kind}">
 <div id="root"></div>
+<script type="application/json" id="texts">${texts}</script>
 <script nonce="${nonce}" src="${asset('main.js')}"></script>
 </body>
 </html>`;

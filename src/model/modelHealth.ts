@@ -1,0 +1,45 @@
+import type { AbortCheck } from '../core/abort';
+import type { Progress } from '../core/progress';
+import { type RowFindings, rowFindings } from '../engine/stats/rowFindings';
+import type { HealthDto, HealthFindingDto } from '../protocol/dto';
+import { readValues } from './loadModule';
+import { walk } from './moduleTree';
+import type { Model } from './openModel';
+
+/** Tensors that are named; the counts are over all. */
+const maxFindings = 50;
+
+/** Reads every value of the model once and counts what training rarely wants: NaN, infinity, dead and constant rows. */
+export async function modelHealth(model: Model, abort: AbortCheck, progress: Progress): Promise<HealthDto> {
+  const tensors = [...walk(model.root)].filter(({ optimizer }) => !optimizer).flatMap(({ tensors: own }) => own);
+  const total = { values: 0, nan: 0, inf: 0, rows: 0, zeroRows: 0, constantRows: 0 };
+  const findings: HealthFindingDto[] = [];
+  const unread: string[] = [];
+  let largest: HealthDto['largest'] = null;
+  for (const [i, tensor] of tensors.entries()) {
+    progress(i, tensors.length, tensor.name);
+    abort.throwIfAborted();
+    // Lets the thread answer requests for rows between two tensors.
+    await new Promise((resolve) => setImmediate(resolve));
+    let found: RowFindings;
+    try {
+      found = rowFindings(await readValues(model, tensor, abort), tensor.shape);
+    } catch (error) {
+      if ((error as { code?: string }).code === 'E_ABORTED') throw error;
+      if (unread.length < maxFindings) unread.push(tensor.name);
+      continue;
+    }
+    total.values += found.values;
+    total.nan += found.nan;
+    total.inf += found.inf;
+    total.rows += found.rows;
+    total.zeroRows += found.zeroRows;
+    total.constantRows += found.constantRows;
+    const { nan, inf, zeroRows, constantRows, rows } = found;
+    if (nan + inf + zeroRows + constantRows > 0 && findings.length < maxFindings)
+      findings.push({ name: tensor.name, nan, inf, rows, zeroRows, constantRows });
+    if (largest === null || found.maxAbs > largest.value)
+      largest = { name: tensor.name, value: found.maxAbs, sigmas: found.std > 0 ? found.maxAbs / found.std : 0 };
+  }
+  return { ...total, largest, findings, unread };
+}

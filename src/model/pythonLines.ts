@@ -1,0 +1,65 @@
+import type { QuantizeSpecDto } from '../protocol/dto';
+import type { Model } from './openModel';
+import { planQuantization } from './quantizePlan';
+
+/** The lines that do the same in PyTorch: load the file, quantize it with this spec, and how to put the result back. */
+export function pythonLines(model: Model, spec: QuantizeSpecDto): string {
+  const { quantized } = planQuantization(model.root, spec);
+  const lines = [
+    '# The same in PyTorch.',
+    'import torch',
+    ...imports(model, spec),
+    '',
+    `torch.backends.quantized.engine = ${JSON.stringify(spec.engine)}`,
+    ...load(model),
+    'model.eval()',
+    'quantized = torch.ao.quantization.quantize_dynamic(',
+    `    model, ${specArgument(model, spec)}, dtype=torch.qint8)`,
+    'print(quantized)',
+    `torch.save(quantized.state_dict(), ${JSON.stringify(`${model.stem}.int8.pt`)})`,
+    '',
+    '# To load it again, quantize a new model in the same way first: its modules must be the dynamic ones.',
+  ];
+  if (quantized.size === 0) lines.splice(1, 0, '# Nothing in this model has a type that quantize_dynamic replaces.');
+  return `${lines.join('\n')}\n`;
+}
+
+function imports(model: Model, spec: QuantizeSpecDto): string[] {
+  const safetensors = model.file.format === 'safetensors' ? ['from safetensors.torch import load_file'] : [];
+  const { exclude, perChannel } = spec;
+  const names = [
+    ...(perChannel ? ['per_channel_dynamic_qconfig'] : []),
+    ...(!perChannel && exclude.length > 0 ? ['default_dynamic_qconfig'] : []),
+  ];
+  return [...safetensors, ...(names.length > 0 ? [`from torch.ao.quantization import ${names.join(', ')}`] : [])];
+}
+
+function load(model: Model): string[] {
+  const file = JSON.stringify(model.fileName);
+  if (model.file.format === 'safetensors')
+    return [
+      'model = YourModel()  # the class that the file was saved from',
+      `model.load_state_dict(load_file(${file}))`,
+    ];
+  if (model.file.modules !== undefined)
+    return [`model = torch.load(${file}, weights_only=False)  # runs code of the file: only for files you trust`];
+  const key = model.root.path === '' ? '' : `[${JSON.stringify(model.root.path)}]`;
+  return [
+    'model = YourModel()  # the class that the file was saved from',
+    `model.load_state_dict(torch.load(${file}, weights_only=True)${key})`,
+  ];
+}
+
+/** A set of types where the whole model follows it, else the paths one by one. */
+function specArgument(model: Model, spec: QuantizeSpecDto): string {
+  const { quantized } = planQuantization(model.root, spec);
+  const qconfig = spec.perChannel ? 'per_channel_dynamic_qconfig' : 'default_dynamic_qconfig';
+  const prefix = model.root.path === '' ? '' : `${model.root.path}.`;
+  if (spec.exclude.length > 0) {
+    const paths = [...quantized.keys()].map((path) => JSON.stringify(path.slice(prefix.length)));
+    return `{${paths.map((path) => `${path}: ${qconfig}`).join(', ')}}`;
+  }
+  const types = [...new Set([...quantized.values()].map(({ type }) => `torch.nn.${type}`))];
+  if (spec.perChannel) return `{${types.map((type) => `${type}: ${qconfig}`).join(', ')}}`;
+  return `{${types.join(', ')}}`;
+}

@@ -1,0 +1,50 @@
+import { effect, signal } from '@preact/signals';
+import type { HealthDto, OverviewDto } from '../../src/protocol/dto';
+import { host } from '../host';
+import { snapshot } from './store';
+
+export const overview = signal<OverviewDto | null>(null);
+
+/** null until asked for; a text while it is read or when that failed. */
+export const health = signal<HealthDto | 'reading' | 'stopped' | null>(null);
+
+/** Models up to this many bytes are checked without being asked. */
+const checkedByItself = 256_000_000;
+
+/** Follows the model and the spec while the tab is shown. */
+export function followOverview(): void {
+  let shown = '';
+  let checked = '';
+  effect(() => {
+    const state = snapshot.value;
+    if (state === null || state.phase !== 'ready' || state.model === null || state.tab !== 'overview') return;
+    const model = `${state.file} ${state.modelRevision}`;
+    const key = JSON.stringify([model, state.spec]);
+    if (key !== shown) {
+      shown = key;
+      host.call('overview', {}).then(
+        (value) => {
+          if (shown === key) overview.value = value;
+        },
+        () => {},
+      );
+    }
+    if (model !== checked) {
+      checked = model;
+      health.value = null;
+      if (state.model.tensorBytes <= checkedByItself) checkHealth();
+    }
+  });
+}
+
+export function checkHealth(): void {
+  health.value = 'reading';
+  host.call('health', {}).then(
+    (value) => {
+      health.value = value;
+    },
+    () => {
+      health.value = 'stopped';
+    },
+  );
+}
