@@ -3,6 +3,7 @@ import { formatError, toErrorDetails } from '../core/errors';
 import { EngineClient } from '../worker/enginePool';
 import { type Command, type CommandContext, UsageError } from './command';
 import { compare } from './compare';
+import { exportModel } from './exportModel';
 import { forward } from './forward';
 import { inspect } from './inspect';
 import { quantize } from './quantize';
@@ -10,7 +11,7 @@ import { recipe } from './recipe';
 import { scan } from './scan';
 import { stats } from './stats';
 
-const commands: readonly Command[] = [inspect, stats, quantize, forward, compare, recipe, scan];
+const commands: readonly Command[] = [inspect, stats, quantize, forward, compare, recipe, exportModel, scan];
 
 const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 

@@ -1,15 +1,23 @@
 import { formatBytes } from '../core/text';
-import { type Command, parse, quantizeSpec, specOptions, UsageError } from './command';
+import { type Command, parse, quantizeSpec, specOptions } from './command';
+import { reportText } from './exportModel';
+import { exportOptions, exportRequest } from './exportOptions';
 import { number, printable, printableLines, table } from './text';
 
 export const quantize: Command = {
   name: 'quantize',
-  synopsis: 'FILE [--engine fbgemm|onednn|qnnpack] [--per-channel] [--modules LSTM,Linear] [--exclude GLOB]…',
+  synopsis:
+    'FILE [-o OUT] [--engine fbgemm|onednn|qnnpack] [--per-channel] [--modules LSTM,Linear] [--exclude GLOB]… [--format torch|safetensors|onnx|npz]',
   summary: 'what dynamic quantization does to every module: bytes, scales, errors, and what stays float',
   async run(args, { engine, signal, progress }) {
-    const { positionals, values } = parse(args, { ...specOptions, out: { type: 'string', short: 'o' } } as const, 1);
-    if (values.out !== undefined) throw new UsageError('Writing (-o) is not there yet; without it quantize reports.');
-    const json = await engine(positionals[0]).call('quantize', quantizeSpec(values), { signal, onProgress: progress });
+    const { positionals, values } = parse(args, { ...specOptions, ...exportOptions } as const, 1);
+    const spec = quantizeSpec(values);
+    const request = values.out === undefined ? undefined : exportRequest(values.out, values, spec);
+    const client = engine(positionals[0]);
+    const report = await client.call('quantize', spec, { signal, onProgress: progress });
+    const written =
+      request === undefined ? undefined : await client.call('exportModel', request, { signal, onProgress: progress });
+    const json = written === undefined ? report : { ...report, export: written };
     const head = ['weight', 'scheme', 'scale', 'SQNR dB', 'max |error|'];
     const rows = json.modules.flatMap(({ path, weights }) =>
       weights.map((weight) => [
@@ -27,6 +35,7 @@ export const quantize: Command = {
       ...json.skipped.map(({ path, type, reason }) => `stays float: ${printable(path || '(root)')} ${type}: ${reason}`),
       '',
       `${formatBytes(json.bytes.before)} → ${formatBytes(json.bytes.after)}, ${(json.bytes.before / json.bytes.after).toFixed(2)} times smaller`,
+      ...(written === undefined ? [] : ['', reportText(written)]),
     ].join('\n');
     return { json, text };
   },

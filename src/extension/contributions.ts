@@ -9,6 +9,7 @@ export const commandIds = {
   runForward: 'quantscope.runForward',
   cancel: 'quantscope.cancel',
   undo: 'quantscope.undo',
+  exportModel: 'quantscope.exportModel',
   showReprDiff: 'quantscope.showReprDiff',
   createRecipeModel: 'quantscope.createRecipeModel',
   copyAsPython: 'quantscope.copyAsPython',

@@ -8,6 +8,8 @@ import { type ModuleNode, walk } from './moduleTree';
 /** A parameter of a state dict to write. */
 export interface StateTensor extends TensorData {
   readonly name: string;
+  /** Its name in the file: a checkpoint's state dict has a prefix there. */
+  readonly source: string;
 }
 
 /** A module of the state dict: its own tensors, and what replaces them when it is quantized. */
@@ -107,20 +109,21 @@ export function plannedSize(state: StateDict, archiveName: string, style: TorchS
   return planTorchFile(state, { archiveName, style, engine }).size;
 }
 
-/** Every module of a tree that has tensors of its own, or is replaced. */
+/** Every module of a tree that has tensors of its own, or is replaced; without `dataOf` only sizes can be planned. */
 export function stateModules(
   root: ModuleNode,
   prefix: string,
   replacement: (node: ModuleNode) => Replacement | undefined,
+  dataOf: (tensorName: string) => TensorData['data'] = () => async () => new Uint8Array(0),
 ): StateModule[] {
-  const noData = async () => new Uint8Array(0);
   return [...walk(root)].map((node) => ({
     path: stripped(node.path, prefix),
     tensors: node.tensors.map(({ name, shape, dtype }) => ({
       name: stripped(name, prefix),
+      source: name,
       shape,
       dtype,
-      data: noData,
+      data: dataOf(name),
     })),
     replacement: replacement(node),
   }));

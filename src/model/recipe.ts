@@ -49,6 +49,7 @@ const path = 'lstm';
 function floatState(lstm: Recurrent): StateDict {
   const tensors = [...lstm.parameters].map(([name, { data, shape }]) => ({
     name: `${path}.${name}`,
+    source: `${path}.${name}`,
     ...floatData(data, shape),
   }));
   const modules: StateModule[] = [

@@ -24,6 +24,7 @@ import type {
   ValuesPageDto,
   ValuesQueryDto,
 } from './dto';
+import type { ExportReportDto, ExportRequestDto } from './exportDto';
 
 /**
  * What the engine's thread does. One thread serves one open file. Every request says all it
@@ -54,6 +55,8 @@ export interface EngineApi {
   quantizable(args: { path: string }): readonly string[];
   forward(args: ForwardRequestDto): ForwardResultDto;
   activation(args: ActivationQueryDto): ActivationDetailDto;
+  /** Writes the model, float or quantized, in some format; reads it back before it answers. */
+  exportModel(args: ExportRequestDto): ExportReportDto;
   recipe(args: { engine: EngineName; runs: number }): RecipeDto;
   /** Writes the recipe's float LSTM as torch.save would; needs no open file. */
   writeRecipe(args: { path: string }): { bytes: number };

@@ -2,6 +2,7 @@ import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { invalid } from '../core/errors';
 import { inspect, summarize } from '../model/describeModel';
+import { planExport } from '../model/export/exportModel';
 import { activationDetail, forwardModule } from '../model/forwardModule';
 import { modelHealth } from '../model/modelHealth';
 import { type Model, openModel } from '../model/openModel';
@@ -16,6 +17,8 @@ import { type RowsContext, TreeRows } from '../model/treeRows';
 import type { QuantizeReportDto, QuantizeSpecDto, RowsPageDto } from '../protocol/dto';
 import type { EngineApi } from '../protocol/engineApi';
 import type { CallContext, Handlers } from '../protocol/rpc';
+import { exportFiles } from './exportFiles';
+import { verifyExport } from './verifyExport';
 import { writeFileAtomically } from './writeFile';
 
 export interface EngineOptions {
@@ -26,6 +29,8 @@ export interface EngineOptions {
 /** What one thread keeps of its file. Everything but the model itself is a cache. */
 interface Session {
   readonly model: Model;
+  /** Where the file is. */
+  readonly path: string;
   /** The last reports by spec, so that rows can show the error of every weight. */
   readonly reports: Map<string, QuantizeReportDto>;
   rows: { readonly key: string; readonly lines: TreeRows } | undefined;
@@ -54,7 +59,7 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     async open({ path }) {
       const source = await openSource(path);
       try {
-        session = { model: await openModel(source, abort), reports: new Map(), rows: undefined };
+        session = { model: await openModel(source, abort), path, reports: new Map(), rows: undefined };
         return summarize(session.model);
       } catch (error) {
         await source.close();
@@ -95,6 +100,20 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     },
     forward: (request, { progress }) => forwardModule(opened().model, request, abort, progress),
     activation: (query) => activationDetail(opened().model, query, abort),
+    exportModel: async (request, { progress }) => {
+      const { model, path } = opened();
+      const planned = await planExport(model, request, abort, progress);
+      const written = await exportFiles(planned, request.target, path, request.overwrite, abort, progress);
+      const verified = await verifyExport(written, openSource, abort, progress);
+      const files = written.map(({ name, bytes }) => ({ name, bytes }));
+      return {
+        format: request.format,
+        files,
+        bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+        load: planned.load,
+        verified,
+      };
+    },
     recipe: ({ engine, runs }, { progress }) => runRecipe(engine, runs, abort, progress),
     writeRecipe: async ({ path }) => {
       const file = recipeFile();

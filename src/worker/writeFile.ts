@@ -1,35 +1,47 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { AbortCheck } from '../core/abort';
 import { QuantscopeError } from '../core/errors';
 
+/** What `write` is asked to take at once: an abort is seen between two pieces. */
+const pieceBytes = 8 * 1024 * 1024;
+
 /**
  * Writes a file so that a killed process leaves the old file or none, never half of one: into a
- * sibling of a random name, flushed, then renamed over the target, then the folder flushed.
+ * sibling of a random name, flushed, then renamed over the target, then the folder flushed. A
+ * symbolic link is replaced, not what it points to. An existing file's mode is kept.
  */
 export async function writeFileAtomically(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
   abort: AbortCheck,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = temporaryName(path);
   try {
+    const mode = await stat(path).then(
+      (found) => found.mode & 0o777,
+      () => undefined,
+    );
     const handle = await open(
       temporary,
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0),
     );
     try {
       for await (const chunk of chunks) {
-        abort.throwIfAborted();
-        await writeFully(handle, chunk);
+        for (let at = 0; at < chunk.length; at += pieceBytes) {
+          abort.throwIfAborted();
+          await writeFully(handle, chunk.subarray(at, at + pieceBytes));
+        }
       }
+      abort.throwIfAborted();
+      if (mode !== undefined) await handle.chmod(mode);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(temporary, path);
+    await renamePatiently(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
     // The first error is the one to tell, whatever else fails while tidying up.
@@ -38,11 +50,59 @@ export async function writeFileAtomically(
   }
 }
 
+function temporaryName(target: string): string {
+  return join(dirname(target), `.${basename(target)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
+}
+
+const leftoverName = /^\..+\.(\d+)\.[0-9a-f]{12}\.tmp$/;
+const leftoverAgeMs = 24 * 60 * 60 * 1000;
+
+/** Removes what killed exports left in a folder: our own names, older than a day, of a process that is gone. */
+export async function sweepLeftovers(folder: string, now = Date.now()): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const pid = leftoverName.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    const path = join(folder, name);
+    const age = await stat(path).then(
+      ({ mtimeMs }) => now - mtimeMs,
+      () => 0,
+    );
+    if (age > leftoverAgeMs) await rm(path, { force: true }).catch(() => {});
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** `write` may take fewer bytes than it was given, without an error, when the disk is almost full. */
 async function writeFully(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let done = 0; done < chunk.length; ) {
     const { bytesWritten } = await handle.write(chunk, done, chunk.length - done);
     done += bytesWritten;
+  }
+}
+
+const renamePatienceMs = 10_000;
+
+/** Windows refuses to replace a file that a scanner or an editor holds for a moment. */
+async function renamePatiently(from: string, to: string): Promise<void> {
+  const deadline = Date.now() + renamePatienceMs;
+  for (let wait = 20; ; wait *= 2) {
+    try {
+      await rename(from, to);
+      return;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const busy = process.platform === 'win32' && (code === 'EPERM' || code === 'EBUSY' || code === 'EACCES');
+      if (!busy || Date.now() + wait > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
   }
 }
 
@@ -59,9 +119,12 @@ async function syncFolder(folder: string): Promise<void> {
 
 const hints: Record<string, string> = {
   ENOSPC: 'The disk is full. Free some space and try again.',
+  EDQUOT: 'Your share of the disk is used up. Free some space and try again.',
   EACCES: 'You are not allowed to write there. Choose another folder.',
+  EPERM: 'You are not allowed to write there. Choose another folder.',
   EROFS: 'The disk is read-only. Choose another folder.',
   ENOENT: 'The folder does not exist.',
+  ENAMETOOLONG: 'The name is too long. Choose a shorter one.',
 };
 
 function writeError(error: unknown, path: string): QuantscopeError {

@@ -4,6 +4,7 @@ import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';
 import { copyAsPython } from './copyAsPython';
 import { createRecipeModel } from './createRecipeModel';
+import { exportModel } from './exportModel';
 import { goToModule } from './goToModule';
 import { quantize } from './quantize';
 import { registerReprDiff, showReprDiff } from './reprDiff';
@@ -22,6 +23,7 @@ export function registerCommands(services: Services): void {
     runForward: async (uri) => runForward(await documentFor(services, uri)),
     cancel: () => active()?.cancel(),
     undo: () => active()?.undo(),
+    exportModel: async (uri) => exportModel(await documentFor(services, uri), services),
     showReprDiff: () => showReprDiff(active()),
     copyAsPython: () => copyAsPython(active()),
     createRecipeModel: () => createRecipeModel(services),

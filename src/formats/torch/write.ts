@@ -1,3 +1,4 @@
+import type { ByteChunks } from '../../core/byteChunks';
 import { byteLength, type DType } from '../../core/dtype';
 import { contiguousStrides, numel } from '../../core/shape';
 import {
@@ -27,7 +28,7 @@ export type TorchStyle = '1.13' | '2';
 export interface TensorData {
   readonly dtype: DType;
   readonly shape: readonly number[];
-  data(): Promise<Uint8Array>;
+  data(): ByteChunks;
 }
 
 /** An int8 weight [rows, columns] with one scale, or one a row. */
@@ -45,6 +46,7 @@ export interface PackedData {
 /** What a state dict has under one module path, in order. */
 export type StateItem =
   | { readonly kind: 'tensor'; readonly name: string; readonly tensor: TensorData }
+  | { readonly kind: 'quantizedTensor'; readonly name: string; readonly tensor: QuantizedData }
   | { readonly kind: 'dynamicLinear'; readonly path: string; readonly product: PackedData }
   /** `cells`: input and hidden product of every layer and direction. */
   | {
@@ -137,6 +139,7 @@ class Archive {
 
   private item(item: StateItem): [Picklable, Picklable][] {
     if (item.kind === 'tensor') return [[item.name, this.tensor(item.tensor)]];
+    if (item.kind === 'quantizedTensor') return [[item.name, this.quantized(item.tensor)]];
     const prefix = item.path === '' ? '' : `${item.path}.`;
     if (item.kind === 'dynamicLinear') return this.linear(prefix, item.product);
     return item.cells.map(({ input, hidden }, k) => [

@@ -1,11 +1,12 @@
 import { crc32 } from 'node:zlib';
-import { unsupported } from '../../core/errors';
+import { type ByteChunks, chunksOf } from '../../core/byteChunks';
+import { QuantscopeError } from '../../core/errors';
 
 /** A record to write: its length is known beforehand, its bytes are made when their turn comes. */
 export interface ZipRecord {
   readonly name: string;
   readonly length: number;
-  data(): Promise<Uint8Array>;
+  data(): ByteChunks;
 }
 
 export interface PlannedFile {
@@ -17,84 +18,134 @@ export interface PlannedFile {
 /** PyTorch maps storages into memory, so their data starts at multiples of this. */
 const alignment = 64;
 
+/** Sizes and offsets from here on stand in zip64 fields. */
+const limit32 = 0xffffffff;
+
+interface Placed {
+  readonly record: ZipRecord;
+  readonly name: Uint8Array;
+  readonly offset: number;
+  /** Sizes of 64 bits in the data descriptor, which the local header announces. */
+  readonly large: boolean;
+}
+
 /**
  * An archive as PyTorch writes it: entries stored, their data aligned by an extra field `FB`,
  * sizes and CRC in data descriptors, a zip64 end record. Everything but the CRCs is known from
- * the lengths, so the size needs no data. Source: caffe2/serialize/inline_container.cc.
+ * the lengths, so the size needs no data. Sources: caffe2/serialize/inline_container.cc, and
+ * PKWARE APPNOTE 6.3.10 section 4.5.3 for entries beyond 4 GB.
  */
 export function planZip(records: readonly ZipRecord[]): PlannedFile {
-  const names = records.map(({ name }) => new TextEncoder().encode(name));
-  const offsets: number[] = [];
+  const placed: Placed[] = [];
   let at = 0;
-  for (const [i, { length }] of records.entries()) {
-    offsets.push(at);
-    at += 30 + names[i].length + 4 + padding(at, names[i].length) + length + 16;
+  for (const record of records) {
+    const name = new TextEncoder().encode(record.name);
+    const entry = { record, name, offset: at, large: record.length >= limit32 };
+    placed.push(entry);
+    at += localLength(entry) + record.length + (entry.large ? 24 : 16);
   }
-  if (at >= 0xffffffff) throw unsupported('E_ZIP_WRITE_LIMIT', 'Archives of 4 GB and more cannot be written yet.');
   const directoryOffset = at;
-  const directorySize = names.reduce((size, name) => size + 46 + name.length, 0);
+  const directorySize = placed.reduce((size, entry) => size + 46 + entry.name.length + central64(entry).length, 0);
   const size = directoryOffset + directorySize + 56 + 20 + 22;
   return {
     size,
     async *chunks() {
       const crcs: number[] = [];
-      for (const [i, record] of records.entries()) {
-        const data = await record.data();
-        crcs.push(crc32(data));
-        yield localHeader(names[i], offsets[i]);
-        yield data;
-        yield fields([4, 0x08074b50], [4, crcs[i]], [4, data.length], [4, data.length]);
+      for (const entry of placed) {
+        yield localHeader(entry);
+        let crc = 0;
+        let length = 0;
+        for await (const chunk of chunksOf(entry.record.data())) {
+          crc = crc32(chunk, crc);
+          length += chunk.length;
+          yield chunk;
+        }
+        if (length !== entry.record.length) throw wrongLength(entry.record, length);
+        crcs.push(crc);
+        const width = entry.large ? 8 : 4;
+        yield fields([4, 0x08074b50], [4, crc], [width, length], [width, length]);
       }
-      for (const [i, { length }] of records.entries()) yield centralHeader(names[i], length, crcs[i], offsets[i]);
-      yield endRecords(records.length, directorySize, directoryOffset);
+      for (const [i, entry] of placed.entries()) yield centralHeader(entry, crcs[i]);
+      yield endRecords(placed.length, directorySize, directoryOffset);
     },
   };
 }
 
-function padding(offset: number, nameLength: number): number {
-  return (alignment - ((offset + 30 + nameLength + 4) % alignment)) % alignment;
+function wrongLength({ name, length }: ZipRecord, found: number): QuantscopeError {
+  return new QuantscopeError({
+    code: 'E_WRITE_LENGTH',
+    kind: 'internal',
+    message: `The record ${name} did not have the length that was planned.`,
+    found: `${found} bytes`,
+    expected: `${length}`,
+  });
+}
+
+/** The zip64 field of a local header; its sizes are zero, the data descriptor has them. */
+const local64 = fields([2, 1], [2, 16], [8, 0], [8, 0]);
+
+function localLength(entry: Placed): number {
+  return 30 + entry.name.length + (entry.large ? local64.length : 0) + 4 + padding(entry);
+}
+
+function padding({ offset, name, large }: Placed): number {
+  const before = offset + 30 + name.length + (large ? local64.length : 0) + 4;
+  return (alignment - (before % alignment)) % alignment;
 }
 
 /** Bit 3 (data descriptor) and bit 11 (UTF-8). */
 const flags = 0x0808;
 
-function localHeader(name: Uint8Array, offset: number): Uint8Array {
-  const pad = padding(offset, name.length);
+function localHeader(entry: Placed): Uint8Array {
+  const { name, large } = entry;
+  const pad = padding(entry);
+  const sizes = large ? limit32 : 0;
   const head = fields(
     [4, 0x04034b50],
-    [2, 0],
+    [2, large ? 45 : 0],
     [2, flags],
     [2, 0],
     [4, 0],
     [4, 0],
-    [4, 0],
-    [4, 0],
+    [4, sizes],
+    [4, sizes],
     [2, name.length],
-    [2, 4 + pad],
+    [2, (large ? local64.length : 0) + 4 + pad],
   );
-  return joined(head, name, fields([1, 0x46], [1, 0x42], [2, pad]), new Uint8Array(pad).fill(0x5a));
+  const aligned = [fields([1, 0x46], [1, 0x42], [2, pad]), new Uint8Array(pad).fill(0x5a)];
+  return joined(head, name, ...(large ? [local64] : []), ...aligned);
 }
 
-function centralHeader(name: Uint8Array, length: number, crc: number, offset: number): Uint8Array {
+/** What does not fit 32 bits, in the order of the standard: sizes, then the offset. */
+function central64({ record, offset, large }: Placed): Uint8Array {
+  const values = [...(large ? [record.length, record.length] : []), ...(offset >= limit32 ? [offset] : [])];
+  if (values.length === 0) return new Uint8Array(0);
+  return fields([2, 1], [2, values.length * 8], ...values.map((value): [number, number] => [8, value]));
+}
+
+function centralHeader(entry: Placed, crc: number): Uint8Array {
+  const { name, record, offset, large } = entry;
+  const extra = central64(entry);
+  const size = large ? limit32 : record.length;
   const head = fields(
     [4, 0x02014b50],
     [2, 0],
-    [2, 0],
+    [2, extra.length > 0 ? 45 : 0],
     [2, flags],
     [2, 0],
     [4, 0],
     [4, crc],
-    [4, length],
-    [4, length],
+    [4, size],
+    [4, size],
     [2, name.length],
-    [2, 0],
+    [2, extra.length],
     [2, 0],
     [2, 0],
     [2, 0],
     [4, 0],
-    [4, offset],
+    [4, Math.min(offset, limit32)],
   );
-  return joined(head, name);
+  return joined(head, name, extra);
 }
 
 function endRecords(count: number, directorySize: number, directoryOffset: number): Uint8Array {
@@ -118,8 +169,8 @@ function endRecords(count: number, directorySize: number, directoryOffset: numbe
     [2, 0],
     [2, short],
     [2, short],
-    [4, directorySize],
-    [4, directoryOffset],
+    [4, Math.min(directorySize, limit32)],
+    [4, Math.min(directoryOffset, limit32)],
     [2, 0],
   );
   return joined(end64, locator, end);

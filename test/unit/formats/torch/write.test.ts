@@ -191,6 +191,7 @@ function withoutData({ items, versions }: StateDict): StateDict {
     versions,
     items: items.map((item): StateItem => {
       if (item.kind === 'tensor') return { ...item, tensor: { ...item.tensor, data } };
+      if (item.kind === 'quantizedTensor') return { ...item, tensor: { ...item.tensor, data } };
       if (item.kind === 'dynamicLinear') return { ...item, product: product(item.product) };
       return {
         ...item,

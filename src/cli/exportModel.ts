@@ -1,0 +1,28 @@
+import { formatBytes } from '../core/text';
+import type { ExportReportDto } from '../protocol/exportDto';
+import { type Command, parse, UsageError } from './command';
+import { exportOptions, exportRequest } from './exportOptions';
+import { printable } from './text';
+
+export const exportModel: Command = {
+  name: 'export',
+  synopsis: 'FILE -o OUT [--format torch|safetensors|onnx|npz] [--torch-style 1.13|2] [--module PATH] [--force]',
+  summary: 'writes the float model in another container; --force replaces a file',
+  async run(args, { engine, signal, progress }) {
+    const { positionals, values } = parse(args, exportOptions, 1);
+    if (values.out === undefined) throw new UsageError('export needs -o OUT.');
+    const request = exportRequest(values.out, values, null);
+    const json = await engine(positionals[0]).call('exportModel', request, { signal, onProgress: progress });
+    return { json, text: reportText(json) };
+  },
+};
+
+/** The files with their sizes, and the lines that load them. */
+export function reportText({ files, verified, load }: ExportReportDto): string {
+  return [
+    ...files.map(({ name, bytes }) => `${printable(name)}: ${formatBytes(bytes)} (${bytes} bytes)`),
+    `${verified} tensors read back`,
+    '',
+    load,
+  ].join('\n');
+}

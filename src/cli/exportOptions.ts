@@ -1,0 +1,71 @@
+import { extname, resolve } from 'node:path';
+import type { QuantizeSpecDto } from '../protocol/dto';
+import type { ExportFormat, ExportRequestDto } from '../protocol/exportDto';
+import { UsageError } from './command';
+
+export const exportOptions = {
+  out: { type: 'string', short: 'o' },
+  format: { type: 'string' },
+  'torch-style': { type: 'string' },
+  layout: { type: 'string' },
+  module: { type: 'string' },
+  'shard-bytes': { type: 'string' },
+  force: { type: 'boolean' },
+} as const;
+
+interface ExportValues {
+  readonly format?: string;
+  readonly 'torch-style'?: string;
+  readonly layout?: string;
+  readonly module?: string;
+  readonly 'shard-bytes'?: string;
+  readonly force?: boolean;
+}
+
+const bySuffix: Readonly<Record<string, ExportFormat>> = {
+  '.pt': 'torch',
+  '.pth': 'torch',
+  '.bin': 'torch',
+  '.ckpt': 'torch',
+  '.safetensors': 'safetensors',
+  '.onnx': 'onnx',
+  '.npz': 'npz',
+};
+
+/** Hugging Face splits above 5 GB. */
+const defaultShardBytes = 5_000_000_000;
+
+/** The request that `-o OUT` and its companions mean; the format follows the suffix where it is not named. */
+export function exportRequest(out: string, values: ExportValues, spec: QuantizeSpecDto | null): ExportRequestDto {
+  return {
+    target: resolve(out),
+    format: formatOf(out, values.format),
+    spec,
+    torchStyle: oneOf('--torch-style', values['torch-style'], ['1.13', '2']),
+    layout: oneOf('--layout', values.layout, ['state_dict', 'set_weight_bias']),
+    module: values.module ?? '',
+    shardBytes: bytes(values['shard-bytes']),
+    overwrite: values.force ?? false,
+  };
+}
+
+function formatOf(out: string, named: string | undefined): ExportFormat {
+  const formats = [...new Set(Object.values(bySuffix))];
+  if (named !== undefined) return oneOf('--format', named, formats);
+  const found = bySuffix[extname(out).toLowerCase()];
+  if (found === undefined) throw new UsageError(`Say --format ${formats.join(', ')}: the name ${out} does not tell.`);
+  return found;
+}
+
+function oneOf<T extends string>(option: string, value: string | undefined, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === (value ?? choices[0]));
+  if (found === undefined) throw new UsageError(`${option} must be one of ${choices.join(', ')}, not ${value}.`);
+  return found;
+}
+
+function bytes(value: string | undefined): number {
+  if (value === undefined) return defaultShardBytes;
+  if (!/^\d{1,15}$/.test(value) || Number(value) === 0)
+    throw new UsageError(`--shard-bytes must be a whole number of bytes, not ${value}.`);
+  return Number(value);
+}

@@ -1,0 +1,127 @@
+import * as vscode from 'vscode';
+import { toErrorDetails } from '../../core/errors';
+import { formatBytes } from '../../core/text';
+import type { QuantizeSpecDto } from '../../protocol/dto';
+import type { ExportFormat, ExportReportDto, ExportRequestDto } from '../../protocol/exportDto';
+import type { InspectorDocument } from '../inspector/inspectorDocument';
+import type { Services } from '../services';
+
+interface Choice extends vscode.QuickPickItem {
+  readonly format: ExportFormat;
+  readonly suffix: string;
+  readonly layout: ExportRequestDto['layout'];
+}
+
+/** Hugging Face splits above 5 GB. */
+const shardBytes = 5_000_000_000;
+
+function choices(): Choice[] {
+  return [
+    {
+      label: 'PyTorch',
+      description: vscode.l10n.t('the state dict that quantize_dynamic saves'),
+      format: 'torch',
+      suffix: 'pt',
+      layout: 'state_dict',
+    },
+    {
+      label: 'PyTorch, set_weight_bias',
+      description: vscode.l10n.t('plain tensors that load with weights_only=True'),
+      format: 'torch',
+      suffix: 'pt',
+      layout: 'set_weight_bias',
+    },
+    {
+      label: 'safetensors',
+      description: vscode.l10n.t('int8 weights with scales and zero points'),
+      format: 'safetensors',
+      suffix: 'safetensors',
+      layout: 'state_dict',
+    },
+    {
+      label: 'NumPy',
+      description: vscode.l10n.t('every tensor as an array'),
+      format: 'npz',
+      suffix: 'npz',
+      layout: 'state_dict',
+    },
+  ];
+}
+
+/** Writes the quantized model beside the file, where and how a person says; the file itself is never changed. */
+export async function exportModel(document: InspectorDocument | undefined, { log }: Services): Promise<void> {
+  if (document?.snapshot.phase !== 'ready') return;
+  const spec = document.snapshot.quantizedSpec ?? document.snapshot.spec;
+  const choice = await vscode.window.showQuickPick(choices(), {
+    title: vscode.l10n.t('Export {0}, quantized with {1}', document.snapshot.file, spec.engine),
+    placeHolder: vscode.l10n.t('Format of the file'),
+  });
+  if (choice === undefined) return;
+  const target = await vscode.window.showSaveDialog({
+    defaultUri: suggestedTarget(document, choice),
+    filters: { [choice.label]: [choice.suffix] },
+    saveLabel: vscode.l10n.t('Export'),
+  });
+  if (target === undefined) return;
+  try {
+    await announce(await write(document, choice, spec, target.fsPath), target);
+  } catch (error) {
+    const details = toErrorDetails(error, document.snapshot.file);
+    if (details.kind === 'aborted') return;
+    log.warn(`export failed: ${details.code} ${details.message}`);
+    void vscode.window.showErrorMessage([details.message, details.hint].filter(Boolean).join(' '));
+  }
+}
+
+function suggestedTarget(document: InspectorDocument, { suffix }: Choice): vscode.Uri {
+  const stem = document.snapshot.file.replace(/\.[^.]*$/, '');
+  return vscode.Uri.joinPath(document.uri, '..', `${stem}.int8.${suffix}`);
+}
+
+function write(
+  document: InspectorDocument,
+  { format, layout }: Choice,
+  spec: QuantizeSpecDto,
+  target: string,
+): Thenable<ExportReportDto> {
+  const options = {
+    location: vscode.ProgressLocation.Notification,
+    title: vscode.l10n.t('Exporting {0}', document.snapshot.file),
+    cancellable: true,
+  };
+  return vscode.window.withProgress(options, (progress, token) => {
+    const controller = new AbortController();
+    token.onCancellationRequested(() => controller.abort());
+    let shown = 0;
+    const onProgress = (done: number, total: number, what: string) => {
+      const percent = total > 0 ? (100 * done) / total : 0;
+      progress.report({ message: what, increment: Math.max(0, percent - shown) });
+      shown = Math.max(shown, percent);
+    };
+    const request: ExportRequestDto = {
+      target,
+      format,
+      layout,
+      spec,
+      torchStyle: '1.13',
+      module: '',
+      shardBytes,
+      // The save dialog asked before an existing file was chosen.
+      overwrite: true,
+    };
+    return document.engine.call('exportModel', request, { signal: controller.signal, onProgress });
+  });
+}
+
+async function announce({ files, bytes, verified, load }: ExportReportDto, target: vscode.Uri): Promise<void> {
+  const copy = vscode.l10n.t('Copy Python');
+  const open = vscode.l10n.t('Open');
+  const picked = await vscode.window.showInformationMessage(
+    vscode.l10n.t('Wrote {0}: {1}, {2} tensors read back.', files[0].name, formatBytes(bytes), verified),
+    copy,
+    open,
+  );
+  if (picked === copy) await vscode.env.clipboard.writeText(load);
+  if (picked === open)
+    await vscode.commands.executeCommand('vscode.open', vscode.Uri.joinPath(target, '..', files[0].name));
+}

@@ -1,0 +1,66 @@
+import type { AbortCheck } from '../../core/abort';
+import { unsupported } from '../../core/errors';
+import type { Progress } from '../../core/progress';
+import type { PlannedFile } from '../../formats/zip/write';
+import type { ExportRequestDto } from '../../protocol/exportDto';
+import type { Model } from '../openModel';
+import { loadLines } from './loadLines';
+import { npzFiles } from './npzExport';
+import { safetensorsFiles } from './safetensorsExport';
+import { torchFiles } from './torchExport';
+
+/** What an export writes: files by name beside each other, the first being the one to open. */
+export interface PlannedExport {
+  readonly files: readonly { readonly name: string; readonly plan: PlannedFile }[];
+  /** Python that loads it. */
+  readonly load: string;
+}
+
+/**
+ * Plans an export: every scale is chosen now, every byte of data is made when it is written.
+ * Throws what cannot be written before anything is.
+ */
+export async function planExport(
+  model: Model,
+  request: ExportRequestDto,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<PlannedExport> {
+  refuseQuantizedSource(model);
+  const fileName = request.target.split(/[\\/]/).at(-1) ?? request.target;
+  const files = await plan(model, request, fileName, abort, progress);
+  return { files, load: loadLines(model, request, files[0].name) };
+}
+
+async function plan(
+  model: Model,
+  request: ExportRequestDto,
+  fileName: string,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<PlannedExport['files']> {
+  switch (request.format) {
+    case 'torch':
+      return torchFiles(model, request, fileName, abort, progress);
+    case 'safetensors':
+      return safetensorsFiles(model, request, fileName, abort, progress);
+    case 'npz':
+      return npzFiles(model, request, fileName, abort, progress);
+    case 'onnx':
+      throw unsupported('E_EXPORT_FORMAT', 'ONNX cannot be written yet.');
+  }
+}
+
+/** A file's own int8 weights would be dequantized and quantized again: nobody means that. */
+function refuseQuantizedSource(model: Model): void {
+  for (const { name, record } of model.tensors.values()) {
+    if (record.quantization === undefined) continue;
+    throw unsupported(
+      'E_EXPORT_QUANTIZED',
+      'This file is quantized already; export the float model it was made from.',
+      {
+        where: { file: model.fileName, tensor: name },
+      },
+    );
+  }
+}

@@ -1,0 +1,95 @@
+import type { ExportRequestDto } from '../../protocol/exportDto';
+import type { Model } from '../openModel';
+
+/**
+ * Python lines that load an export, ready to paste. `model` stands for the float model that the
+ * reader builds: a state dict has no code. The same lines are what our own tests run.
+ */
+export function loadLines(model: Model, request: ExportRequestDto, fileName: string): string {
+  const file = JSON.stringify(fileName);
+  switch (request.format) {
+    case 'torch':
+      return request.spec === null
+        ? floatLines(file)
+        : request.layout === 'set_weight_bias'
+          ? flatLines(request, file)
+          : quantizedLines(request, file);
+    case 'safetensors':
+      return [
+        'from safetensors.torch import load_file',
+        `tensors = load_file(${file})`,
+        ...dequantizeLines(request, '.float()'),
+      ].join('\n');
+    case 'npz':
+      return [
+        'import numpy',
+        `tensors = dict(numpy.load(${file}))`,
+        ...dequantizeLines(request, '.astype("float32")'),
+      ].join('\n');
+    case 'onnx':
+      return [
+        'import onnxruntime',
+        `session = onnxruntime.InferenceSession(${file})`,
+        `# inputs of ${model.stem}: [(i.name, i.shape) for i in session.get_inputs()]`,
+      ].join('\n');
+  }
+}
+
+function floatLines(file: string): string {
+  return ['import torch', '# model = ... the float model', `model.load_state_dict(torch.load(${file}))`].join('\n');
+}
+
+/** The skeleton is quantized with the same spec, then takes the saved weights. */
+function skeletonLines({ spec }: ExportRequestDto): string[] {
+  const engine = spec?.engine ?? 'fbgemm';
+  const types = (spec?.modules ?? ['LSTM', 'GRU', 'Linear', 'LSTMCell', 'GRUCell', 'RNNCell']).map(
+    (type) => `nn.${type}`,
+  );
+  const excluded = (spec?.exclude ?? []).filter((pattern) => !pattern.includes('*'));
+  return [
+    'import torch',
+    'from torch import nn',
+    'from torch.ao import quantization',
+    `torch.backends.quantized.engine = ${JSON.stringify(engine)}`,
+    '# model = ... the float model',
+    `spec = dict.fromkeys([${types.join(', ')}], quantization.${spec?.perChannel ? 'per_channel_dynamic_qconfig' : 'default_dynamic_qconfig'})`,
+    ...excluded.map((path) => `spec[${JSON.stringify(path)}] = None`),
+    'model = quantization.quantize_dynamic(model, spec)',
+  ];
+}
+
+/** ScriptObjects are no plain tensors, so torch.load must be told that the file is trusted. */
+function quantizedLines(request: ExportRequestDto, file: string): string {
+  return [
+    ...skeletonLines(request),
+    'import inspect',
+    'trusted = {"weights_only": False} if "weights_only" in inspect.signature(torch.load).parameters else {}',
+    `model.load_state_dict(torch.load(${file}, **trusted))`,
+  ].join('\n');
+}
+
+function flatLines(request: ExportRequestDto, file: string): string {
+  return [
+    ...skeletonLines(request),
+    `tensors = torch.load(${file})`,
+    'for path, module in model.named_modules():',
+    '    own = {n[len(path) + 1 if path else 0:]: t for n, t in tensors.items() if n.rpartition(".")[0] == path}',
+    '    if isinstance(module, nn.quantized.dynamic.Linear):',
+    '        module.set_weight_bias(own["weight"], own.get("bias"))',
+    '    elif hasattr(module, "set_weight_bias") and own:',
+    '        module.set_weight_bias(own)',
+    '    elif own:',
+    '        module.load_state_dict(own, strict=False)',
+  ].join('\n');
+}
+
+/** `cast` turns the integers into floats in the words of the library. */
+function dequantizeLines({ spec }: ExportRequestDto, cast: string): string[] {
+  if (spec === null) return [];
+  return [
+    'def value(name):',
+    '    scale, zero_point = tensors[name + "_scale"], tensors[name + "_zero_point"]',
+    '    column = (-1, 1) if scale.ndim else ()',
+    `    return (tensors[name]${cast} - zero_point.reshape(column)) * scale.reshape(column)`,
+  ];
+}

@@ -1,0 +1,73 @@
+import type { AbortCheck } from '../../core/abort';
+import type { ByteChunks } from '../../core/byteChunks';
+import type { DType } from '../../core/dtype';
+import type { Progress } from '../../core/progress';
+import type { QuantizedWeightDto } from '../../protocol/dto';
+import type { ExportRequestDto } from '../../protocol/exportDto';
+import { walk } from '../moduleTree';
+import type { Model } from '../openModel';
+import { quantizeModel } from '../quantizeModel';
+import { QuantizedModules } from './quantizedModules';
+import { tensorChunks } from './tensorChunks';
+
+/** A named array of a format that knows no quantized tensors. */
+export interface PlainEntry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  data(): ByteChunks;
+}
+
+/**
+ * The model as plain tensors: what is not quantized stands as it is; a quantized `weight` becomes
+ * int8 codes with `weight_scale` (float32, a scalar or one a row) and `weight_zero_point` (int64,
+ * all zero) beside it. `value = (code − zero_point) · scale`.
+ */
+export async function plainEntries(
+  model: Model,
+  { spec }: ExportRequestDto,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<PlainEntry[]> {
+  const report = spec === null ? undefined : await quantizeModel(model, spec, abort, progress);
+  const quantized = new Map<string, QuantizedWeightDto>();
+  for (const { path, weights } of report?.modules ?? [])
+    for (const weight of weights) quantized.set(path === '' ? weight.name : `${path}.${weight.name}`, weight);
+  const modules = spec === null ? undefined : new QuantizedModules(model, spec, abort);
+  // A checkpoint's state dict leaves its key behind, as its optimizer does.
+  const prefix = model.root.path;
+  const entries: PlainEntry[] = [];
+  for (const node of walk(model.root)) {
+    for (const tensor of node.tensors) {
+      const { dtype, shape } = tensor;
+      const weight = quantized.get(tensor.name);
+      const name = prefix !== '' ? tensor.name.slice(prefix.length + 1) : tensor.name;
+      if (weight === undefined || modules === undefined) {
+        entries.push({ name, dtype, shape, data: () => tensorChunks(model, tensor, abort) });
+        continue;
+      }
+      entries.push(
+        { name, dtype: 'int8', shape, data: () => modules.codes(node.path, weight.name) },
+        ...scales(name, weight),
+      );
+    }
+  }
+  return entries;
+}
+
+function scales(name: string, { scheme, scales: values, zeroPoints }: QuantizedWeightDto): PlainEntry[] {
+  const shape = scheme === 'per_tensor' ? [] : [values.length];
+  return [
+    { name: `${name}_scale`, dtype: 'float32', shape, data: async () => bytesOf(Float32Array.from(values)) },
+    {
+      name: `${name}_zero_point`,
+      dtype: 'int64',
+      shape,
+      data: async () => bytesOf(BigInt64Array.from(zeroPoints, BigInt)),
+    },
+  ];
+}
+
+function bytesOf(values: Float32Array | BigInt64Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}

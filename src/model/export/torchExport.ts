@@ -1,0 +1,98 @@
+import type { AbortCheck } from '../../core/abort';
+import type { Progress } from '../../core/progress';
+import { type PackedData, planTorchFile, type StateItem } from '../../formats/torch/write';
+import type { QuantizedModuleDto, QuantizeSpecDto } from '../../protocol/dto';
+import type { ExportRequestDto } from '../../protocol/exportDto';
+import type { ModuleNode } from '../moduleTree';
+import { findModule, findTensor, type Model, type ModelTensor } from '../openModel';
+import { quantizedStateDict, type Replacement, type StateModule, stateModules } from '../quantizedFile';
+import { quantizeModel } from '../quantizeModel';
+import type { PlannedExport } from './exportModel';
+import { QuantizedModules } from './quantizedModules';
+import { tensorChunks } from './tensorChunks';
+
+/** A state dict as torch.save writes it: float, after quantize_dynamic, or flat for `set_weight_bias`. */
+export async function torchFiles(
+  model: Model,
+  { spec, torchStyle, layout }: ExportRequestDto,
+  fileName: string,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<PlannedExport['files']> {
+  const quantized = spec === null ? [] : await plannedModules(model, spec, abort, progress);
+  const replacements = new Map(quantized.map(({ path, replacement }) => [path, replacement]));
+  const dataOf = (name: string) => () => tensorChunks(model, findTensor(model, name), abort);
+  const modules = stateModules(model.root, model.root.path, (node) => replacements.get(node.path), dataOf);
+  const state = quantizedStateDict(modules, model.file.moduleVersions);
+  const plan = planTorchFile(layout === 'state_dict' ? state : { ...state, items: flatItems(modules, quantized) }, {
+    archiveName: fileName.replace(/\.[^.]*$/, ''),
+    style: torchStyle,
+    engine: spec?.engine ?? 'fbgemm',
+  });
+  return [{ name: fileName, plan }];
+}
+
+/** A module of the export: what replaces it, and the names of the weights that its products stand for. */
+interface PlannedModule {
+  readonly path: string;
+  readonly weights: readonly string[];
+  readonly replacement: Replacement;
+}
+
+/** Scales are chosen now, since the pickle comes first in the file; codes are made when they are written. */
+async function plannedModules(
+  model: Model,
+  spec: QuantizeSpecDto,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<PlannedModule[]> {
+  const report = await quantizeModel(model, spec, abort, progress);
+  const modules = new QuantizedModules(model, spec, abort);
+  return report.modules.map((quantized) => ({
+    path: quantized.path,
+    weights: quantized.weights.map(({ name }) => (quantized.path === '' ? name : `${quantized.path}.${name}`)),
+    replacement: replacementOf(findModule(model, quantized.path), quantized, modules),
+  }));
+}
+
+function replacementOf(
+  node: ModuleNode<ModelTensor>,
+  { path, weights }: QuantizedModuleDto,
+  modules: QuantizedModules,
+): Replacement {
+  const prefix = path === '' ? '' : `${path}.`;
+  const own = (name: string) => node.tensors.find((tensor) => tensor.name === `${prefix}${name}`);
+  const products = weights.map(({ name, scheme, scales }): PackedData => {
+    const shape = own(name)?.shape ?? [];
+    const bias = own(name.replace('weight', 'bias'));
+    return {
+      weight: {
+        dtype: 'qint8',
+        shape,
+        scales,
+        perChannel: scheme === 'per_channel',
+        data: () => modules.codes(path, name),
+      },
+      bias: bias && { dtype: 'float32', shape: bias.shape, data: () => modules.bias(path, name) },
+    };
+  });
+  return { kind: products.length === 1 ? 'dynamicLinear' : 'dynamicRecurrent', products };
+}
+
+/**
+ * Plain tensors under the float model's names, which `weights_only=True` accepts and the quantized
+ * modules' public `set_weight_bias` takes.
+ */
+function flatItems(modules: readonly StateModule[], quantized: readonly PlannedModule[]): StateItem[] {
+  const weights = new Map(
+    quantized.flatMap((module) => module.weights.map((name, i) => [name, module.replacement.products[i].weight])),
+  );
+  return modules.flatMap(({ tensors }) =>
+    tensors.map((tensor): StateItem => {
+      const weight = weights.get(tensor.source);
+      return weight === undefined
+        ? { kind: 'tensor', name: tensor.name, tensor }
+        : { kind: 'quantizedTensor', name: tensor.name, tensor: weight };
+    }),
+  );
+}

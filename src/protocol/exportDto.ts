@@ -1,0 +1,32 @@
+import type { QuantizeSpecDto } from './dto';
+
+export type ExportFormat = 'torch' | 'safetensors' | 'onnx' | 'npz';
+
+/** What to write. Every field is needed so that a request means the same wherever it comes from. */
+export interface ExportRequestDto {
+  /** Absolute path of the file; shards and external data are written beside it. */
+  readonly target: string;
+  readonly format: ExportFormat;
+  /** null writes the float model. */
+  readonly spec: QuantizeSpecDto | null;
+  /** PyTorch's container: 1.13's is what every version reads. */
+  readonly torchStyle: '1.13' | '2';
+  /** PyTorch: the state dict that quantize_dynamic saves, or plain tensors for `set_weight_bias`. */
+  readonly layout: 'state_dict' | 'set_weight_bias';
+  /** ONNX: the module to write; '' is the whole model. */
+  readonly module: string;
+  /** safetensors: bytes of tensors a file may hold before it is split. */
+  readonly shardBytes: number;
+  /** Whether an existing target may be replaced: a person was asked. */
+  readonly overwrite: boolean;
+}
+
+export interface ExportReportDto {
+  readonly format: ExportFormat;
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
+  readonly bytes: number;
+  /** Lines that load the file: Python, ready to paste. */
+  readonly load: string;
+  /** Tensors that were read back and found equal to what was meant. */
+  readonly verified: number;
+}
