@@ -1,6 +1,8 @@
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { malformed } from '../core/errors';
+import { openSafetensors } from './safetensors/read';
+import { sniffSafetensors } from './safetensors/sniff';
 import { openTorchZip } from './torch/read';
 import { sniffTorchZip } from './torch/sniff';
 import type { Format, ModelFile, Warning } from './types';
@@ -15,6 +17,13 @@ export const formats: readonly Format[] = [
     magic: [0x50, 0x4b, 3, 4],
     sniff: sniffTorchZip,
     open: openTorchZip,
+  },
+  {
+    id: 'safetensors',
+    name: 'safetensors',
+    suffixes: ['.safetensors'],
+    sniff: sniffSafetensors,
+    open: openSafetensors,
   },
 ];
 

@@ -35,14 +35,6 @@ const looks: readonly Look[] = [
     unsupported: true,
   },
   {
-    code: 'E_SAFETENSORS',
-    // Eight bytes of header length, which stays below 4 GB; text has no zeros there.
-    test: /^.{4}\0{4}\s*\{\s*"/s,
-    message: 'This looks like a safetensors file.',
-    hint: 'Quantscope does not read this format yet.',
-    unsupported: true,
-  },
-  {
     code: 'E_NPY',
     test: /^\x93NUMPY/,
     message: 'This is a NumPy array.',
