@@ -1,6 +1,8 @@
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { malformed } from '../core/errors';
+import { openOnnx } from './onnx/read';
+import { sniffOnnx } from './onnx/sniff';
 import { openSafetensors } from './safetensors/read';
 import { sniffSafetensors } from './safetensors/sniff';
 import { openTorchZip } from './torch/read';
@@ -25,6 +27,8 @@ export const formats: readonly Format[] = [
     sniff: sniffSafetensors,
     open: openSafetensors,
   },
+  // Protocol Buffers has no magic, so it is asked last.
+  { id: 'onnx', name: 'ONNX', suffixes: ['.onnx'], sniff: sniffOnnx, open: openOnnx },
 ];
 
 /** Bytes that are looked at to tell the format. */

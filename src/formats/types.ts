@@ -2,6 +2,7 @@ import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import type { DType } from '../core/dtype';
 import type { ErrorDetails } from '../core/errors';
+import type { OnnxModel } from './onnx/types';
 
 /** Where a tensor's elements are: a region of the file. */
 export interface StorageRecord {
@@ -47,6 +48,8 @@ export interface NamedTensor {
   /** Path of keys from the root of the file, joined by dots. */
   readonly name: string;
   readonly tensor: TensorRecord;
+  /** Dotted path of the module that it belongs to, where that is not its name without the last part. */
+  readonly module?: string;
 }
 
 /** What a file says of a module besides its tensors: numbers, strings and lists of them. */
@@ -97,6 +100,8 @@ export interface ModelFile {
   readonly moduleTypes: ReadonlyMap<string, string>;
   /** By module path, where the file holds modules and not only their state. */
   readonly modules?: ReadonlyMap<string, ModuleRecord>;
+  /** The graph of an ONNX file. */
+  readonly onnx?: OnnxModel;
   readonly warnings: readonly Warning[];
   readonly safety: { readonly verdict: Verdict; readonly globals: readonly GlobalUse[] };
   /** Values that are neither plain data nor tensors, such as calls that were not made. */

@@ -5,7 +5,7 @@ import type { QuantizableModule } from '../engine/nn/module';
 import { Recurrent } from '../engine/nn/recurrent';
 import { RecurrentCell } from '../engine/nn/recurrentCells';
 import { type FloatTensor, floatTensor } from '../engine/tensor/tensor';
-import type { ModuleNode } from './moduleTree';
+import { type ModuleNode, ownName } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { dequantize, readCodes, storedQuantization } from './quantizedTensor';
 
@@ -23,9 +23,8 @@ export async function readParameters(
   abort: AbortCheck,
 ): Promise<Map<string, FloatTensor>> {
   const parameters = new Map<string, FloatTensor>();
-  const prefix = node.path === '' ? '' : `${node.path}.`;
   for (const tensor of node.tensors) {
-    parameters.set(tensor.name.slice(prefix.length), floatTensor(await readValues(model, tensor, abort), tensor.shape));
+    parameters.set(ownName(tensor.name, node.path), floatTensor(await readValues(model, tensor, abort), tensor.shape));
   }
   return parameters;
 }

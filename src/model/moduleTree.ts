@@ -14,6 +14,8 @@ export interface TensorEntry {
   readonly numel: number;
   /** PyTorch's name of the scheme, when the file holds it quantized. */
   readonly qscheme?: string;
+  /** Dotted path of its module, where its name does not tell. */
+  readonly module?: string;
 }
 
 /** What a file itself says of its modules, by path; empty for a plain state dict. */
@@ -66,8 +68,8 @@ export function buildModuleTree<T extends TensorEntry>(
   for (const path of given.types.keys())
     if (path !== '' && !isQuantizedState(path, given)) descend(root, path.split('.'));
   for (const tensor of tensors) {
-    const parts = tensor.name.split('.');
-    descend(root, parts.slice(0, Math.min(parts.length - 1, maxDepth))).tensors.push(tensor);
+    const parts = tensor.module === undefined ? tensor.name.split('.').slice(0, -1) : partsOf(tensor.module);
+    descend(root, parts.slice(0, maxDepth)).tensors.push(tensor);
   }
   return finish(root, given, firstWeight(tensors));
 }
@@ -76,6 +78,15 @@ export function buildModuleTree<T extends TensorEntry>(
 function isQuantizedState(path: string, { types, records }: GivenModules): boolean {
   const record = records.get(path);
   return !types.has('') && record !== undefined && isQuantizedRecord(record);
+}
+
+function partsOf(path: string): string[] {
+  return path === '' ? [] : path.split('.');
+}
+
+/** A tensor's name inside its module: what follows the module's path, or all of it where it does not start so. */
+export function ownName(name: string, path: string): string {
+  return path !== '' && name.startsWith(`${path}.`) ? name.slice(path.length + 1) : name;
 }
 
 function descend<T extends TensorEntry>(root: Building<T>, parts: readonly string[]): Building<T> {
@@ -157,9 +168,8 @@ function finishNode<T extends TensorEntry>(
 }
 
 function reprContext(path: string, tensors: readonly TensorEntry[], { torch }: GivenModules) {
-  const prefix = path === '' ? 0 : path.length + 1;
   return {
-    parameters: new Set(tensors.map(({ name }) => name.slice(prefix))),
+    parameters: new Set(tensors.map(({ name }) => ownName(name, path))),
     qscheme: tensors.find(({ qscheme }) => qscheme !== undefined)?.qscheme,
     torch,
   };
@@ -174,7 +184,7 @@ function kindOf(
   first: string,
 ): ModuleKind | undefined {
   const prefix = path === '' ? '' : `${path}.`;
-  const shapes = new Map(tensors.map((tensor) => [tensor.name.slice(prefix.length), tensor.shape]));
+  const shapes = new Map(tensors.map((tensor) => [ownName(tensor.name, path), tensor.shape]));
   if (givenType === 'Embedding' || givenType === 'Linear') {
     const kind = moduleKind(shapes, givenType === 'Embedding' ? 'embedding' : 'linear', false);
     return kind?.type === givenType ? kind : undefined;

@@ -34,11 +34,11 @@ export async function openModel(source: ByteSource, abort: AbortCheck): Promise<
   const file = await openFile(source, abort);
   const stem = source.name.replace(/\.[^.]*$/, '') || source.name;
   const tensors = new Map<string, ModelTensor>();
-  for (const { name, tensor } of file.tensors) {
+  for (const { name, tensor, module } of file.tensors) {
     const count = numel(tensor.shape);
     const bytes = tensor.encoding?.bytes ?? byteLength(tensor.dtype, count);
     const { shape, dtype } = tensor;
-    tensors.set(name, { name, shape, dtype, numel: count, bytes, record: tensor, qscheme: qschemeOf(tensor) });
+    tensors.set(name, { name, shape, dtype, numel: count, bytes, record: tensor, module, qscheme: qschemeOf(tensor) });
   }
   const tree = buildModuleTree([...tensors.values()], stem, {
     types: file.moduleTypes,

@@ -1,5 +1,5 @@
 import type { RowDto, RowsQueryDto, RowsSortDto } from '../protocol/dto';
-import { type ModuleNode, type TensorEntry, walk } from './moduleTree';
+import { type ModuleNode, ownName, type TensorEntry, walk } from './moduleTree';
 import { isQuantizedWeight, type QuantizePlan, staysFloat } from './quantizePlan';
 
 /** What the rows show besides the tree: null before there is a spec. */
@@ -127,7 +127,7 @@ export class TreeRows {
       ...common,
       id: `t:${tensor.name}`,
       kind: 'tensor',
-      label: owner.path === '' ? tensor.name : tensor.name.slice(owner.path.length + 1),
+      label: ownName(tensor.name, owner.path),
       fullName: tensor.name,
       shape: tensor.shape,
       dtype: tensor.dtype,

@@ -10,7 +10,7 @@ import { quantize } from './quantize';
 import { registerReprDiff, showReprDiff } from './reprDiff';
 import { runForward } from './runForward';
 
-const modelFiles = { 'PyTorch models': ['pt', 'pth', 'ckpt', 'bin'], 'All files': ['*'] };
+const modelFiles = { Models: ['pt', 'pth', 'ckpt', 'bin', 'safetensors', 'onnx'], 'All files': ['*'] };
 
 /** The palette's and the menus' commands. Each works on the file it was called on, else on the active model. */
 export function registerCommands(services: Services): void {
