@@ -1,9 +1,11 @@
-// Builds the product, one bundle a world: extension host, engine worker, command line, webview.
+// Builds the product, one bundle a world: extension host, engine worker, command line, webview,
+// and the kernels that the engine worker loads.
 // With --tests also transpiles src and test file by file into out/, where mocha runs them;
 // with --watch it stays and rebuilds.
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as esbuild from 'esbuild';
+import { buildKernels } from './scripts/lib/kernels.mjs';
 
 const tests = process.argv.includes('--tests');
 const watch = process.argv.includes('--watch');
@@ -45,11 +47,12 @@ const bundles = [
 async function typescriptFiles(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
-    .filter((e) => e.isFile() && e.name.endsWith('.ts') && !e.parentPath.includes('node_modules'))
+    .filter((e) => e.isFile() && e.name.endsWith('.ts') && !/node_modules|kernels.assembly/.test(e.parentPath))
     .map((e) => join(e.parentPath, e.name));
 }
 
 await rm('dist', { recursive: true, force: true });
+await buildKernels('dist');
 if (tests) {
   await rm('out', { recursive: true, force: true });
   bundles.push({

@@ -4,11 +4,13 @@ import type { EngineApi } from '../protocol/engineApi';
 import { Channel } from '../protocol/rpc';
 import { createEngine } from './engineLogic';
 import { openFileSource } from './fileSource';
+import { installKernelFiles } from './kernelFiles';
 
 /** The thread's entry: wires the port to the handlers, nothing else. */
 const port = parentPort;
 if (port === null) throw new Error('engineWorker must run as a worker thread');
 
+installKernelFiles(__dirname);
 const { abortFlag } = workerData as { abortFlag: Int32Array };
 new Channel<EngineApi, Record<never, never>>(
   { post: (message) => port.postMessage(message), listen: (receive) => port.on('message', receive) },

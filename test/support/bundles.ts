@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { copyFile, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -10,7 +10,7 @@ export function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'quantscope-test-'));
 }
 
-/** Bundles the command line and the engine's thread, as the product does, into one folder. */
+/** Bundles the command line and the engine's thread, as the product does, into one folder with the built kernels. */
 export async function buildBundles(folder: string, names: readonly ('cli' | 'engineWorker')[]): Promise<void> {
   const sources = { cli: 'src/cli/main', engineWorker: 'src/worker/engineWorker' };
   await build({
@@ -22,4 +22,7 @@ export async function buildBundles(folder: string, names: readonly ('cli' | 'eng
     format: 'cjs',
     logLevel: 'error',
   });
+  for (const file of ['kernels.wasm', 'kernelsRelaxed.wasm']) {
+    await copyFile(join(root, '..', 'dist', file), join(folder, file));
+  }
 }

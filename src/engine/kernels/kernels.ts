@@ -1,10 +1,45 @@
+import type { AbortCheck } from '../../core/abort';
+import type { PackedLinear } from '../quantization/dynamicLinear';
 import type { EngineSemantics } from '../quantization/engines';
+
+/** A float32 weight [rows, columns] and its bias. */
+export interface FloatWeight {
+  readonly weight: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+  readonly bias: Float32Array | undefined;
+}
+
+/** One layer of an LSTM or GRU in one direction over a sequence x [steps, batch, in]. */
+export interface RecurrentCall {
+  readonly mode: 'LSTM' | 'GRU';
+  readonly input: PackedLinear | FloatWeight;
+  readonly hidden: PackedLinear | FloatWeight;
+  readonly x: Float32Array;
+  /** h and, for an LSTM, c before the first step: [batch, width]. */
+  readonly h: Float32Array;
+  readonly c: Float32Array;
+  readonly steps: number;
+  readonly batch: number;
+  readonly width: number;
+  readonly reverse: boolean;
+  readonly abort: AbortCheck;
+}
+
+/** h of every step [steps, batch, width], and the last states. */
+export interface RecurrentResult {
+  readonly output: Float32Array;
+  readonly h: Float32Array;
+  readonly c: Float32Array;
+}
 
 /**
  * The inner loops. `reference` is their specification; faster twins go behind the same table
  * and must give the same bits.
  */
 export interface Kernels {
+  /** For people: `reference`, `wasm simd`, `wasm relaxed simd`. */
+  readonly name: string;
   /**
    * Codes 0…255 of an activation: `out[i] = clamp(round(code(values[i])))`, ties to even.
    * Returns how many values were clamped.
@@ -26,7 +61,11 @@ export interface Kernels {
     k: number,
     out: Float64Array,
   ): void;
-  /** `out[m, n] = Σ_k x[m, k] · weight[n, k] + bias[n]`: summed in double, rounded once to float32. */
+  /**
+   * `out[m, n] = Σ_k x[m, k] · weight[n, k] + bias[n]` in float32, in the order of dotFloat.
+   * `keep` says that the weight's values never change and that it is multiplied again: a copy in
+   * the kernels' own memory may then outlive the call.
+   */
   gemmFloat(
     x: Float32Array,
     weight: Float32Array,
@@ -35,5 +74,13 @@ export interface Kernels {
     n: number,
     k: number,
     out: Float32Array,
+    keep?: boolean,
   ): void;
+  /**
+   * A whole dynamic linear product of x [m, k], or undefined where this kernel has none (a size that
+   * does not fit, a NaN that the caller must report): the steps are then done one by one.
+   */
+  dynamicLinear?(packed: PackedLinear, x: Float32Array, m: number, abort: AbortCheck): Float32Array | undefined;
+  /** A whole layer with the portable σ and tanh, or undefined as above. */
+  recurrentLayer?(call: RecurrentCall): RecurrentResult | undefined;
 }

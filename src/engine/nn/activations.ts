@@ -1,3 +1,4 @@
+import { portableSigmoid, portableTanh } from '../kernels/reference/portableActivations';
 import { expf } from './expf';
 import { sleefExp, sleefTanh } from './sleef';
 
@@ -7,7 +8,7 @@ import { sleefExp, sleefTanh } from './sleef';
  */
 
 /**
- * `portable`: the double functions of the JavaScript engine, rounded.
+ * `portable`: a double polynomial, rounded; the same bits on every machine and in every kernel.
  * `sleef`: those of a PyTorch built on SLEEF without MKL, such as Debian's 1.13, bit for bit.
  */
 export type ActivationForm = 'portable' | 'sleef';
@@ -28,14 +29,8 @@ export function vectorEnd(length: number): number {
   return length - (length % vectorStep);
 }
 
-/** `1 / (1 + exp(−x))`, with the exponential, the sum and the quotient rounded to float32. */
-export function sigmoid(x: number): number {
-  return f(1 / f(1 + f(Math.exp(-x))));
-}
-
-export function tanh(x: number): number {
-  return f(Math.tanh(x));
-}
+export const sigmoid = portableSigmoid;
+export const tanh = portableTanh;
 
 /**
  * aten/src/ATen/native/cpu/UnaryOpsKernel.cpp: the vector loop calls SLEEF's exp and the tail

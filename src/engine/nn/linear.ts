@@ -33,7 +33,7 @@ export class Linear implements QuantizableModule {
     const [n, k] = this.weight.shape;
     const m = rowsOf(x, k);
     const out = new Float32Array(m * n);
-    kernels.gemmFloat(x.data, this.weight.data, this.bias?.data, m, n, k, out);
+    kernels.gemmFloat(x.data, this.weight.data, this.bias?.data, m, n, k, out, true);
     return [floatTensor(out, [...x.shape.slice(0, -1), n])];
   }
 

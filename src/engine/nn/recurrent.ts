@@ -1,4 +1,5 @@
 import { invalid } from '../../core/errors';
+import type { FloatWeight } from '../kernels/kernels';
 import { dynamicLinear, type PackedLinear, packLinear } from '../quantization/dynamicLinear';
 import type { QuantizedEngine } from '../quantization/engines';
 import type { Scheme } from '../quantization/quantizeWeight';
@@ -42,18 +43,21 @@ export class Recurrent implements QuantizableModule {
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
     return runRecurrent(this.mode, this.options, inputs, context, (layer, direction) => {
       const suffix = `_l${layer}${suffixes[direction]}`;
-      const product = (weightName: string, biasName: string) => {
-        const weight = this.parameter(`${weightName}${suffix}`);
-        const bias = this.parameters.get(`${biasName}${suffix}`)?.data;
-        const [n, k] = weight.shape;
+      const weight = (part: string): FloatWeight => {
+        const { data, shape } = this.parameter(`weight_${part}${suffix}`);
+        const bias = this.parameters.get(`bias_${part}${suffix}`)?.data;
+        return { weight: data, rows: shape[0], columns: shape[1], bias };
+      };
+      const product = ({ weight, rows, columns, bias }: FloatWeight) => {
         return (x: Float32Array, m: number) => {
-          const out = new Float32Array(m * n);
-          context.kernels.gemmFloat(x, weight.data, bias, m, n, k, out);
+          const out = new Float32Array(m * rows);
+          context.kernels.gemmFloat(x, weight, bias, m, rows, columns, out, true);
           return out;
         };
       };
-      const project = this.options.projSize > 0 ? product('weight_hr', 'none') : undefined;
-      return { input: product('weight_ih', 'bias_ih'), hidden: product('weight_hh', 'bias_hh'), project };
+      const weights = { input: weight('ih'), hidden: weight('hh') };
+      const project = this.options.projSize > 0 ? product(weight('hr')) : undefined;
+      return { input: product(weights.input), hidden: product(weights.hidden), project, weights };
     });
   }
 
@@ -115,6 +119,7 @@ export class DynamicRecurrent implements DynamicModule {
         input: (x, rows) => dynamicLinear(this.products[at], x, rows, context, call, 0),
         hidden: product(1),
         project: projSize > 0 ? product(2) : undefined,
+        weights: { input: this.products[at], hidden: this.products[at + 1] },
       };
     });
   }

@@ -37,7 +37,7 @@ export class RecurrentCell implements QuantizableModule {
     const product = (part: string) => (x: Float32Array, m: number) => {
       const { data, shape } = this.parameter(`weight_${part}`);
       const out = new Float32Array(m * shape[0]);
-      kernels.gemmFloat(x, data, this.parameters.get(`bias_${part}`)?.data, m, shape[0], shape[1], out);
+      kernels.gemmFloat(x, data, this.parameters.get(`bias_${part}`)?.data, m, shape[0], shape[1], out, true);
       return out;
     };
     return runStep(this.mode, this.options, inputs, { input: product('ih'), hidden: product('hh') });

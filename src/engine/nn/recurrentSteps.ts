@@ -1,3 +1,5 @@
+import type { FloatWeight } from '../kernels/kernels';
+import type { PackedLinear } from '../quantization/dynamicLinear';
 import { sigmoid, tanh } from './activations';
 import type { ForwardContext } from './forwardContext';
 
@@ -15,6 +17,11 @@ export interface CellProducts {
   hidden(h: Float32Array, rows: number, step: number): Float32Array;
   /** LSTM with proj_size: [rows, hidden] to [rows, width]. */
   project?(h: Float32Array, rows: number, step: number): Float32Array;
+  /** What the products multiply with, for kernels that run a whole layer at once. */
+  readonly weights?: {
+    readonly input: PackedLinear | FloatWeight;
+    readonly hidden: PackedLinear | FloatWeight;
+  };
 }
 
 /** The states of one layer in one direction; a step writes over them. */
@@ -114,9 +121,13 @@ export function runLayer(
   products: CellProducts,
   x: Float32Array,
   { h, c }: CellState,
-  { sizes, hidden, width, reverse }: Sequence,
-  { abort }: ForwardContext,
+  sequence: Sequence,
+  context: ForwardContext,
 ): Float32Array {
+  const whole = runWholeLayer(mode, products, x, { h, c }, sequence, context);
+  if (whole !== undefined) return whole;
+  const { sizes, hidden, width, reverse } = sequence;
+  const { abort } = context;
   const offsets = prefixSums(sizes);
   const ih = products.input(x, offsets[sizes.length]);
   const output = new Float32Array(offsets[sizes.length] * width);
@@ -131,6 +142,25 @@ export function runLayer(
     output.set(h.subarray(0, rows * width), offsets[t] * width);
   }
   return output;
+}
+
+/** The same in one call of the kernels, where they have one: nobody looks at single steps, and every sequence is as long. */
+function runWholeLayer(
+  mode: CellMode,
+  { weights, project }: CellProducts,
+  x: Float32Array,
+  state: CellState,
+  { sizes, width, reverse }: Sequence,
+  { kernels, tap, abort }: ForwardContext,
+): Float32Array | undefined {
+  if (weights === undefined || project !== undefined || tap !== undefined) return undefined;
+  if ((mode !== 'LSTM' && mode !== 'GRU') || sizes.some((size) => size !== sizes[0])) return undefined;
+  const shape = { steps: sizes.length, batch: sizes[0], width, reverse };
+  const result = kernels.recurrentLayer?.({ mode, ...weights, x, ...state, ...shape, abort });
+  if (result === undefined) return undefined;
+  state.h.set(result.h);
+  state.c.set(result.c);
+  return result.output;
 }
 
 /** One step outside a sequence, as LSTMCell, GRUCell and RNNCell do it; the state is written over. */

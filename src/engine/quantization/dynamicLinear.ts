@@ -46,13 +46,16 @@ export function dynamicLinear(
   call: number,
   step: number,
 ): Float32Array {
+  const { kernels, tap, abort } = context;
+  const whole = tap === undefined ? kernels.dynamicLinear?.(packed, x, m, abort) : undefined;
+  if (whole !== undefined) return whole;
   const { weight } = packed;
   const semantics = engineSemantics[packed.engine];
   const { min, max } = x.length === 0 ? { min: 0, max: 0 } : observeRange(x);
   const qparams = chooseQParams(min, max, semantics.reduceRange);
   const codes = new Uint8Array(x.length);
-  const clamped = context.kernels.quantizeActivation(x, qparams.scale, qparams.zeroPoint, semantics, codes);
-  if (context.tap !== undefined) {
+  const clamped = kernels.quantizeActivation(x, qparams.scale, qparams.zeroPoint, semantics, codes);
+  if (tap !== undefined) {
     const { module, name } = packed;
     const record = {
       module,
@@ -66,10 +69,12 @@ export function dynamicLinear(
       codesUsed: countCodes(codes),
       count: x.length,
     };
-    context.tap.activation(record, x, codes);
+    tap.activation(record, x, codes);
+    const recorded = kernels.dynamicLinear?.(packed, x, m, abort);
+    if (recorded !== undefined) return recorded;
   }
   const sums = new Float64Array(m * weight.rows);
-  context.kernels.gemmInt8(codes, qparams.zeroPoint, weight.codes, m, weight.rows, weight.columns, sums);
+  kernels.gemmInt8(codes, qparams.zeroPoint, weight.codes, m, weight.rows, weight.columns, sums);
   return scaleOutput(packed, sums, m, qparams, semantics);
 }
 

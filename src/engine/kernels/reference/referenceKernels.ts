@@ -1,8 +1,11 @@
 import { roundHalfEven } from '../../../core/fma';
 import type { Kernels } from '../kernels';
+import { dotFloat } from './floatProduct';
 
 /** The arithmetic as plainly as it can be written; every faster kernel is compared with this, bit for bit. */
 export const referenceKernels: Kernels = {
+  name: 'reference',
+
   quantizeActivation(values, scale, zeroPoint, engine, out) {
     const inverse = engine.inverse(scale);
     let clamped = 0;
@@ -28,9 +31,8 @@ export const referenceKernels: Kernels = {
   gemmFloat(x, weight, bias, m, n, k, out) {
     for (let row = 0; row < m; row++) {
       for (let channel = 0; channel < n; channel++) {
-        let sum = bias === undefined ? 0 : bias[channel];
-        for (let i = 0, a = row * k, w = channel * k; i < k; i++, a++, w++) sum += x[a] * weight[w];
-        out[row * n + channel] = sum;
+        const sum = dotFloat(x, row * k, weight, channel * k, k);
+        out[row * n + channel] = bias === undefined ? sum : sum + bias[channel];
       }
     }
   },

@@ -1,0 +1,54 @@
+// float32 fused multiply-add out of double arithmetic, as core/fma.ts.
+//
+// The product of two float32 is exact in double, the sum is not: rounding it to float32 afterwards
+// is wrong only where the double lands on the middle between two float32. The vector form looks for
+// such lanes by their low mantissa bits and redoes them with a sum rounded to odd.
+
+/** `a·b + c` with one rounding. */
+export function fma32(a: f32, b: f32, c: f32): f32 {
+  const product = <f64>a * <f64>b;
+  const addend = <f64>c;
+  const sum = product + addend;
+  const rounded = sum - product;
+  const error = product - (sum - rounded) + (addend - rounded);
+  if (error == 0 || !isFinite<f64>(sum)) return <f32>sum;
+  let bits = reinterpret<u64>(sum);
+  if ((bits & 1) == 0) bits = error > 0 == sum > 0 ? bits + 1 : bits - 1;
+  return <f32>reinterpret<f64>(bits);
+}
+
+/** Four at once, bit for bit the same. */
+// @ts-ignore: decorator
+@inline
+export function fma4(a: v128, b: v128, c: v128): v128 {
+  const low = f64x2.add(
+    f64x2.mul(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(b)),
+    f64x2.promote_low_f32x4(c),
+  );
+  const high = f64x2.add(f64x2.mul(promoteHigh(a), promoteHigh(b)), promoteHigh(c));
+  // A middle has the low 28 bits clear, also among subnormal results, where more bits are.
+  const mask = i64x2.splat(0x0fffffff);
+  const zero = i64x2.splat(0);
+  const middle = v128.or(i64x2.eq(v128.and(low, mask), zero), i64x2.eq(v128.and(high, mask), zero));
+  if (v128.any_true(middle)) return fma4Slow(a, b, c);
+  return demote(low, high);
+}
+
+// @ts-ignore: decorator
+@inline
+export function promoteHigh(x: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 1));
+}
+
+// @ts-ignore: decorator
+@inline
+export function demote(low: v128, high: v128): v128 {
+  return v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
+}
+
+export function fma4Slow(a: v128, b: v128, c: v128): v128 {
+  let out = f32x4.splat(fma32(f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0), f32x4.extract_lane(c, 0)));
+  out = f32x4.replace_lane(out, 1, fma32(f32x4.extract_lane(a, 1), f32x4.extract_lane(b, 1), f32x4.extract_lane(c, 1)));
+  out = f32x4.replace_lane(out, 2, fma32(f32x4.extract_lane(a, 2), f32x4.extract_lane(b, 2), f32x4.extract_lane(c, 2)));
+  return f32x4.replace_lane(out, 3, fma32(f32x4.extract_lane(a, 3), f32x4.extract_lane(b, 3), f32x4.extract_lane(c, 3)));
+}

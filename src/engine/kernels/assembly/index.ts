@@ -1,0 +1,13 @@
+// Entry of the WebAssembly kernels. The same source is compiled twice: for fixed SIMD, and for
+// relaxed SIMD (ASC_FEATURE_RELAXED_SIMD). Every export gives the bits of its TypeScript
+// reference. The host lays out memory; nothing here allocates.
+export { packInt8 } from './pack';
+export { lastMax, lastMin, lastScale, lastZeroPoint, multiply, prepare, prepareKnown, relaxedDotProbe } from './linear';
+export { lstmSteps, gruSteps } from './recurrent';
+export { sigmoidArray, tanhArray } from './activations';
+export { minMaxArray } from './range';
+
+/** First byte that the host may use. */
+export function heapBase(): usize {
+  return __heap_base;
+}

@@ -1,0 +1,89 @@
+// An activation row to codes 0…255, in the rounding of each engine (quantization/engines.ts):
+// as bytes, padded with 0, or as i16 with the zero point taken off, padded with 0.
+import { FBGEMM, ONEDNN } from './descriptor';
+import { demote, fma4Slow, promoteHigh } from './fma';
+
+/** Codes of four values before the clamp, as float32 integers. */
+// @ts-ignore: decorator
+@inline
+function codes4(x: v128, kind: i32, inverse: v128, inverse64: v128, zero: v128, zero64: v128): v128 {
+  if (kind == FBGEMM) {
+    const low = f64x2.add(f64x2.mul(f64x2.promote_low_f32x4(x), inverse64), zero64);
+    const high = f64x2.add(f64x2.mul(promoteHigh(x), inverse64), zero64);
+    // Middles of two float32 that are not subnormal: a subnormal result rounds to 0 in any case.
+    const mask = i64x2.splat(0x1fffffff);
+    const half = i64x2.splat(0x10000000);
+    const middle = v128.or(i64x2.eq(v128.and(low, mask), half), i64x2.eq(v128.and(high, mask), half));
+    const code = v128.any_true(middle) ? fma4Slow(x, inverse, zero) : demote(low, high);
+    return f32x4.nearest(f32x4.pmin(code, f32x4.splat(2147483520)));
+  }
+  if (kind == ONEDNN) return f32x4.nearest(f32x4.add(f32x4.mul(x, inverse), zero));
+  return f32x4.add(f32x4.nearest(f32x4.mul(x, inverse)), zero);
+}
+
+// @ts-ignore: decorator
+@inline
+function inverseOf(kind: i32, scale: f64): f32 {
+  return kind == ONEDNN ? <f32>(1 / scale) : <f32>(1 / <f64>(<f32>scale));
+}
+
+/** `count` values to bytes; `padded` bytes are written, `padded` a multiple of 4. */
+export function quantizeBytes(x: usize, count: i32, padded: i32, kind: i32, scale: f64, zeroPoint: i32, out: usize): void {
+  const single = inverseOf(kind, scale);
+  const inverse = f32x4.splat(single);
+  const inverse64 = f64x2.splat(<f64>single);
+  const zero = f32x4.splat(<f32>zeroPoint);
+  const zero64 = f64x2.splat(<f64>zeroPoint);
+  const whole = count & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    const code = i32x4.trunc_sat_f32x4_s(codes4(v128.load(x + (<usize>i << 2)), kind, inverse, inverse64, zero, zero64));
+    const words = i16x8.narrow_i32x4_s(code, code);
+    v128.store32_lane(out + i, i8x16.narrow_i16x8_u(words, words), 0);
+  }
+  if (whole == padded) return;
+  const tail = i32x4.trunc_sat_f32x4_s(codes4(loadTail(x + (<usize>whole << 2), count - whole), kind, inverse, inverse64, zero, zero64));
+  const words = i16x8.narrow_i32x4_s(tail, tail);
+  const bytes = i32x4.extract_lane(i8x16.narrow_i16x8_u(words, words), 0);
+  store<i32>(out + whole, bytes & tailMask(count - whole));
+}
+
+/** The same as i16 `code − zeroPoint`. */
+export function quantizeWords(x: usize, count: i32, padded: i32, kind: i32, scale: f64, zeroPoint: i32, out: usize): void {
+  const single = inverseOf(kind, scale);
+  const inverse = f32x4.splat(single);
+  const inverse64 = f64x2.splat(<f64>single);
+  const zero = f32x4.splat(<f32>zeroPoint);
+  const zero64 = f64x2.splat(<f64>zeroPoint);
+  const shift = i16x8.splat(<i16>zeroPoint);
+  const lowest = i16x8.splat(0);
+  const highest = i16x8.splat(255);
+  const whole = count & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    const code = i32x4.trunc_sat_f32x4_s(codes4(v128.load(x + (<usize>i << 2)), kind, inverse, inverse64, zero, zero64));
+    const words = i16x8.min_s(i16x8.max_s(i16x8.narrow_i32x4_s(code, code), lowest), highest);
+    v128.store64_lane(out + (<usize>i << 1), i16x8.sub(words, shift), 0);
+  }
+  if (whole == padded) return;
+  const code = i32x4.trunc_sat_f32x4_s(codes4(loadTail(x + (<usize>whole << 2), count - whole), kind, inverse, inverse64, zero, zero64));
+  const words = i16x8.sub(i16x8.min_s(i16x8.max_s(i16x8.narrow_i32x4_s(code, code), lowest), highest), shift);
+  const rest = count - whole;
+  store<i16>(out + (<usize>whole << 1), i16x8.extract_lane_s(words, 0));
+  store<i16>(out + (<usize>whole << 1), rest > 1 ? i16x8.extract_lane_s(words, 1) : 0, 2);
+  store<i16>(out + (<usize>whole << 1), rest > 2 ? i16x8.extract_lane_s(words, 2) : 0, 4);
+  store<i16>(out + (<usize>whole << 1), 0, 6);
+}
+
+/** Up to three values; nothing past them is read, zeros stand there. */
+function loadTail(x: usize, rest: i32): v128 {
+  let out = f32x4.splat(0);
+  if (rest > 0) out = f32x4.replace_lane(out, 0, load<f32>(x));
+  if (rest > 1) out = f32x4.replace_lane(out, 1, load<f32>(x, 4));
+  if (rest > 2) out = f32x4.replace_lane(out, 2, load<f32>(x, 8));
+  return out;
+}
+
+// @ts-ignore: decorator
+@inline
+function tailMask(rest: i32): i32 {
+  return (1 << (rest << 3)) - 1;
+}

@@ -1,0 +1,150 @@
+// Steps of an LSTM or GRU layer in one direction: the product of the hidden state, the gates and the
+// new state, all in one call. The order of the float operations is that of nn/recurrentSteps.ts.
+//
+// ih      [steps in all · batch, gates · hidden padded to 4]: the input's product, bias added
+// h       [batch, hidden]: the state before the first step
+// c       [batch, hidden]: the cell state of an LSTM, overwritten
+// operand what `prepare` writes; product [batch, gates · hidden padded to 4]
+// output  [steps in all, batch, hidden]; every state h' is written here and read from here again
+import { sigmoid4, tanh4 } from './activations';
+import { channelsOf } from './descriptor';
+import { multiply, prepare, prepareKnown } from './linear';
+
+let low: f32 = 0;
+let high: f32 = 0;
+let unsound: bool = false;
+
+/** Runs steps first … first + count − 1 (in the order of time `reverse` gives). False when a hidden state has NaN. */
+export function lstmSteps(weights: usize, ih: usize, h: usize, c: usize, operand: usize, product: usize, output: usize, total: i32, first: i32, count: i32, batch: i32, hidden: i32, reverse: bool): bool {
+  return runSteps(true, weights, ih, h, c, operand, product, output, total, first, count, batch, hidden, reverse);
+}
+
+export function gruSteps(weights: usize, ih: usize, h: usize, c: usize, operand: usize, product: usize, output: usize, total: i32, first: i32, count: i32, batch: i32, hidden: i32, reverse: bool): bool {
+  return runSteps(false, weights, ih, h, c, operand, product, output, total, first, count, batch, hidden, reverse);
+}
+
+// @ts-ignore: decorator
+@inline
+function runSteps(lstm: bool, weights: usize, ih: usize, h: usize, c: usize, operand: usize, product: usize, output: usize, total: i32, first: i32, count: i32, batch: i32, hidden: i32, reverse: bool): bool {
+  const n = channelsOf(weights);
+  const rowBytes = <usize>n << 2;
+  const stateBytes = <usize>batch * <usize>hidden << 2;
+  const panels = n >> 2;
+  for (let i = 0; i < count; i++) {
+    if (i == 0) {
+      if (!prepare(weights, h, batch, operand)) return false;
+    } else {
+      if (unsound) return false;
+      prepareKnown(weights, h, batch, operand, low, high);
+    }
+    multiply(weights, operand, batch, product, 0, panels);
+    const step = reverse ? total - 1 - first - i : first + i;
+    const next = output + <usize>step * stateBytes;
+    resetRange();
+    for (let row = 0; row < batch; row++) {
+      const state = <usize>row * <usize>hidden << 2;
+      const x = ih + (<usize>step * <usize>batch + <usize>row) * rowBytes;
+      const y = product + <usize>row * rowBytes;
+      if (lstm) lstmRow(x, y, c + state, next + state, hidden);
+      else gruRow(x, y, h + state, next + state, hidden);
+    }
+    foldRange();
+    h = next;
+  }
+  return true;
+}
+
+let mins: usize = memory.data(48, 16);
+
+function resetRange(): void {
+  v128.store(mins, f32x4.splat(Infinity));
+  v128.store(mins, f32x4.splat(-Infinity), 16);
+  v128.store(mins, i32x4.splat(0), 32);
+}
+
+function foldRange(): void {
+  low = load<f32>(mins);
+  high = load<f32>(mins, 16);
+  for (let i: usize = 4; i < 16; i += 4) {
+    const a = load<f32>(mins + i);
+    const b = load<f32>(mins + i, 16);
+    if (a < low) low = a;
+    if (b > high) high = b;
+  }
+  unsound = v128.any_true(v128.load(mins, 32));
+}
+
+/** Gates i, f, g, o: `c' = f·c + i·g`, `h' = o · tanh(c')`. */
+function lstmRow(ih: usize, hh: usize, c: usize, h: usize, hidden: i32): void {
+  const gate = <usize>hidden << 2;
+  let min = v128.load(mins);
+  let max = v128.load(mins, 16);
+  let nan = v128.load(mins, 32);
+  for (let j = 0; j < hidden; j += 4) {
+    const at = <usize>j << 2;
+    const x = ih + at;
+    const y = hh + at;
+    const input = sigmoid4(f32x4.add(v128.load(y), v128.load(x)));
+    const forget = sigmoid4(f32x4.add(v128.load(y + gate), v128.load(x + gate)));
+    const candidate = tanh4(f32x4.add(v128.load(y + 2 * gate), v128.load(x + 2 * gate)));
+    const exit = sigmoid4(f32x4.add(v128.load(y + 3 * gate), v128.load(x + 3 * gate)));
+    const cell = f32x4.add(f32x4.mul(forget, v128.load(c + at)), f32x4.mul(input, candidate));
+    const state = f32x4.mul(exit, tanh4(cell));
+    const kept = keep(state, hidden - j);
+    min = f32x4.pmin(kept, min);
+    max = f32x4.pmax(kept, max);
+    nan = v128.or(nan, f32x4.ne(kept, kept));
+    storeLanes(c + at, cell, hidden - j);
+    storeLanes(h + at, state, hidden - j);
+  }
+  v128.store(mins, min);
+  v128.store(mins, max, 16);
+  v128.store(mins, nan, 32);
+}
+
+/** Gates r, z, n: `n = tanh(ih_n + r · hh_n)`, `h' = (h − n) · z + n`. */
+function gruRow(ih: usize, hh: usize, before: usize, h: usize, hidden: i32): void {
+  const gate = <usize>hidden << 2;
+  let min = v128.load(mins);
+  let max = v128.load(mins, 16);
+  let nan = v128.load(mins, 32);
+  for (let j = 0; j < hidden; j += 4) {
+    const at = <usize>j << 2;
+    const x = ih + at;
+    const y = hh + at;
+    const reset = sigmoid4(f32x4.add(v128.load(y), v128.load(x)));
+    const update = sigmoid4(f32x4.add(v128.load(y + gate), v128.load(x + gate)));
+    const candidate = tanh4(f32x4.add(v128.load(x + 2 * gate), f32x4.mul(v128.load(y + 2 * gate), reset)));
+    const state = f32x4.add(f32x4.mul(f32x4.sub(v128.load(before + at), candidate), update), candidate);
+    const kept = keep(state, hidden - j);
+    min = f32x4.pmin(kept, min);
+    max = f32x4.pmax(kept, max);
+    nan = v128.or(nan, f32x4.ne(kept, kept));
+    storeLanes(h + at, state, hidden - j);
+  }
+  v128.store(mins, min);
+  v128.store(mins, max, 16);
+  v128.store(mins, nan, 32);
+}
+
+/** Lanes past the end of the row repeat lane 0, so that they do not widen the range. */
+// @ts-ignore: decorator
+@inline
+function keep(state: v128, lanes: i32): v128 {
+  if (lanes >= 4) return state;
+  const first = v128.shuffle<f32>(state, state, 0, 0, 0, 0);
+  const index = i32x4(0, 1, 2, 3);
+  return v128.bitselect(state, first, i32x4.lt_s(index, i32x4.splat(lanes)));
+}
+
+// @ts-ignore: decorator
+@inline
+function storeLanes(to: usize, value: v128, lanes: i32): void {
+  if (lanes >= 4) {
+    v128.store(to, value);
+    return;
+  }
+  store<f32>(to, f32x4.extract_lane(value, 0));
+  if (lanes > 1) store<f32>(to, f32x4.extract_lane(value, 1), 4);
+  if (lanes > 2) store<f32>(to, f32x4.extract_lane(value, 2), 8);
+}

@@ -1,0 +1,38 @@
+import type { Kernels } from '../kernels';
+import { WasmHeap } from './wasmHeap';
+import { WasmKernels } from './wasmKernels';
+import { type KernelExports, maxMemoryPages, webAssembly } from './webAssembly';
+
+/** The two compiled forms of assembly/index.ts. */
+export interface KernelBinaries {
+  readonly simd: Uint8Array;
+  readonly relaxed?: Uint8Array;
+}
+
+/** The fastest form that this machine validates and computes correctly; undefined when it has no SIMD. */
+export function loadWasmKernels({ simd, relaxed }: KernelBinaries): Kernels | undefined {
+  return (
+    (relaxed && instantiate('wasm relaxed simd', relaxed, true)) ?? instantiate('wasm simd', simd, false) ?? undefined
+  );
+}
+
+function instantiate(name: string, bytes: Uint8Array, relaxed: boolean): Kernels | undefined {
+  if (webAssembly === undefined || !webAssembly.validate(bytes)) return undefined;
+  const memory = new webAssembly.Memory({ initial: 16, maximum: maxMemoryPages });
+  const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env: { memory } });
+  const kernels = exports as KernelExports;
+  if (relaxed && !takesUnsignedBytes(kernels)) return undefined;
+  return new WasmKernels(name, kernels, new WasmHeap(memory, kernels.heapBase()), relaxed);
+}
+
+/**
+ * The relaxed dot product is defined for bytes up to 127; what it makes of 128, which occurs even in a
+ * reduced range, is the machine's choice. The packed layout needs it taken as unsigned, as x86 does.
+ */
+function takesUnsignedBytes({ relaxedDotProbe }: KernelExports): boolean {
+  const weights = [-128, -127, -1, 0, 1, 2, 127];
+  const codes = [0, 1, 63, 64, 126, 127, 128];
+  return weights.every((weight) =>
+    codes.every((code) => relaxedDotProbe(weight, code) === Math.max(2 * weight * code, -32_768)),
+  );
+}

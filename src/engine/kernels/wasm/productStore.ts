@@ -1,0 +1,171 @@
+import type { PackedLinear } from '../../quantization/dynamicLinear';
+import type { FloatWeight } from '../kernels';
+import type { WasmHeap } from './wasmHeap';
+import type { KernelExports } from './webAssembly';
+
+/** A weight in the kernels' memory, laid out for them. */
+export interface Product {
+  /** Address of its record: see assembly/descriptor.ts. */
+  readonly record: number;
+  /** Channels, and channels padded to 4. */
+  readonly n: number;
+  readonly padded: number;
+  /** Columns, and columns padded to 4. */
+  readonly k: number;
+  readonly paddedK: number;
+  /** Bytes of one element that `prepare` writes. */
+  readonly operandBytes: number;
+}
+
+const recordBytes = 64;
+const kinds = { fbgemm: 0, onednn: 1, qnnpack: 2 } as const;
+const floatKind = 3;
+
+/** Sums of more columns could leave int32: 65 536 · 255 · 128 is below 2^31. */
+const maxColumns = 65_536;
+
+const f = Math.fround;
+const padded4 = (count: number) => Math.ceil(count / 4) * 4;
+
+/**
+ * Weights packed once and kept while their owner lives, or until memory is short: the one that was
+ * used longest ago goes first.
+ */
+export class ProductStore {
+  private readonly products = new WeakMap<object, Product>();
+  /** In the order of use. The owner is held weakly, the block is freed when it is gone. */
+  private readonly blocks = new Map<number, WeakRef<object>>();
+  private readonly gone = new FinalizationRegistry<number>((record) => {
+    // The address may have been freed before, or belong to another owner by now.
+    const block = this.blocks.get(record);
+    if (block !== undefined && block.deref() === undefined) this.drop(record);
+  });
+
+  constructor(
+    private readonly heap: WasmHeap,
+    private readonly kernels: KernelExports,
+    /** Whether the relaxed dot product is there and takes bytes up to 128. */
+    private readonly relaxed: boolean,
+  ) {}
+
+  /** The packed form of a weight, or undefined when the kernels cannot take it. */
+  of(source: PackedLinear | FloatWeight): Product | undefined {
+    const key = 'engine' in source ? source : source.weight;
+    const known = this.products.get(key);
+    if (known !== undefined) {
+      const block = this.blocks.get(known.record);
+      if (block !== undefined) {
+        this.blocks.delete(known.record);
+        this.blocks.set(known.record, block);
+      }
+      if (!('engine' in source)) this.writeBias(known, source.bias);
+      return known;
+    }
+    const product = 'engine' in source ? this.pack(source) : this.packFloat(source);
+    if (product === undefined) return undefined;
+    this.products.set(key, product);
+    this.blocks.set(product.record, new WeakRef(key));
+    this.gone.register(key, product.record);
+    return product;
+  }
+
+  /** A block, after forgetting weights if need be. */
+  alloc(bytes: number): number | undefined {
+    for (;;) {
+      const start = this.heap.alloc(bytes);
+      if (start !== undefined) return start;
+      const [oldest] = this.blocks.keys();
+      if (oldest === undefined) return undefined;
+      this.drop(oldest);
+    }
+  }
+
+  /** Packs without keeping; release the record afterwards. */
+  packFloat({ weight, rows, columns, bias }: FloatWeight): Product | undefined {
+    const padded = padded4(rows);
+    const paddedK = padded4(columns);
+    if (rows === 0 || columns === 0) return undefined;
+    const head = recordBytes + 4 * padded;
+    const record = this.alloc(head + 4 * padded * paddedK);
+    if (record === undefined) return undefined;
+    const weights = record + head;
+    const { u32, f32 } = this.heap;
+    u32.set([weights, 0, 0, record + recordBytes, padded, paddedK, floatKind, columns, 0], record / 4);
+    if (columns === paddedK) f32.set(weight, weights / 4);
+    else {
+      f32.fill(0, weights / 4, weights / 4 + padded * paddedK);
+      for (let row = 0; row < rows; row++) {
+        f32.set(weight.subarray(row * columns, (row + 1) * columns), weights / 4 + row * paddedK);
+      }
+    }
+    f32.fill(0, weights / 4 + rows * paddedK, weights / 4 + padded * paddedK);
+    const product = { record, n: rows, padded, k: columns, paddedK, operandBytes: 4 };
+    this.writeBias(product, bias);
+    return product;
+  }
+
+  private writeBias({ record, n, padded }: Product, bias: Float32Array | undefined): void {
+    const { u32, f32 } = this.heap;
+    const at = record + recordBytes;
+    u32[record / 4 + 3] = bias === undefined ? 0 : at;
+    if (bias === undefined) return;
+    f32.set(bias, at / 4);
+    f32.fill(0, at / 4 + n, at / 4 + padded);
+  }
+
+  private pack({ weight, bias, engine }: PackedLinear): Product | undefined {
+    const { rows, columns, codes, scales } = weight;
+    if (!(engine in kinds) || rows === 0 || columns === 0 || columns > maxColumns) return undefined;
+    if (!scales.every(Number.isFinite)) return undefined;
+    const padded = padded4(rows);
+    const paddedK = padded4(columns);
+    const bytes = this.relaxed && engine !== 'qnnpack';
+    const head = recordBytes + 3 * 4 * padded;
+    const record = this.alloc(head + padded * paddedK);
+    if (record === undefined) return undefined;
+    const [biases, factors, rowSums] = [0, 1, 2].map((i) => record + recordBytes + i * 4 * padded);
+    const weights = record + head;
+    if (!this.packPanels(codes, rows, columns, paddedK, weights, rowSums)) {
+      this.heap.release(record);
+      return undefined;
+    }
+    const { u32, f32 } = this.heap;
+    const fields = [weights, rowSums, factors, 0, padded, paddedK, kinds[engine], columns, bytes ? 1 : 0];
+    u32.set(fields, record / 4);
+    for (let i = 0; i < padded; i++) {
+      const scale = scales[Math.min(i, scales.length - 1)];
+      f32[factors / 4 + i] = engine === 'onednn' ? f(1 / f(1 / scale)) : scale;
+    }
+    const product = { record, n: rows, padded, k: columns, paddedK, operandBytes: bytes ? 1 : 2 };
+    this.writeBias(product, bias);
+    if (bias !== undefined) u32[record / 4 + 3] = biases;
+    return product;
+  }
+
+  private packPanels(
+    codes: Int8Array,
+    rows: number,
+    columns: number,
+    paddedK: number,
+    weights: number,
+    rowSums: number,
+  ): boolean {
+    const four = this.alloc(4 * columns + 4);
+    if (four === undefined) return false;
+    const { i8 } = this.heap;
+    for (let row = 0; row < rows; row += 4) {
+      const count = Math.min(4, rows - row);
+      i8.set(codes.subarray(row * columns, (row + count) * columns), four);
+      this.kernels.packInt8(four, count, columns, paddedK, weights + row * paddedK, rowSums + 4 * row);
+    }
+    this.heap.release(four);
+    return true;
+  }
+
+  private drop(record: number): void {
+    const owner = this.blocks.get(record)?.deref();
+    if (owner !== undefined) this.products.delete(owner);
+    this.blocks.delete(record);
+    this.heap.release(record);
+  }
+}

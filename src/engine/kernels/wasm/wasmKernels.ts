@@ -1,0 +1,198 @@
+import type { AbortCheck } from '../../../core/abort';
+import { neverAborted } from '../../../core/abort';
+import type { PackedLinear } from '../../quantization/dynamicLinear';
+import type { FloatWeight, Kernels, RecurrentCall, RecurrentResult } from '../kernels';
+import { referenceKernels } from '../reference/referenceKernels';
+import { type Product, ProductStore } from './productStore';
+import type { WasmHeap } from './wasmHeap';
+import type { KernelExports } from './webAssembly';
+
+/** Multiply-adds between two looks at the abort flag: a few milliseconds. */
+const workPerCheck = 64_000_000;
+
+/** Activations of one call in the kernels' memory; larger ones go through in rows. */
+const maxScratchBytes = 256 * 1024 * 1024;
+
+/** Bytes that a vector may read past a row. */
+const slack = 64;
+
+/** The kernels in WebAssembly. Arguments are copied into their memory, results out of it; weights stay there. */
+export class WasmKernels implements Kernels {
+  readonly quantizeActivation = referenceKernels.quantizeActivation;
+  readonly gemmInt8 = referenceKernels.gemmInt8;
+  private readonly store: ProductStore;
+  private scratch = { start: 0, bytes: 0 };
+
+  constructor(
+    readonly name: string,
+    private readonly kernels: KernelExports,
+    private readonly heap: WasmHeap,
+    relaxed: boolean,
+  ) {
+    this.store = new ProductStore(heap, kernels, relaxed);
+  }
+
+  gemmFloat(
+    x: Float32Array,
+    weight: Float32Array,
+    bias: Float32Array | undefined,
+    m: number,
+    n: number,
+    k: number,
+    out: Float32Array,
+    keep = false,
+  ): void {
+    const source: FloatWeight = { weight, rows: n, columns: k, bias };
+    const product = keep ? this.store.of(source) : this.store.packFloat(source);
+    const done = product !== undefined && this.product(product, x, m, out, neverAborted);
+    if (product !== undefined && !keep) this.heap.release(product.record);
+    if (!done) referenceKernels.gemmFloat(x, weight, bias, m, n, k, out);
+  }
+
+  dynamicLinear(packed: PackedLinear, x: Float32Array, m: number, abort: AbortCheck): Float32Array | undefined {
+    const product = m === 0 ? undefined : this.store.of(packed);
+    if (product === undefined) return undefined;
+    const out = new Float32Array(m * product.n);
+    return this.product(product, x, m, out, abort) ? out : undefined;
+  }
+
+  recurrentLayer(call: RecurrentCall): RecurrentResult | undefined {
+    const { mode, x, h, c, steps, batch, width, reverse, abort } = call;
+    const input = this.store.of(call.input);
+    const hidden = this.store.of(call.hidden);
+    if (input === undefined || hidden === undefined || batch === 0) return undefined;
+    const rows = steps * batch;
+    const at = this.layout([
+      4 * x.length,
+      rows * input.paddedK * input.operandBytes,
+      4 * rows * input.padded,
+      4 * h.length,
+      4 * c.length,
+      batch * hidden.paddedK * hidden.operandBytes,
+      4 * batch * hidden.padded,
+      4 * rows * width,
+    ]);
+    // Packing the second weight may have pushed out the first.
+    if (at === undefined || this.store.of(call.input) !== input || this.store.of(call.hidden) !== hidden) {
+      return undefined;
+    }
+    const [atX, operandX, ih, atH, atC, operandH, hh, atOutput] = at;
+    this.write(x, atX);
+    this.write(h, atH);
+    this.write(c, atC);
+    if (!this.kernels.prepare(input.record, atX, rows, operandX)) return undefined;
+    this.multiply(input, operandX, rows, ih, abort);
+    const run = mode === 'LSTM' ? this.kernels.lstmSteps : this.kernels.gruSteps;
+    const atOnce = Math.max(1, Math.floor(workPerCheck / (batch * hidden.padded * hidden.paddedK)));
+    for (let first = 0; first < steps; first += atOnce) {
+      abort.throwIfAborted();
+      const count = Math.min(atOnce, steps - first);
+      const before = first === 0 ? atH : atOutput + 4 * batch * width * (reverse ? steps - first : first - 1);
+      const direction = reverse ? 1 : 0;
+      const sound = run(
+        hidden.record,
+        ih,
+        before,
+        atC,
+        operandH,
+        hh,
+        atOutput,
+        steps,
+        first,
+        count,
+        batch,
+        width,
+        direction,
+      );
+      if (!sound) return undefined;
+    }
+    const output = this.read(atOutput, rows * width);
+    const last = reverse ? 0 : (steps - 1) * batch * width;
+    return { output, h: output.slice(last, last + batch * width), c: this.read(atC, c.length) };
+  }
+
+  /** False when the operands do not fit, or x has a NaN that somebody must report. */
+  private product(product: Product, x: Float32Array, m: number, out: Float32Array, abort: AbortCheck): boolean {
+    const { n, padded, k, paddedK, operandBytes, record } = product;
+    const rowBytes = 4 * k + paddedK * operandBytes + 4 * padded;
+    const atOnce = Math.min(m, Math.max(1, Math.floor(maxScratchBytes / rowBytes)));
+    const at = this.layout([4 * atOnce * k, atOnce * paddedK * operandBytes, 4 * atOnce * padded, 8]);
+    if (at === undefined) return false;
+    const [atX, operand, atOut, range] = at;
+    const [low, high] = atOnce < m && operandBytes < 4 ? this.rangeOf(x, atX, atOnce * k, range) : [0, 0];
+    if (Number.isNaN(low)) return false;
+    for (let row = 0; row < m; row += atOnce) {
+      abort.throwIfAborted();
+      const count = Math.min(atOnce, m - row);
+      this.write(x.subarray(row * k, (row + count) * k), atX);
+      if (atOnce < m) this.kernels.prepareKnown(record, atX, count, operand, low, high);
+      else if (!this.kernels.prepare(record, atX, count, operand)) return false;
+      this.multiply(product, operand, count, atOut, abort);
+      const { f32 } = this.heap;
+      if (n === padded) out.set(f32.subarray(atOut / 4, atOut / 4 + count * n), row * n);
+      else {
+        for (let i = 0; i < count; i++) {
+          const start = atOut / 4 + i * padded;
+          out.set(f32.subarray(start, start + n), (row + i) * n);
+        }
+      }
+    }
+    return true;
+  }
+
+  private rangeOf(x: Float32Array, atX: number, atOnce: number, range: number): [number, number] {
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < x.length; i += atOnce) {
+      const part = x.subarray(i, i + atOnce);
+      this.write(part, atX);
+      if (!this.kernels.minMaxArray(atX, part.length, range)) return [Number.NaN, Number.NaN];
+      low = Math.min(low, this.heap.f32[range / 4]);
+      high = Math.max(high, this.heap.f32[range / 4 + 1]);
+    }
+    return [low, high];
+  }
+
+  /** All panels of a product, with looks at the abort flag. */
+  private multiply(
+    { record, padded, paddedK }: Product,
+    operand: number,
+    m: number,
+    out: number,
+    abort: AbortCheck,
+  ): void {
+    const panels = padded / 4;
+    const atOnce = Math.max(4, 4 * Math.floor(workPerCheck / (16 * m * paddedK)));
+    for (let from = 0; from < panels; from += atOnce) {
+      if (from > 0) abort.throwIfAborted();
+      this.kernels.multiply(record, operand, m, out, from, Math.min(from + atOnce, panels));
+    }
+  }
+
+  /** Addresses of buffers of these sizes, valid until the next call of it; undefined when they do not fit. */
+  private layout(sizes: readonly number[]): number[] | undefined {
+    const starts: number[] = [];
+    let bytes = 0;
+    for (const size of sizes) {
+      starts.push(bytes);
+      bytes += Math.ceil((size + slack) / 64) * 64;
+    }
+    if (bytes > this.scratch.bytes) {
+      if (this.scratch.bytes > 0) this.heap.release(this.scratch.start);
+      this.scratch = { start: 0, bytes: 0 };
+      if (bytes > 4 * maxScratchBytes) return undefined;
+      const start = this.store.alloc(bytes);
+      if (start === undefined) return undefined;
+      this.scratch = { start, bytes };
+    }
+    return starts.map((start) => this.scratch.start + start);
+  }
+
+  private write(values: Float32Array, at: number): void {
+    this.heap.f32.set(values, at / 4);
+  }
+
+  private read(at: number, count: number): Float32Array {
+    return this.heap.f32.slice(at / 4, at / 4 + count);
+  }
+}

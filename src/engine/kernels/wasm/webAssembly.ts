@@ -1,0 +1,52 @@
+/** The part of WebAssembly that the kernels use: TypeScript declares it only together with the DOM. */
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+/** 4 GB: all that a 32-bit memory can have. */
+export const maxMemoryPages = 65_536;
+
+interface WasmApi {
+  validate(bytes: Uint8Array): boolean;
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (
+    module: object,
+    imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  ) => { readonly exports: unknown };
+  readonly Memory: new (limits: { initial: number; maximum: number }) => WasmMemory;
+}
+
+/** Undefined where the machine has none, or has it switched off. */
+export const webAssembly = (globalThis as { WebAssembly?: WasmApi }).WebAssembly;
+
+/** What assembly/index.ts exports. Pointers and sizes are in bytes, counts in elements. */
+export interface KernelExports {
+  heapBase(): number;
+  packInt8(codes: number, rows: number, columns: number, padded: number, panel: number, rowSums: number): void;
+  prepare(product: number, x: number, m: number, operand: number): number;
+  prepareKnown(product: number, x: number, m: number, operand: number, low: number, high: number): void;
+  multiply(product: number, operand: number, m: number, out: number, from: number, to: number): void;
+  lstmSteps: StepsKernel;
+  gruSteps: StepsKernel;
+  sigmoidArray(values: number, count: number): void;
+  tanhArray(values: number, count: number): void;
+  minMaxArray(values: number, count: number, out: number): number;
+  relaxedDotProbe(weight: number, code: number): number;
+}
+
+type StepsKernel = (
+  product: number,
+  ih: number,
+  h: number,
+  c: number,
+  operand: number,
+  hh: number,
+  output: number,
+  total: number,
+  first: number,
+  count: number,
+  batch: number,
+  hidden: number,
+  reverse: number,
+) => number;
