@@ -1,4 +1,5 @@
 import type { PackedLinear } from '../../quantization/dynamicLinear';
+import type { QuantizedEngine } from '../../quantization/engines';
 import type { FloatWeight } from '../kernels';
 import type { WasmHeap } from './wasmHeap';
 import type { KernelExports } from './webAssembly';
@@ -18,7 +19,8 @@ export interface Product {
 }
 
 const recordBytes = 64;
-const kinds = { fbgemm: 0, onednn: 1, qnnpack: 2 } as const;
+/** Engines that the kernels know; the reference does the rest. */
+const kinds: Partial<Record<QuantizedEngine, number>> = { fbgemm: 0, onednn: 1, qnnpack: 2 };
 const floatKind = 3;
 
 /** Sums of more columns could leave int32: 65 536 · 255 · 128 is below 2^31. */
@@ -115,7 +117,8 @@ export class ProductStore {
 
   private pack({ weight, bias, engine }: PackedLinear): Product | undefined {
     const { rows, columns, codes, scales } = weight;
-    if (!(engine in kinds) || rows === 0 || columns === 0 || columns > maxColumns) return undefined;
+    const kind = kinds[engine];
+    if (kind === undefined || rows === 0 || columns === 0 || columns > maxColumns) return undefined;
     if (!scales.every(Number.isFinite)) return undefined;
     const padded = padded4(rows);
     const paddedK = padded4(columns);
@@ -130,7 +133,7 @@ export class ProductStore {
       return undefined;
     }
     const { u32, f32 } = this.heap;
-    const fields = [weights, rowSums, factors, 0, padded, paddedK, kinds[engine], columns, bytes ? 1 : 0];
+    const fields = [weights, rowSums, factors, 0, padded, paddedK, kind, columns, bytes ? 1 : 0];
     u32.set(fields, record / 4);
     for (let i = 0; i < padded; i++) {
       const scale = scales[Math.min(i, scales.length - 1)];
