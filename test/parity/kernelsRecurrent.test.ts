@@ -104,7 +104,7 @@ describe('the portable σ and tanh', () => {
   });
 
   it('their ends: 0, ±∞, NaN', () => {
-    assert.deepEqual([0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(portableTanh), [0, 1, -1]);
+    assert.deepEqual([0, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(portableTanh), [0, -0, 1, -1]);
     assert.deepEqual([0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(portableSigmoid), [0.5, 1, 0]);
     assert.ok(Number.isNaN(portableTanh(Number.NaN)) && Number.isNaN(portableSigmoid(Number.NaN)));
   });

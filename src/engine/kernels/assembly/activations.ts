@@ -61,7 +61,9 @@ export function sigmoid4(x: v128): v128 {
 @inline
 export function tanh4(x: v128): v128 {
   const y = f32x4.pmax(f32x4.pmin(f32x4.add(x, x), f32x4.splat(40)), f32x4.splat(-40));
-  return demote(tanh2(f64x2.promote_low_f32x4(y)), tanh2(promoteHigh(y)));
+  const value = demote(tanh2(f64x2.promote_low_f32x4(y)), tanh2(promoteHigh(y)));
+  // The sums lose the sign of zero.
+  return v128.or(value, v128.and(x, i32x4.splat(0x80000000)));
 }
 
 /** For the host: `count`, rounded up to 4, values in place. */

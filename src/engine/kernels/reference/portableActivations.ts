@@ -48,6 +48,8 @@ export function portableSigmoid(x: number): number {
 
 /** `d / (d + 2)` with d = e^2x − 1, which keeps its precision where x is small. */
 export function portableTanh(x: number): number {
+  // The sums below lose the sign of zero.
+  if (x === 0) return x;
   const y = clamp(f(x + x), 40);
   const n = y * log2e + magic - magic;
   const s = scaled(1, n);
