@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDependencies } from './lib/dependencies.mjs';
+import { pythonEnvironment } from './lib/python.mjs';
 import { cache, root, run } from './lib/run.mjs';
 
 /** In the order of what they need: nothing, the command line, a browser, a VS Code, a PyTorch. */
@@ -60,6 +61,7 @@ async function suite(name) {
   mkdirSync(cache, { recursive: true });
   const file = join(cache, `counts-${name}.json`);
   rmSync(file, { force: true });
+  const pythons = name === 'interop' ? await pythonEnvironment() : {};
   // What runs inside VS Code is started by the tests that drive it.
   const args = [
     join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'),
@@ -70,7 +72,7 @@ async function suite(name) {
     join(root, 'scripts', 'lib', 'reporter.cjs'),
   ];
   try {
-    await run(process.execPath, args, { shell: false, env: { ...process.env, QUANTSCOPE_COUNTS: file } });
+    await run(process.execPath, args, { shell: false, env: { ...process.env, ...pythons, QUANTSCOPE_COUNTS: file } });
   } catch (error) {
     if (!existsSync(file)) console.error(`${name} ended before its tests did: ${error.message}`);
   }

@@ -1,13 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { type FixtureVersion, fixturePath } from './fixtures';
 
-/** What test/fixtures/goldens.py writes: PyTorch's answers to seeded questions, as SHA-256 digests. */
-export interface Goldens {
+/** What a PyTorch is made of. */
+export interface TorchBuild {
   readonly torch: string;
-  /** Vector instructions that PyTorch used. */
-  readonly cpu: string;
+  /** Those of fbgemm, onednn and qnnpack that it has. */
+  readonly engines: readonly string[];
+  /** Version of oneDNN. */
+  readonly onednn: string;
   /** Whether tanh is MKL's instead of SLEEF's. */
   readonly mkl: boolean;
+  /** Vector instructions that it uses here. */
+  readonly cpu: string;
+}
+
+/** What test/fixtures/goldens.py writes: PyTorch's answers to seeded questions, as SHA-256 digests. */
+export interface Goldens {
+  readonly build: TorchBuild;
   readonly seed: number;
   readonly random: Digest;
   readonly initialisation: Digest;
