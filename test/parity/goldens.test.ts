@@ -3,14 +3,19 @@ import { checkActivations, checkNumbers } from '../support/checkGoldens';
 import { committedGoldens, linearKinds } from '../support/goldens';
 import { fixtureVersions } from '../support/models';
 
+/** A million values need a second, or several on a busy machine. */
+const timeout = 60_000;
+
 for (const version of fixtureVersions) {
-  describe(`the same bits as PyTorch ${version} for seeded questions`, () => {
+  describe(`the same bits as PyTorch ${version} for seeded questions`, function () {
+    this.timeout(timeout);
     const goldens = committedGoldens(version);
     checkNumbers(goldens.build, () => goldens);
   });
 }
 
-describe('the same bits as PyTorch 1.13 for activations', () => {
+describe('the same bits as PyTorch 1.13 for activations', function () {
+  this.timeout(timeout);
   const goldens = committedGoldens('1.13');
   checkActivations(() => goldens);
 });
