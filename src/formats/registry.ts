@@ -5,13 +5,15 @@ import { openOnnx } from './onnx/read';
 import { sniffOnnx } from './onnx/sniff';
 import { openSafetensors } from './safetensors/read';
 import { sniffSafetensors } from './safetensors/sniff';
+import { openSharded } from './sharded/read';
+import { sniffShardIndex } from './sharded/sniff';
 import { openTorchZip } from './torch/read';
 import { sniffTorchZip } from './torch/sniff';
 import type { Format, ModelFile, Warning } from './types';
 import { looksLikeElse, unknownContent } from './unknownContent';
 
-/** The formats, in the order in which they are tried. Content decides, not the suffix. */
-export const formats: readonly Format[] = [
+/** The formats of one file, in the order in which they are tried. Content decides, not the suffix. */
+const singleFormats: readonly Format[] = [
   {
     id: 'torch-zip',
     name: 'PyTorch',
@@ -31,11 +33,33 @@ export const formats: readonly Format[] = [
   { id: 'onnx', name: 'ONNX', suffixes: ['.onnx'], sniff: sniffOnnx, open: openOnnx },
 ];
 
+/** All formats: those of one file, and the index that joins several. */
+export const formats: readonly Format[] = [
+  ...singleFormats,
+  {
+    id: 'sharded',
+    name: 'an index of shards',
+    suffixes: ['.safetensors.index.json', '.bin.index.json'],
+    isText: true,
+    sniff: sniffShardIndex,
+    open: (source, abort) => openSharded(source, abort, openShard),
+  },
+];
+
 /** Bytes that are looked at to tell the format. */
 const sniffBytes = 4_096;
 
 /** Opens a file of any known format; throws an error that says what the file looks like instead. */
-export async function openFile(source: ByteSource, abort: AbortCheck): Promise<ModelFile> {
+export function openFile(source: ByteSource, abort: AbortCheck): Promise<ModelFile> {
+  return openAs(formats, source, abort);
+}
+
+/** A shard is a whole file by itself, but no further index. */
+function openShard(source: ByteSource, abort: AbortCheck): Promise<ModelFile> {
+  return openAs(singleFormats, source, abort);
+}
+
+async function openAs(among: readonly Format[], source: ByteSource, abort: AbortCheck): Promise<ModelFile> {
   if (source.size === 0) {
     throw malformed('E_EMPTY', 'The file is empty.', {
       where: { file: source.name, offset: 0 },
@@ -45,24 +69,28 @@ export async function openFile(source: ByteSource, abort: AbortCheck): Promise<M
     });
   }
   const prefix = await source.read(0, Math.min(source.size, sniffBytes));
-  const named = formatNamed(source.name);
-  const format = (await recognise(source, prefix)) ?? bareFormat(named, prefix, source);
-  if (format === undefined) throw unknownContent(prefix, source, formats, named);
+  const named = formatNamed(among, source.name);
+  const format = (await recognise(among, source, prefix)) ?? bareFormat(named, prefix, source);
+  if (format === undefined) throw unknownContent(prefix, source, among, named);
   const file = await format.open(source, abort);
   return { ...file, warnings: [...nameWarnings(source, format, named), ...file.warnings] };
 }
 
-async function recognise(source: ByteSource, prefix: Uint8Array): Promise<Format | undefined> {
-  for (const format of formats) {
+async function recognise(
+  among: readonly Format[],
+  source: ByteSource,
+  prefix: Uint8Array,
+): Promise<Format | undefined> {
+  for (const format of among) {
     if (format.sniff(prefix) && ((await format.accepts?.(source)) ?? true)) return format;
   }
   return undefined;
 }
 
 /** The format that the file's name promises: the longest suffix that fits. */
-function formatNamed(name: string): Format | undefined {
+function formatNamed(among: readonly Format[], name: string): Format | undefined {
   const lower = name.toLowerCase();
-  const fits = formats.flatMap((format) =>
+  const fits = among.flatMap((format) =>
     format.suffixes.filter((suffix) => lower.endsWith(suffix)).map((suffix) => ({ format, length: suffix.length })),
   );
   return fits.sort((a, b) => b.length - a.length)[0]?.format;
@@ -70,7 +98,8 @@ function formatNamed(name: string): Format | undefined {
 
 /** A format without magic is taken at the file's word, so that its reader can say what is wrong. */
 function bareFormat(named: Format | undefined, prefix: Uint8Array, source: ByteSource): Format | undefined {
-  return named?.magic === undefined && !looksLikeElse(prefix, source) ? named : undefined;
+  if (named === undefined || named.magic !== undefined) return undefined;
+  return looksLikeElse(prefix, source, named) ? undefined : named;
 }
 
 function nameWarnings({ name }: ByteSource, format: Format, named: Format | undefined): Warning[] {

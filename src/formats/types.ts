@@ -119,6 +119,8 @@ export interface Format {
   readonly suffixes: readonly string[];
   /** The bytes that every such file starts with; undefined where a format has none. */
   readonly magic?: readonly number[];
+  /** Its files are text, as error pages are that were saved as models. */
+  readonly isText?: true;
   /** Looks at the first bytes; never throws. */
   sniff(prefix: Uint8Array): boolean;
   /** A second look, where the first bytes of two formats are the same; asked only after `sniff` said yes. */

@@ -111,9 +111,11 @@ const looks: readonly Look[] = [
   },
 ];
 
-/** Whether the first bytes belong to something that is no model, whatever the file's name says. */
-export function looksLikeElse(prefix: Uint8Array, source: ByteSource): boolean {
-  return lookOf(prefix) !== undefined || (source.size >= 8 && printableText(prefix) !== undefined);
+/** Whether the first bytes belong to something else than the format that the file's name promises. */
+export function looksLikeElse(prefix: Uint8Array, source: ByteSource, { isText }: Format): boolean {
+  const look = lookOf(prefix);
+  if (isText) return look !== undefined && look.code !== 'E_JSON';
+  return look !== undefined || (source.size >= 8 && printableText(prefix) !== undefined);
 }
 
 function lookOf(prefix: Uint8Array): Look | undefined {

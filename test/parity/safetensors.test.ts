@@ -36,3 +36,20 @@ describe('tensors of safetensors files are PyTorch’s', () => {
     });
   }
 });
+
+describe('shards and the whole file have the same tensors', () => {
+  for (const name of ['recipe_lstm', 'mlp']) {
+    it(name, async () => {
+      const source = await openFileSource(fixturePath('torch-2.13', `${name}.safetensors.index.json`));
+      const model = await openModel(source, neverAborted);
+      const { tensors } = expectedOf('2.13', name);
+      assert.deepEqual([...model.tensors.keys()].sort(), Object.keys(tensors).sort());
+      assert.deepEqual(model.file.warnings, []);
+      for (const { name: tensor, record } of model.tensors.values()) {
+        const bytes = await model.file.readTensor(record, neverAborted);
+        assert.equal(createHash('sha256').update(bytes).digest('hex'), tensors[tensor].sha256, tensor);
+      }
+      await source.close();
+    });
+  }
+});

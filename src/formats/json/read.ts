@@ -77,9 +77,10 @@ export class JsonReader {
     this.expect(0x22, 'a string');
     const start = this.at;
     const { bytes } = this;
+    const stop = Math.min(start + maxBytes, bytes.length);
     let plain = true;
     let at = start;
-    for (; ; at++) {
+    for (; at <= stop; at++) {
       const byte = bytes[at];
       if (byte === 0x22) break;
       if (byte === 0x5c) at++;
@@ -88,8 +89,8 @@ export class JsonReader {
     }
     if (at - start > maxBytes) {
       throw this.error(start, 'A text is longer than any that this field can hold.', {
-        found: `${at - start} bytes`,
-        expected: `at most ${maxBytes}`,
+        expected: `at most ${maxBytes} bytes`,
+        found: 'more',
       });
     }
     this.at = at + 1;

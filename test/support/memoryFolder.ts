@@ -1,0 +1,16 @@
+import { type ByteSource, bytesSource } from '../../src/core/byteSource';
+
+/** A file in a folder of files that are in memory; `asked` collects the siblings that were looked for. */
+export function memoryFolder(
+  files: Readonly<Record<string, Uint8Array>>,
+  name: string,
+  asked: string[] = [],
+): ByteSource {
+  return {
+    ...bytesSource(files[name], name),
+    async sibling(other) {
+      asked.push(other);
+      return Object.hasOwn(files, other) ? memoryFolder(files, other, asked) : undefined;
+    },
+  };
+}
