@@ -42,6 +42,28 @@ const looks: readonly Look[] = [
     unsupported: true,
   },
   {
+    code: 'E_TENSORFLOW',
+    // SavedModel: schema version 1, then a MetaGraphDef; GraphDef: nodes with a name and an operator.
+    test: /^\x08\x01\x12[\x80-\xff]*[\0-\x7f]\n|^\n[\x80-\xff]*[\0-\x7f]\n.[\w./-]+\x12.[A-Z]\w+/s,
+    message: 'This is a TensorFlow model.',
+    hint: 'Quantscope does not read this format; convert it with tf2onnx and open the result.',
+    unsupported: true,
+  },
+  {
+    code: 'E_ORT',
+    test: /^.{4}ORTM/s,
+    message: 'This is a model in the ORT format of ONNX Runtime.',
+    hint: 'Quantscope does not read this format; open the ONNX file that it was made from.',
+    unsupported: true,
+  },
+  {
+    code: 'E_ONNX_TEXT',
+    test: /^\s*(<\s*ir_version\s*:|ir_version\s*:\s*\d)/,
+    message: 'This is an ONNX model written as text.',
+    hint: 'Open the binary file, or convert it with onnx.parser or google.protobuf.text_format.',
+    unsupported: true,
+  },
+  {
     code: 'E_HDF5',
     test: /^\x89HDF\r\n/,
     message: 'This is an HDF5 file, as Keras writes them.',

@@ -27,11 +27,11 @@ export async function tensorRejection(file: ModelFile, name: string): Promise<Er
 }
 
 /** Opens a file and reads every tensor; returns the codes of what was refused. */
-export async function exercise(bytes: Uint8Array): Promise<string[]> {
+export async function exercise(bytes: Uint8Array, name?: string): Promise<string[]> {
   const codes: string[] = [];
   let file: ModelFile;
   try {
-    file = await openBytes(bytes);
+    file = await openBytes(bytes, name);
   } catch (error) {
     return [detailsOf(error).code];
   }

@@ -138,7 +138,7 @@ class Decoder {
       // Strings are repeated one by one; the other payloads come in one piece.
       const packed = field.field !== 'string';
       const offset = packed ? cursor.position : begin;
-      if (length > maxInlineBytes || !packed) {
+      if (length > maxInlineBytes || !packed || offset + length > cursor.size) {
         cursor.position = Math.min(cursor.position + length, cursor.size);
         field.add(target, { offset, length: packed ? length : cursor.position - begin, packed });
         if (offset + length > cursor.size) throw new CutShort(cursor.size);
@@ -269,7 +269,7 @@ class Decoder {
       }
       if (groups.length === 0) return;
       if (cursor.position >= Math.min(frame.end, cursor.size)) {
-        if (frame.end >= cursor.size) throw new CutShort(cursor.size);
+        if (frame.end > cursor.size) throw new CutShort(cursor.size);
         throw badGroup(at, frame, 'a group without an end');
       }
       if (!cursor.has(maxFieldHead)) await cursor.load(maxFieldHead);
