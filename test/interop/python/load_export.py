@@ -1,0 +1,52 @@
+"""Loads exports into PyTorch with the lines that Quantscope offers, and compares.
+
+Reads a JSON list from standard input: [{case, engine, file, load, per_channel}], engine null for
+a float export. Each `load` runs as it stands, in the folder of the file, with `model` being the
+case's float model with other weights. Prints a JSON list: for each the largest difference from
+PyTorch's own model and the names that did not match.
+"""
+import copy
+import json
+import os
+import pathlib
+import sys
+
+import torch
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "fixtures"))
+import generate  # noqa: E402
+
+
+def other_weights(model):
+    """The same modules with weights that the export must replace."""
+    model = copy.deepcopy(model)
+    torch.manual_seed(77)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_()
+    return model
+
+
+def outputs(model, inputs):
+    with torch.no_grad():
+        return generate.flat(model(*inputs))
+
+
+def check(job):
+    torch.manual_seed(0)
+    model, inputs = generate.cases[job["case"]]()
+    model.eval()
+    native = model
+    if job["engine"] is not None:
+        config = torch.ao.quantization.per_channel_dynamic_qconfig if job.get("per_channel") else None
+        types = {torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU}
+        native = generate.quantize(model, job["engine"], dict.fromkeys(types, config) if config else None)
+    scope = {"model": other_weights(model)}
+    os.chdir(os.path.dirname(job["file"]))
+    exec(job["load"], scope)
+    loaded = scope["model"]
+    pairs = list(zip(outputs(native, inputs), outputs(loaded, inputs)))
+    return {"difference": max((a - b).abs().max().item() for a, b in pairs), "printed": str(loaded) == str(native)}
+
+
+print(json.dumps([check(job) for job in json.load(sys.stdin)]))
