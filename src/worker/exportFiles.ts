@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
 import { access, realpath, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { AbortCheck } from '../core/abort';
 import { QuantscopeError } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { formatBytes } from '../core/text';
+import { updateCrc32 } from '../formats/zip/crc';
 import type { PlannedExport } from '../model/export/exportModel';
 import { sweepLeftovers, writeFileAtomically } from './writeFile';
 
@@ -48,7 +48,7 @@ export async function exportFiles(
       const { name, plan } = files[i];
       let crc = 0;
       const watch = (chunk: Uint8Array, bytes: number) => {
-        crc = crc32(chunk, crc);
+        crc = updateCrc32(crc, chunk);
         progress(done + bytes, total, name);
       };
       await writeFileAtomically(paths[i], watched(plan.chunks(), watch), abort);

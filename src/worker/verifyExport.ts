@@ -1,9 +1,9 @@
-import { crc32 } from 'node:zlib';
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { QuantscopeError } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { openFile } from '../formats/registry';
+import { updateCrc32 } from '../formats/zip/crc';
 import type { WrittenFile } from './exportFiles';
 
 const pieceBytes = 8 * 1024 * 1024;
@@ -47,7 +47,7 @@ async function compareBytes(
   let found = 0;
   for (let at = 0; at < source.size; at += pieceBytes) {
     abort.throwIfAborted();
-    found = crc32(await source.read(at, Math.min(pieceBytes, source.size - at)), found);
+    found = updateCrc32(found, await source.read(at, Math.min(pieceBytes, source.size - at)));
     progress(at, source.size, `${name}: reading back`);
   }
   if (source.size === bytes && found === crc) return;

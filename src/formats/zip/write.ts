@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { type ByteChunks, chunksOf } from '../../core/byteChunks';
 import { QuantscopeError } from '../../core/errors';
+import { updateCrc32 } from './crc';
 
 /** A record to write: its length is known beforehand, its bytes are made when their turn comes. */
 export interface ZipRecord {
@@ -56,7 +56,7 @@ export function planZip(records: readonly ZipRecord[]): PlannedFile {
         let crc = 0;
         let length = 0;
         for await (const chunk of chunksOf(entry.record.data())) {
-          crc = crc32(chunk, crc);
+          crc = updateCrc32(crc, chunk);
           length += chunk.length;
           yield chunk;
         }

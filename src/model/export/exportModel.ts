@@ -6,6 +6,7 @@ import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { Model } from '../openModel';
 import { loadLines } from './loadLines';
 import { npzFiles } from './npzExport';
+import { onnxFiles } from './onnx/onnxExport';
 import { safetensorsFiles } from './safetensorsExport';
 import { torchFiles } from './torchExport';
 
@@ -47,7 +48,7 @@ async function plan(
     case 'npz':
       return npzFiles(model, request, fileName, abort, progress);
     case 'onnx':
-      throw unsupported('E_EXPORT_FORMAT', 'ONNX cannot be written yet.');
+      return onnxFiles(model, request, fileName, abort, progress);
   }
 }
 
