@@ -101,6 +101,18 @@ describe('exports', () => {
     assert.deepEqual(file.opaque, []);
   });
 
+  it('to safetensors put the scale and the zero point beside the codes', async () => {
+    const target = 'out.safetensors';
+    const request = { format: 'safetensors', target, spec: spec('fbgemm', { perChannel: true }) } as const;
+    const { bytes } = await exported('2.13', 'mlp.pt', request);
+    const file = await openBytes(bytes[0], target);
+    const found = new Map(file.tensors.map(({ name, tensor }) => [name, [tensor.dtype, ...tensor.shape]]));
+    assert.deepEqual(found.get('0.weight'), ['int8', 64, 32]);
+    assert.deepEqual(found.get('0.weight_scale'), ['float32', 64]);
+    assert.deepEqual(found.get('0.weight_zero_point'), ['int64', 64]);
+    assert.deepEqual(found.get('0.bias'), ['float32', 64]);
+  });
+
   it('to safetensors split where they are told to, with an index', async () => {
     const { names } = await exported('2.13', 'mlp.pt', {
       format: 'safetensors',

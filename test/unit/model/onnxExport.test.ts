@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { neverAborted } from '../../../src/core/abort';
+import { joinChunks } from '../../../src/core/byteChunks';
+import { bytesSource } from '../../../src/core/byteSource';
+import { noProgress } from '../../../src/core/progress';
+import { planOnnx } from '../../../src/formats/onnx/write';
+import type { ModelFile } from '../../../src/formats/types';
+import { planExport } from '../../../src/model/export/exportModel';
+import { gatesReordered, transposed } from '../../../src/model/export/onnx/matrices';
+import { openModel } from '../../../src/model/openModel';
+import type { QuantizeSpecDto } from '../../../src/protocol/dto';
+import { openBytes, readFixture } from '../../support/fixtures';
+
+const int8: QuantizeSpecDto = { engine: 'fbgemm', dtype: 'qint8', perChannel: false, modules: null, exclude: [] };
+
+async function exported(fixture: string, module: string, spec: QuantizeSpecDto | null): Promise<ModelFile> {
+  const model = await openModel(bytesSource(await readFixture('torch-2.13', fixture), fixture), neverAborted);
+  const request = { format: 'onnx', target: 'out.onnx', layout: 'state_dict', torchStyle: '1.13' } as const;
+  const rest = { module, spec, shardBytes: 5e9, overwrite: false };
+  const { files } = await planExport(model, { ...request, ...rest }, neverAborted, noProgress);
+  return openBytes(await joinChunks(files[0].plan.chunks()), 'out.onnx');
+}
+
+const described = ({ tensors }: ModelFile) =>
+  Object.fromEntries(tensors.map(({ name, tensor }) => [name, [tensor.dtype, ...tensor.shape].join(' ')]));
+
+describe('ONNX exports', () => {
+  it('an LSTM has its gates in ONNX’s order, and one bias for both products', async () => {
+    assert.deepEqual(described(await exported('recipe_lstm.pt', 'lstm', null)), {
+      'lstm.weight_ih_l0': 'float32 1 32 8',
+      'lstm.weight_hh_l0': 'float32 1 32 8',
+      'lstm.bias_l0': 'float32 1 64',
+      'lstm.flat': 'int64 3',
+    });
+  });
+
+  it('a quantized LSTM has int8 codes with a scale and a zero point a direction', async () => {
+    const found = described(await exported('recipe_lstm.pt', 'lstm', int8));
+    assert.equal(found['lstm.weight_ih_l0_quantized']?.split(' ').slice(1).join(' '), '1 8 32');
+    assert.equal(found['lstm.weight_ih_l0_scale'], 'float32 1');
+    assert.equal(found['lstm.weight_ih_l0_zero_point'], 'int8 1');
+  });
+
+  it('per channel there is a scale for every row', async () => {
+    const found = described(await exported('recipe_lstm.pt', 'lstm', { ...int8, perChannel: true }));
+    assert.equal(found['lstm.weight_hh_l0_scale'], 'float32 1 32');
+  });
+
+  it('refuses a state dict that does not say how its modules are joined', async () => {
+    await assert.rejects(exported('word_lm.pt', '', int8), { code: 'E_EXPORT_ONNX', message: /joined/ });
+  });
+
+  it('data beyond what a message may hold stands beside the graph, at multiples of a page', async () => {
+    const half = { dtype: 'float32', shape: [300_000_000], data: async () => new Uint8Array(0) } as const;
+    const graph = {
+      name: 'large',
+      nodes: [],
+      initializers: [
+        { name: 'tiny', dtype: 'float32' as const, shape: [1], data: async () => new Uint8Array(4) },
+        { name: 'a', ...half },
+        { name: 'b', ...half },
+      ],
+      inputs: [],
+      outputs: [],
+    };
+    const files = planOnnx({ irVersion: 9, opsets: [{ domain: '', version: 20 }], graph, metadata: {} }, 'large.onnx');
+    assert.deepEqual(
+      files.map(({ name }) => name),
+      ['large.onnx', 'large.onnx.data'],
+    );
+    assert.equal(files[1].plan.size, 4096 + 1_200_001_024 + 1_200_000_000);
+    assert.ok(files[0].plan.size < 1000);
+  });
+
+  it('transposes and reorders', () => {
+    assert.deepEqual([...transposed(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)], [1, 4, 2, 5, 3, 6]);
+    assert.deepEqual([...gatesReordered(Int8Array.of(1, 1, 2, 2, 3, 3, 4, 4), 'LSTM')], [1, 1, 4, 4, 2, 2, 3, 3]);
+    assert.deepEqual([...gatesReordered(Int8Array.of(1, 2, 3), 'GRU')], [2, 1, 3]);
+  });
+});
