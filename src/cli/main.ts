@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { formatError, toErrorDetails } from '../core/errors';
 import { EngineClient } from '../worker/enginePool';
+import { bench } from './bench';
 import { type Command, type CommandContext, UsageError } from './command';
 import { compare } from './compare';
 import { exportModel } from './exportModel';
@@ -11,7 +12,7 @@ import { recipe } from './recipe';
 import { scan } from './scan';
 import { stats } from './stats';
 
-const commands: readonly Command[] = [inspect, stats, quantize, forward, compare, recipe, exportModel, scan];
+const commands: readonly Command[] = [inspect, stats, quantize, forward, compare, recipe, exportModel, scan, bench];
 
 const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 

@@ -535,3 +535,18 @@ export interface InspectDto {
   readonly warnings: readonly WarningDto[];
   readonly safety: SafetyDto;
 }
+
+/** Quantscope's own kernels at a list of shapes. */
+export interface BenchmarkDto {
+  /** Which kernels ran: `wasm relaxed simd`. */
+  readonly kernels: string;
+  readonly results: readonly {
+    readonly name: string;
+    /** Of the weights' products, in one forward pass. */
+    readonly multiplyAdds: number;
+    readonly float: LatencyDto;
+    readonly int8: LatencyDto;
+    /** float ÷ int8: how many times int8 is faster. */
+    readonly ratio: number;
+  }[];
+}

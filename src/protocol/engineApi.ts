@@ -1,6 +1,7 @@
 import type {
   ActivationDetailDto,
   ActivationQueryDto,
+  BenchmarkDto,
   EngineName,
   ForwardRequestDto,
   ForwardResultDto,
@@ -60,4 +61,6 @@ export interface EngineApi {
   recipe(args: { engine: EngineName; runs: number }): RecipeDto;
   /** Writes the recipe's float LSTM as torch.save would; needs no open file. */
   writeRecipe(args: { path: string }): { bytes: number };
+  /** Times the kernels at the shapes whose names contain `filter`; needs no open file. */
+  bench(args: { filter: string }): BenchmarkDto;
 }

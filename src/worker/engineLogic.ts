@@ -1,6 +1,7 @@
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { invalid } from '../core/errors';
+import { runBenchmarks } from '../model/benchmark';
 import { inspect, summarize } from '../model/describeModel';
 import { planExport } from '../model/export/exportModel';
 import { activationDetail, forwardModule } from '../model/forwardModule';
@@ -115,6 +116,7 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       };
     },
     recipe: ({ engine, runs }, { progress }) => runRecipe(engine, runs, abort, progress),
+    bench: ({ filter }, { progress }) => runBenchmarks(filter, abort, progress),
     writeRecipe: async ({ path }) => {
       const file = recipeFile();
       await writeFileAtomically(path, file.chunks(), abort);

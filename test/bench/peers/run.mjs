@@ -1,0 +1,212 @@
+// npm run bench:peers: Quantscope beside onnxruntime-node, onnxruntime-web and PyTorch, one thread each.
+//
+// All run in the same minutes: in every round each contender has its turn at a case, so that a busy
+// machine is busy for all of them. Reported are medians over all turns, and their ratios. Peers that
+// are not there are left out and named. Writes test/bench/RESULTS.md.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { cpus, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { cache, find, npm, root, run } from '../../../scripts/lib/run.mjs';
+import { report } from './report.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    filter: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '7' },
+    ms: { type: 'string', default: '150' },
+  },
+});
+const here = dirname(fileURLToPath(import.meta.url));
+const work = join(cache, 'bench');
+const rounds = Number(options.rounds);
+const turnMs = Number(options.ms);
+
+/** A contender makes, for a case and a precision, an async function that runs for so many ms and gives times in µs. */
+async function ours() {
+  const outfile = join(work, 'ours.cjs');
+  await build({
+    entryPoints: [join(here, 'ours.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    logLevel: 'error',
+  });
+  const { install, contender, benchmarkCases } = createRequire(import.meta.url)(outfile);
+  const version = install(join(root, 'dist'));
+  const make = (one) => {
+    const at = contender(one);
+    return (int8) => {
+      const pass = at(int8);
+      return async (ms) => timed(pass, ms);
+    };
+  };
+  return { benchmarkCases, contender: { name: 'Quantscope', version, make } };
+}
+
+function timed(pass, ms) {
+  const times = [];
+  const end = performance.now() + ms;
+  while (times.length === 0 || performance.now() < end) {
+    const start = performance.now();
+    pass();
+    times.push((performance.now() - start) * 1000);
+  }
+  return times;
+}
+
+async function timedAsync(pass, ms) {
+  const times = [];
+  const end = performance.now() + ms;
+  while (times.length === 0 || performance.now() < end) {
+    const start = performance.now();
+    await pass();
+    times.push((performance.now() - start) * 1000);
+  }
+  return times;
+}
+
+/** Both bindings of ONNX Runtime have one interface. */
+function onnxRuntime(name, ort, version, models, sessionOptions) {
+  const make = (one, index) => async (int8) => {
+    const file = join(models, `${index}.${int8 ? 'int8' : 'float'}.onnx`);
+    if (!existsSync(file)) return undefined;
+    const session = await ort.InferenceSession.create(new Uint8Array(await readFile(file)), sessionOptions);
+    const dims = inputShape(one);
+    const data = Float32Array.from({ length: dims.reduce((a, b) => a * b) }, () => gaussian());
+    const feeds = { x: new ort.Tensor('float32', data, dims) };
+    return (ms) => timedAsync(() => session.run(feeds), ms);
+  };
+  return { name, version, make };
+}
+
+function inputShape(one) {
+  if (one.type === 'Linear') return [one.batch, one.inFeatures];
+  return [one.steps, one.batch ?? 1, one.width];
+}
+
+const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+
+async function onnxPeers(python, cases) {
+  const models = join(work, 'models');
+  await writeFile(join(work, 'cases.json'), JSON.stringify(cases));
+  if (spawnSync(python, ['-c', 'import onnx, onnxruntime'], { stdio: 'ignore' }).status !== 0) {
+    return { left: ['ONNX Runtime: this Python has no onnx and onnxruntime to make the models with'], peers: [] };
+  }
+  await run(python, [join(here, 'models.py'), join(work, 'cases.json'), models], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+  });
+  const peers = [];
+  const install = join(work, 'peers');
+  await mkdir(install, { recursive: true });
+  for (const file of ['package.json', 'package-lock.json'])
+    await writeFile(join(install, file), await readFile(join(here, file)));
+  // The package has its CPU library inside; its install script would only fetch one for GPUs.
+  await run(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: install, stdio: 'ignore' });
+  const require = createRequire(join(install, 'package.json'));
+  const node = require('onnxruntime-node');
+  peers.push(
+    onnxRuntime('onnxruntime-node', node, await packageVersion(install, 'onnxruntime-node'), models, {
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+    }),
+  );
+  const web = await import('onnxruntime-web');
+  web.env.wasm.numThreads = 1;
+  web.env.logLevel = 'error';
+  const webVersion = await packageVersion(root, 'onnxruntime-web');
+  peers.push(onnxRuntime('onnxruntime-web', web, webVersion, models, { executionProviders: ['wasm'] }));
+  return { left: [], peers };
+}
+
+async function packageVersion(folder, name) {
+  return JSON.parse(await readFile(join(folder, 'node_modules', name, 'package.json'), 'utf8')).version;
+}
+
+async function pytorch(python) {
+  const child = spawn(python, [join(here, 'pytorch.py')], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ask = async (request) => {
+    child.stdin.write(`${JSON.stringify(request)}\n`);
+    const { value, done } = await lines.next();
+    return done ? undefined : JSON.parse(value);
+  };
+  child.stdin.on('error', () => {});
+  const hello = await ask({});
+  if (hello === undefined) return undefined;
+  const make = (one) => (int8) => async (ms) => (await ask({ case: one, int8, ms })).times;
+  return { name: 'PyTorch', version: `${hello.version}, ${hello.engine}`, make, stop: () => child.stdin.end() };
+}
+
+function median(times) {
+  const sorted = times.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+async function measureCase(one, index, contenders) {
+  const entries = [];
+  for (const { name, make } of contenders) {
+    for (const int8 of [false, true]) {
+      const turn = await (await make(one, index))(int8);
+      if (turn !== undefined) entries.push({ name, int8, turn, times: [] });
+    }
+  }
+  // The first turn compiles, packs and fills caches.
+  for (const { turn } of entries) await turn(turnMs);
+  for (let round = 0; round < rounds; round++) {
+    for (const { turn, times } of entries) times.push(...(await turn(turnMs)));
+  }
+  return entries.map(({ name, int8, times }) => ({
+    name,
+    int8,
+    median: median(times),
+    best: Math.min(...times.slice(0, 1e5)),
+    runs: times.length,
+  }));
+}
+
+function pythonPath() {
+  const own = join(cache, 'python', 'bin', 'python');
+  return process.env.QUANTSCOPE_PYTHON ?? (existsSync(own) ? own : (find('python3') ?? 'python'));
+}
+
+await mkdir(work, { recursive: true });
+const { benchmarkCases, contender } = await ours();
+const chosen = benchmarkCases.filter(({ name }) => name.toLowerCase().includes(options.filter.toLowerCase()));
+const python = pythonPath();
+const { left, peers } = await onnxPeers(python, chosen);
+const torch = await pytorch(python);
+if (torch === undefined) left.push('PyTorch: this Python has none');
+const contenders = [contender, ...peers, ...(torch ? [torch] : [])];
+const results = [];
+for (const [index, one] of chosen.entries()) {
+  const entries = await measureCase(one, index, contenders);
+  results.push({ name: one.name, entries });
+  console.log(
+    one.name,
+    entries.map(({ name, int8, median }) => `${name} ${int8 ? 'int8' : 'f32'} ${median.toFixed(1)}`).join(' · '),
+  );
+}
+torch?.stop();
+const machine = `${cpus()[0].model.trim()}, ${cpus().length} logical CPUs, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
+const text = report({
+  machine,
+  date: new Date().toISOString().slice(0, 10),
+  contenders,
+  left,
+  results,
+  rounds,
+  turnMs,
+});
+// A part of the cases is for looking; only a whole run is the record.
+if (options.filter) console.log(`\n${text}`);
+else await writeFile(join(root, 'test', 'bench', 'RESULTS.md'), text);
+process.exit(0);

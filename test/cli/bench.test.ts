@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { buildBundles, temporaryFolder } from '../support/bundles';
+import { runCli } from '../support/runCli';
+
+describe('quantscope bench', () => {
+  let folder: string;
+  before(async () => {
+    folder = await temporaryFolder();
+    await buildBundles(folder, ['cli', 'engineWorker']);
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('times the shapes that the filter names, with the kernels that lie beside the bundle', async () => {
+    const { code, stdout } = await runCli(folder, ['bench', '--filter', 'lstm 16', '--json']);
+    assert.equal(code, 0);
+    const { kernels, results } = JSON.parse(stdout);
+    assert.match(kernels, /^wasm/);
+    assert.deepEqual(
+      results.map(({ name }: { name: string }) => name),
+      ['LSTM 16'],
+    );
+    const [{ float, int8, ratio, multiplyAdds }] = results;
+    assert.equal(multiplyAdds, 20 * 2 * 4 * 16 * 16);
+    assert.ok(float.median > 0 && int8.median > 0 && ratio === float.median / int8.median);
+  });
+
+  it('works without the kernels, by the reference', async () => {
+    await rm(`${folder}/kernels.wasm`);
+    const { stdout } = await runCli(folder, ['bench', '--filter', 'lstm 16', '--json']);
+    assert.equal(JSON.parse(stdout).kernels, 'reference');
+  });
+});
