@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { checkActivations, checkNumbers } from '../support/checkGoldens';
+import { checkRecurrentBits, checkRecurrentValues, sleefValues } from '../support/checkRecurrent';
 import { committedGoldens, linearKinds } from '../support/goldens';
 import { fixtureVersions } from '../support/models';
 
@@ -14,10 +15,12 @@ for (const version of fixtureVersions) {
   });
 }
 
-describe('the same bits as PyTorch 1.13 for activations', function () {
+describe('the same bits as PyTorch 1.13 where activations take part', function () {
   this.timeout(timeout);
   const goldens = committedGoldens('1.13');
   checkActivations(() => goldens);
+  checkRecurrentBits(goldens.build, () => goldens);
+  checkRecurrentValues(goldens.build, () => goldens, sleefValues(goldens.build, goldens));
 });
 
 it('enough was asked', () => {

@@ -18,7 +18,7 @@ import { type Digest, type Goldens, type LinearKind, linearKinds, type TorchBuil
 const context = { kernels: selectKernels(), abort: neverAborted };
 
 /** SHA-256 over the bytes of arrays, one after the other, and how many values they have. */
-function digest(arrays: readonly (Float32Array | Float64Array | Int8Array | BigInt64Array)[]): Digest {
+export function digest(arrays: readonly (Float32Array | Float64Array | Int8Array | BigInt64Array)[]): Digest {
   const hash = createHash('sha256');
   let count = 0;
   for (const array of arrays) {

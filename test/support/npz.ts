@@ -40,7 +40,7 @@ function parseNpy(bytes: Uint8Array): NpyArray {
     .filter(Boolean)
     .map(Number);
   // The copy makes the values aligned.
-  const { buffer } = bytes.slice(10 + headerLength);
+  const { buffer } = new Uint8Array(bytes.subarray(10 + headerLength));
   if (descr === '<f4') return { shape, data: new Float32Array(buffer) };
   if (descr === '<i8') return { shape, data: new BigInt64Array(buffer) };
   throw new Error(`npy dtype not understood: ${descr}`);

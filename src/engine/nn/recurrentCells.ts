@@ -33,14 +33,14 @@ export class RecurrentCell implements QuantizableModule {
     return new Map(['weight_ih', 'weight_hh'].map((name) => [name, this.parameter(name).data]));
   }
 
-  forward(inputs: ModuleInputs, { kernels }: ForwardContext): FloatTensor[] {
+  forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
     const product = (part: string) => (x: Float32Array, m: number) => {
       const { data, shape } = this.parameter(`weight_${part}`);
       const out = new Float32Array(m * shape[0]);
-      kernels.gemmFloat(x, data, this.parameters.get(`bias_${part}`)?.data, m, shape[0], shape[1], out, true);
+      context.kernels.gemmFloat(x, data, this.parameters.get(`bias_${part}`)?.data, m, shape[0], shape[1], out, true);
       return out;
     };
-    return runStep(this.mode, this.options, inputs, { input: product('ih'), hidden: product('hh') });
+    return runStep(this.mode, this.options, inputs, { input: product('ih'), hidden: product('hh') }, context);
   }
 
   toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicCell {
@@ -76,7 +76,7 @@ export class DynamicCell implements DynamicModule {
     const call = this.calls++;
     const product = (index: number) => (x: Float32Array, rows: number) =>
       dynamicLinear(this.products[index], x, rows, context, call, 0);
-    return runStep(this.mode, this.options, inputs, { input: product(0), hidden: product(1) });
+    return runStep(this.mode, this.options, inputs, { input: product(0), hidden: product(1) }, context);
   }
 }
 
@@ -89,6 +89,7 @@ function runStep(
   options: CellOptions,
   inputs: ModuleInputs,
   products: CellProducts,
+  context: ForwardContext,
 ): FloatTensor[] {
   const { inputSize, hiddenSize } = options;
   const { data, shape } = floatInput(inputs[0]);
@@ -108,6 +109,6 @@ function runStep(
   };
   const h = state(1, 'h0');
   const c = gateCount[mode] === 4 ? state(2, 'c0') : new Float32Array(0);
-  runCell(cellMode(mode, options.nonlinearity), products, data, { h, c }, rows, hiddenSize);
+  runCell(cellMode(mode, options.nonlinearity), products, data, { h, c }, rows, hiddenSize, context);
   return mode === 'LSTM' ? [floatTensor(h, stateShape), floatTensor(c, stateShape)] : [floatTensor(h, stateShape)];
 }

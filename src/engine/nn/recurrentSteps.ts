@@ -1,6 +1,6 @@
 import type { FloatWeight } from '../kernels/kernels';
 import type { PackedLinear } from '../quantization/dynamicLinear';
-import { sigmoid, tanh } from './activations';
+import { type Activations, activationForms, vectorEnd } from './activations';
 import type { ForwardContext } from './forwardContext';
 
 /**
@@ -49,20 +49,23 @@ type Step = (
   h: Float32Array,
   rows: number,
   hidden: number,
+  activations: Activations,
 ) => void;
 
 const f = Math.fround;
 
 /** Gates i, f, g, o: `c' = f·c + i·g`, `h' = o · tanh(c')`. */
-const lstmStep: Step = (ih, at, hh, { c }, h, rows, hidden) => {
+const lstmStep: Step = (ih, at, hh, { c }, h, rows, hidden, { sigmoid, tanh }) => {
+  const vectors = vectorEnd(hidden);
   for (let b = 0; b < rows; b++) {
     for (let j = 0; j < hidden; j++) {
       const own = b * 4 * hidden + j;
       const whole = at + own;
-      const i = sigmoid(f(hh[own] + ih[whole]));
-      const forget = sigmoid(f(hh[own + hidden] + ih[whole + hidden]));
+      const vectorized = j < vectors;
+      const i = sigmoid(f(hh[own] + ih[whole]), vectorized);
+      const forget = sigmoid(f(hh[own + hidden] + ih[whole + hidden]), vectorized);
       const g = tanh(f(hh[own + 2 * hidden] + ih[whole + 2 * hidden]));
-      const o = sigmoid(f(hh[own + 3 * hidden] + ih[whole + 3 * hidden]));
+      const o = sigmoid(f(hh[own + 3 * hidden] + ih[whole + 3 * hidden]), vectorized);
       const k = b * hidden + j;
       const cell = f(f(forget * c[k]) + f(i * g));
       c[k] = cell;
@@ -72,13 +75,15 @@ const lstmStep: Step = (ih, at, hh, { c }, h, rows, hidden) => {
 };
 
 /** Gates r, z, n: `n = tanh(W_in x + r · (W_hn h))`, `h' = (h − n) · z + n`. */
-const gruStep: Step = (ih, at, hh, state, h, rows, hidden) => {
+const gruStep: Step = (ih, at, hh, state, h, rows, hidden, { sigmoid, tanh }) => {
+  const vectors = vectorEnd(hidden);
   for (let b = 0; b < rows; b++) {
     for (let j = 0; j < hidden; j++) {
       const own = b * 3 * hidden + j;
       const whole = at + own;
-      const r = sigmoid(f(hh[own] + ih[whole]));
-      const z = sigmoid(f(hh[own + hidden] + ih[whole + hidden]));
+      const vectorized = j < vectors;
+      const r = sigmoid(f(hh[own] + ih[whole]), vectorized);
+      const z = sigmoid(f(hh[own + hidden] + ih[whole + hidden]), vectorized);
       const n = tanh(f(ih[whole + 2 * hidden] + f(hh[own + 2 * hidden] * r)));
       const k = b * hidden + j;
       h[k] = f(f(state.h[k] - n) * z) + n;
@@ -87,7 +92,7 @@ const gruStep: Step = (ih, at, hh, state, h, rows, hidden) => {
 };
 
 /** `h' = tanh(W_ih x + W_hh h)`. */
-const tanhStep: Step = (ih, at, hh, _state, h, rows, hidden) => {
+const tanhStep: Step = (ih, at, hh, _state, h, rows, hidden, { tanh }) => {
   for (let k = 0; k < rows * hidden; k++) h[k] = tanh(f(hh[k] + ih[at + k]));
 };
 
@@ -127,7 +132,7 @@ export function runLayer(
   const whole = runWholeLayer(mode, products, x, { h, c }, sequence, context);
   if (whole !== undefined) return whole;
   const { sizes, hidden, width, reverse } = sequence;
-  const { abort } = context;
+  const { abort, activations = 'portable' } = context;
   const offsets = prefixSums(sizes);
   const ih = products.input(x, offsets[sizes.length]);
   const output = new Float32Array(offsets[sizes.length] * width);
@@ -137,7 +142,16 @@ export function runLayer(
     const t = reverse ? sizes.length - 1 - i : i;
     const rows = sizes[t];
     const hh = products.hidden(h.subarray(0, rows * width), rows, i);
-    steps[mode](ih, offsets[t] * gatesOf[mode] * hidden, hh, { h, c }, unprojected, rows, hidden);
+    steps[mode](
+      ih,
+      offsets[t] * gatesOf[mode] * hidden,
+      hh,
+      { h, c },
+      unprojected,
+      rows,
+      hidden,
+      activationForms[activations],
+    );
     if (products.project !== undefined) h.set(products.project(unprojected.subarray(0, rows * hidden), rows, i));
     output.set(h.subarray(0, rows * width), offsets[t] * width);
   }
@@ -151,9 +165,10 @@ function runWholeLayer(
   x: Float32Array,
   state: CellState,
   { sizes, width, reverse }: Sequence,
-  { kernels, tap, abort }: ForwardContext,
+  { kernels, tap, abort, activations = 'portable' }: ForwardContext,
 ): Float32Array | undefined {
   if (weights === undefined || project !== undefined || tap !== undefined) return undefined;
+  if (activations !== 'portable') return undefined;
   if ((mode !== 'LSTM' && mode !== 'GRU') || sizes.some((size) => size !== sizes[0])) return undefined;
   const shape = { steps: sizes.length, batch: sizes[0], width, reverse };
   const result = kernels.recurrentLayer?.({ mode, ...weights, x, ...state, ...shape, abort });
@@ -171,8 +186,11 @@ export function runCell(
   state: CellState,
   rows: number,
   hidden: number,
+  { activations = 'portable' }: ForwardContext,
 ): void {
-  steps[mode](products.input(x, rows), 0, products.hidden(state.h, rows, 0), state, state.h, rows, hidden);
+  const ih = products.input(x, rows);
+  const hh = products.hidden(state.h, rows, 0);
+  steps[mode](ih, 0, hh, state, state.h, rows, hidden, activationForms[activations]);
 }
 
 function prefixSums(sizes: readonly number[]): number[] {

@@ -46,6 +46,19 @@ export function initRecurrent(
   return parameters;
 }
 
+/** torch.nn.RNNCellBase.reset_parameters: everything uniform in ±1/√hidden_size. */
+export function initCell(
+  generator: Generator,
+  mode: RecurrentMode,
+  inputSize: number,
+  hiddenSize: number,
+): Map<string, FloatTensor> {
+  const bound = 1 / Math.sqrt(hiddenSize);
+  const rows = gateCount[mode] * hiddenSize;
+  const shapes = { weight_ih: [rows, inputSize], weight_hh: [rows, hiddenSize], bias_ih: [rows], bias_hh: [rows] };
+  return new Map(Object.entries(shapes).map(([name, shape]) => [name, generator.uniform(shape, -bound, bound)]));
+}
+
 /** Names and shapes of a recurrent module's parameters, in the order of its state dict. */
 export function recurrentParameters(mode: RecurrentMode, shape: RecurrentShape): [string, number[]][] {
   const { inputSize, hiddenSize, numLayers, bias, bidirectional, projSize } = shape;
