@@ -4,15 +4,29 @@ import { EngineClient } from '../worker/enginePool';
 import { bench } from './bench';
 import { type Command, type CommandContext, UsageError } from './command';
 import { compare } from './compare';
+import { diff } from './diff';
 import { exportModel } from './exportModel';
 import { forward } from './forward';
 import { inspect } from './inspect';
 import { quantize } from './quantize';
 import { recipe } from './recipe';
+import { report } from './report';
 import { scan } from './scan';
 import { stats } from './stats';
 
-const commands: readonly Command[] = [inspect, stats, quantize, forward, compare, recipe, exportModel, scan, bench];
+const commands: readonly Command[] = [
+  inspect,
+  stats,
+  quantize,
+  forward,
+  compare,
+  recipe,
+  exportModel,
+  diff,
+  report,
+  scan,
+  bench,
+];
 
 const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -44,7 +58,7 @@ async function main(argv: readonly string[]): Promise<number> {
     );
     return exitCodes.done;
   } catch (error) {
-    return report(error, json);
+    return reportFailure(error, json);
   }
 }
 
@@ -73,7 +87,7 @@ async function run(command: Command, args: readonly string[], json: boolean): Pr
 }
 
 /** One line on stderr, and one JSON document on stdout where a script waits for it. */
-function report(error: unknown, json: boolean): number {
+function reportFailure(error: unknown, json: boolean): number {
   if (error instanceof UsageError) {
     process.stderr.write(`${error.message} See quantscope --help.\n`);
     return exitCodes.usage;

@@ -12,6 +12,12 @@ export const commandIds = {
   exportModel: 'quantscope.exportModel',
   showReprDiff: 'quantscope.showReprDiff',
   createRecipeModel: 'quantscope.createRecipeModel',
+  exportReport: 'quantscope.exportReport',
+  compareFiles: 'quantscope.compareFiles',
+  compareSelected: 'quantscope.compareSelected',
+  applyRun: 'quantscope.applyRun',
+  compareRuns: 'quantscope.compareRuns',
+  clearRuns: 'quantscope.clearRuns',
   copyAsPython: 'quantscope.copyAsPython',
   scan: 'quantscope.scan',
   goToModule: 'quantscope.goToModule',
@@ -21,7 +27,11 @@ export const commandIds = {
 
 export const viewTypes = { inspector: 'quantscope.inspector', inspectorOption: 'quantscope.inspector.option' } as const;
 
-export const viewIds = { modules: 'quantscope.modules', inspector: 'quantscope.inspectorView' } as const;
+export const viewIds = {
+  modules: 'quantscope.modules',
+  inspector: 'quantscope.inspectorView',
+  runs: 'quantscope.runs',
+} as const;
 
 /** Keys for `when` clauses. */
 export const contextKeys = {

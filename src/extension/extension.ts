@@ -2,6 +2,7 @@ import type * as vscode from 'vscode';
 import { registerCommands } from './commands/registerCommands';
 import { registerInspectorEditor } from './editor/inspectorEditor';
 import { registerInspectorView } from './inspector/inspectorView';
+import { registerRunsTree } from './runs/runsTree';
 import { createServices, type Services } from './services';
 import { registerStatusItem } from './statusItem';
 import { registerModulesTree } from './tree/modulesTree';
@@ -12,6 +13,7 @@ export function activate(context: vscode.ExtensionContext): Services {
   registerInspectorEditor(services);
   registerInspectorView(services);
   registerModulesTree(services);
+  registerRunsTree(services);
   registerStatusItem(services);
   registerCommands(services);
   return services;

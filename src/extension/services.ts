@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { EnginePool } from '../worker/enginePool';
 import { DocumentRegistry } from './inspector/documentRegistry';
 import { createLog } from './log';
+import { RunHistory } from './runs/runHistory';
 
 /** What the parts of the extension share; made once, handed to each of them. */
 export interface Services {
@@ -9,6 +10,7 @@ export interface Services {
   readonly log: vscode.LogOutputChannel;
   readonly pool: EnginePool;
   readonly documents: DocumentRegistry;
+  readonly history: RunHistory;
 }
 
 export function createServices(context: vscode.ExtensionContext): Services {
@@ -17,6 +19,7 @@ export function createServices(context: vscode.ExtensionContext): Services {
     workerPath: vscode.Uri.joinPath(context.extensionUri, 'dist', 'engineWorker.js').fsPath,
   });
   const documents = new DocumentRegistry();
-  context.subscriptions.push(log, documents, { dispose: () => pool.dispose() });
-  return { context, log, pool, documents };
+  const history = new RunHistory(context.workspaceState);
+  context.subscriptions.push(log, documents, history, { dispose: () => pool.dispose() });
+  return { context, log, pool, documents, history };
 }

@@ -2,6 +2,7 @@ import type {
   ActivationDetailDto,
   ActivationQueryDto,
   BenchmarkDto,
+  ComparisonDto,
   EngineName,
   ForwardRequestDto,
   ForwardResultDto,
@@ -13,6 +14,7 @@ import type {
   QuantizeReportDto,
   QuantizeSpecDto,
   RecipeDto,
+  ReportDto,
   RowsPageDto,
   RowsQueryDto,
   SafetyDto,
@@ -48,6 +50,10 @@ export interface EngineApi {
   image(args: TensorImageQueryDto): TensorImageDto;
   /** The lines that do the same in PyTorch. */
   python(args: { spec: QuantizeSpecDto }): string;
+  /** Compares the open file, as the one before, with another. */
+  compareWith(args: { path: string }): ComparisonDto;
+  /** The recipe's five steps; without a request the first module that can be run is. */
+  report(args: { spec: QuantizeSpecDto; forward: ForwardRequestDto | null }): ReportDto;
   stats(args: { tensor: string | null; bins: number }): readonly TensorStatsDto[];
   quantize(args: QuantizeSpecDto): QuantizeReportDto;
   /** The same work, answered without the lists that grow with the model. */

@@ -1,6 +1,7 @@
 import type {
   ActivationDetailDto,
   ActivationQueryDto,
+  ComparisonDto,
   ErrorDto,
   ForwardResultDto,
   HealthDto,
@@ -38,6 +39,10 @@ export interface ViewSnapshotDto {
   readonly forward: ForwardResultDto | null;
   /** The forward pass belongs to an older spec. */
   readonly forwardStale: boolean;
+  /** The file compared with another; null until somebody asks. */
+  readonly comparison: ComparisonDto | null;
+  /** The file changed on disk after it was read. */
+  readonly changedOnDisk: boolean;
   /** Id of the selected row. */
   readonly selection: string | null;
   /** The tab that a command asked for; the view follows when `revision` is new. */
@@ -48,7 +53,9 @@ export interface ViewSnapshotDto {
   readonly canUndo: boolean;
 }
 
-export type ViewTab = 'overview' | 'weights' | 'forward';
+export const viewTabs = ['overview', 'weights', 'error', 'forward', 'compare'] as const;
+
+export type ViewTab = (typeof viewTabs)[number];
 
 /** What a webview may ask of the host. Arguments are validated there. */
 export interface HostApi {
@@ -90,6 +97,8 @@ export const viewCommandNames = [
   'revealEditor',
   'goToModule',
   'copyAsPython',
+  'exportReport',
+  'compareFiles',
 ] as const;
 
 export type ViewCommand = (typeof viewCommandNames)[number];

@@ -2,6 +2,7 @@ import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { invalid } from '../core/errors';
 import { runBenchmarks } from '../model/benchmark';
+import { compareModels } from '../model/compareModels';
 import { inspect, summarize } from '../model/describeModel';
 import { planExport } from '../model/export/exportModel';
 import { activationDetail, forwardModule } from '../model/forwardModule';
@@ -12,6 +13,7 @@ import { pythonLines } from '../model/pythonLines';
 import { quantizeModel, summarizeReport } from '../model/quantizeModel';
 import { planQuantization } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
+import { modelReport } from '../model/report';
 import { sparkline, tensorDetail, tensorStats } from '../model/tensorDetail';
 import { tensorImage, tensorValues } from '../model/tensorValues';
 import { type RowsContext, TreeRows } from '../model/treeRows';
@@ -85,6 +87,16 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     values: (query) => tensorValues(opened().model, query, abort),
     image: (query) => tensorImage(opened().model, query, abort),
     python: ({ spec }) => pythonLines(opened().model, spec),
+    compareWith: async ({ path }, { progress }) => {
+      const source = await openSource(path);
+      try {
+        return await compareModels(opened().model, await openModel(source, abort), abort, progress);
+      } finally {
+        await source.close();
+      }
+    },
+    report: async ({ spec, forward }, context) =>
+      modelReport(opened().model, spec, forward, await report(spec, context), abort, context.progress),
     stats: ({ tensor, bins }, { progress }) => tensorStats(opened().model, tensor, bins, abort, progress),
     quantize: report,
     quantizeSummary: async (spec, context) => summarizeReport(await report(spec, context), spec),

@@ -2,6 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { t } from '../l10n';
 import { act, snapshot } from '../state/store';
 import { Banners } from './Banners';
+import { CompareView } from './CompareView';
 import { EmptyState, ErrorCard } from './ErrorCard';
 import { ForwardView } from './ForwardView';
 import { Header } from './Header';
@@ -47,9 +48,10 @@ export function App() {
           {!forward && <ReprPanel state={state} model={state.model} />}
         </div>
         <main class="right">
-          <Tabs active={state.tab} />
+          <Tabs active={state.tab} state={state} />
           {state.tab === 'overview' && <Overview state={state} model={state.model} />}
           {state.tab === 'weights' && <WeightsView />}
+          {state.tab === 'compare' && state.comparison !== null && <CompareView comparison={state.comparison} />}
           {state.tab === 'forward' && <ForwardView state={state} model={state.model} />}
         </main>
       </div>

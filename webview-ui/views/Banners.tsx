@@ -27,6 +27,17 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
           </div>
         </div>
       )}
+      {state.changedOnDisk && (
+        <div class="banner" role="status" data-testid="changed-banner">
+          <Icon name="refresh" kind="warning" />
+          <p>
+            <b>{t('The file changed on disk.')}</b> {t('What you see is what was read before.')}{' '}
+            <button type="button" class="link" data-testid="reload" onClick={() => act('reload', {})}>
+              {t('Reload')}
+            </button>
+          </p>
+        </div>
+      )}
       {state.notice !== null && (
         <div class="banner error" role="alert" data-testid="notice">
           <Icon name="error" kind="error" />

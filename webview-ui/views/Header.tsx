@@ -226,6 +226,8 @@ function Overflow({ state }: { readonly state: ViewSnapshotDto }) {
       items={[
         { text: t('Undo'), disabled: !state.canUndo, run: () => act('undo', {}), testId: 'undo' },
         { text: t('Copy as Python'), run: command('copyAsPython') },
+        { text: t('Export Report…'), run: command('exportReport') },
+        { text: t('Compare with Another File…'), run: command('compareFiles'), separator: true },
         { text: t('Show Module Repr Diff'), disabled: state.quantized === null, run: command('showReprDiff') },
         { text: t('Go to Module…'), run: command('goToModule') },
         { text: t('Reload from Disk'), run: () => act('reload', {}), separator: true },

@@ -1,15 +1,24 @@
-import type { ViewTab } from '../../src/protocol/viewApi';
+import type { ViewSnapshotDto, ViewTab } from '../../src/protocol/viewApi';
 import { t } from '../l10n';
 import { act } from '../state/store';
 
-const tabs: readonly (readonly [ViewTab, string])[] = [
-  ['overview', 'Overview'],
-  ['weights', 'Weights'],
-  ['forward', 'Forward'],
-];
+interface Props {
+  readonly active: ViewTab;
+  readonly state: ViewSnapshotDto;
+}
+
+function tabsOf({ comparison }: ViewSnapshotDto): readonly (readonly [ViewTab, string])[] {
+  return [
+    ['overview', t('Overview')],
+    ['weights', t('Weights')],
+    ['forward', t('Forward')],
+    ...(comparison === null ? [] : [['compare', t('Compare')] as const]),
+  ];
+}
 
 /** One tab stop; arrows move between the tabs. */
-export function Tabs({ active }: { readonly active: ViewTab }) {
+export function Tabs({ active, state }: Props) {
+  const tabs = tabsOf(state);
   const move = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
     if (step === 0) return;
@@ -29,7 +38,7 @@ export function Tabs({ active }: { readonly active: ViewTab }) {
           tabIndex={id === active ? 0 : -1}
           onClick={() => act('showTab', { tab: id })}
         >
-          {t(label)}
+          {label}
         </button>
       ))}
     </div>

@@ -2,9 +2,11 @@ import * as vscode from 'vscode';
 import { commandIds, viewTypes } from '../contributions';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';
+import { compareFiles } from './compareFiles';
 import { copyAsPython } from './copyAsPython';
 import { createRecipeModel } from './createRecipeModel';
 import { exportModel } from './exportModel';
+import { exportReport } from './exportReport';
 import { goToModule } from './goToModule';
 import { quantize } from './quantize';
 import { registerReprDiff, showReprDiff } from './reprDiff';
@@ -12,11 +14,14 @@ import { runForward } from './runForward';
 
 const modelFiles = { Models: ['pt', 'pth', 'ckpt', 'bin', 'safetensors', 'onnx'], 'All files': ['*'] };
 
+/** The Runs view registers its own. */
+type OwnCommand = Exclude<keyof typeof commandIds, 'applyRun' | 'compareRuns' | 'clearRuns'>;
+
 /** The palette's and the menus' commands. Each works on the file it was called on, else on the active model. */
 export function registerCommands(services: Services): void {
   registerReprDiff(services);
   const active = () => services.documents.active;
-  const handlers: Record<keyof typeof commandIds, (uri?: vscode.Uri) => unknown> = {
+  const handlers: Record<OwnCommand, (uri?: vscode.Uri, selected?: readonly vscode.Uri[]) => unknown> = {
     openModel: () => openModel(),
     inspect: (uri) => documentFor(services, uri),
     quantize: async (uri) => quantize(await documentFor(services, uri)),
@@ -26,6 +31,9 @@ export function registerCommands(services: Services): void {
     exportModel: async (uri) => exportModel(await documentFor(services, uri), services),
     showReprDiff: () => showReprDiff(active()),
     copyAsPython: () => copyAsPython(active()),
+    exportReport: () => exportReport(active()),
+    compareFiles: () => compareFiles(active()),
+    compareSelected: (uri, selected) => compareSelected(services, uri, selected),
     createRecipeModel: () => createRecipeModel(services),
     scan: async (uri) => showScan(await documentFor(services, uri)),
     goToModule: () => goToModule(active()),
@@ -33,11 +41,27 @@ export function registerCommands(services: Services): void {
     revealEditor: () => documentFor(services, undefined),
   };
   for (const [name, handler] of Object.entries(handlers)) {
-    const id = commandIds[name as keyof typeof commandIds];
+    const id = commandIds[name as OwnCommand];
     services.context.subscriptions.push(
-      vscode.commands.registerCommand(id, (uri?: unknown) => handler(uri instanceof vscode.Uri ? uri : undefined)),
+      vscode.commands.registerCommand(id, (uri?: unknown, selected?: unknown) =>
+        handler(
+          uri instanceof vscode.Uri ? uri : undefined,
+          Array.isArray(selected) ? selected.filter((each) => each instanceof vscode.Uri) : undefined,
+        ),
+      ),
     );
   }
+}
+
+/** Two files chosen in the Explorer: the one that was clicked is the one after. */
+async function compareSelected(
+  services: Services,
+  clicked: vscode.Uri | undefined,
+  selected: readonly vscode.Uri[] = [],
+): Promise<void> {
+  const before = selected.find((uri) => uri.toString() !== clicked?.toString());
+  if (clicked === undefined || before === undefined) return;
+  await compareFiles(await documentFor(services, before), clicked);
 }
 
 async function openModel(): Promise<void> {

@@ -15,9 +15,9 @@ export async function runForward(document: InspectorDocument | undefined): Promi
   }
   if (model.runnable.length > 1) return;
   const [only] = model.runnable;
-  await document.runForward(
-    only.path,
-    forwardSeed(),
-    only.inputs.map((input) => input.shape),
-  );
+  await document.runForward({
+    module: only.path,
+    seed: forwardSeed(),
+    shapes: only.inputs.map((input) => input.shape),
+  });
 }

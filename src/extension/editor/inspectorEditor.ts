@@ -14,6 +14,7 @@ class InspectorEditor implements vscode.CustomReadonlyEditorProvider<InspectorDo
     this.services.documents.add(document);
     // Not awaited: a bad file must end in our error card, not in VS Code's generic error.
     void document.load();
+    watch(document);
     return document;
   }
 
@@ -29,6 +30,22 @@ class InspectorEditor implements vscode.CustomReadonlyEditorProvider<InspectorDo
     panel.onDidDispose(() => view.dispose());
     follow();
   }
+}
+
+/** Marks the document when its file is written, replaced or deleted; nothing is read again by itself. */
+function watch(document: InspectorDocument): void {
+  const folder = vscode.Uri.joinPath(document.uri, '..');
+  const name = document.uri.path.slice(document.uri.path.lastIndexOf('/') + 1);
+  // Brackets and braces in a name would be read as a pattern.
+  const pattern = new vscode.RelativePattern(folder, name.replace(/[[\]{}*?]/g, '?'));
+  const watcher = vscode.workspace.createFileSystemWatcher(pattern);
+  const changed = (uri: vscode.Uri) => {
+    if (uri.path === document.uri.path) document.markChangedOnDisk();
+  };
+  watcher.onDidChange(changed);
+  watcher.onDidCreate(changed);
+  watcher.onDidDelete(changed);
+  document.onDidDispose(() => watcher.dispose());
 }
 
 export function registerInspectorEditor(services: Services): void {

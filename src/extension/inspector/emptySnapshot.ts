@@ -13,6 +13,8 @@ export const emptySnapshot: ViewSnapshotDto = {
   quantized: null,
   forward: null,
   forwardStale: false,
+  comparison: null,
+  changedOnDisk: false,
   selection: null,
   tab: 'overview',
   busy: null,

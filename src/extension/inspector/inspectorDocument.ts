@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
-import type { ForwardRequestDto, HealthDto, QuantizeSpecDto } from '../../protocol/dto';
+import type { ForwardRequestDto, HealthDto, QuantizeSpecDto, ReportDto } from '../../protocol/dto';
 import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
-import type { EngineClient } from '../../worker/enginePool';
+import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import type { Services } from '../services';
 import { defaultSpec, forwardRuns } from '../settings';
 
@@ -48,6 +48,8 @@ export class InspectorDocument implements vscode.CustomDocument {
       quantized: null,
       forward: null,
       forwardStale: false,
+      comparison: null,
+      changedOnDisk: false,
       selection: null,
       tab: 'overview',
       busy: null,
@@ -72,7 +74,7 @@ export class InspectorDocument implements vscode.CustomDocument {
   }
 
   private async readHeader(): Promise<void> {
-    this.update({ phase: 'loading', error: null });
+    this.update({ phase: 'loading', error: null, changedOnDisk: false });
     try {
       const model = await this.engine.call('open', { path: this.uri.fsPath });
       this.services.log.info(`opened ${this.uri.fsPath}: ${model.label}, ${model.tensorCount} tensors`);
@@ -89,7 +91,15 @@ export class InspectorDocument implements vscode.CustomDocument {
     this.engine.reload();
     this.undoStack = [];
     this.healthRun = undefined;
-    this.update({ quantized: null, quantizedSpec: null, forward: null, forwardStale: false, notice: null });
+    this.update({
+      quantized: null,
+      quantizedSpec: null,
+      forward: null,
+      forwardStale: false,
+      comparison: null,
+      notice: null,
+      canUndo: false,
+    });
     await this.load();
   }
 
@@ -122,6 +132,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       const quantized = await this.engine.call('quantizeSummary', spec, options);
       if (this.state.quantizedSpec !== null) this.undoStack.push(this.state.quantizedSpec);
       this.update({ quantized, quantizedSpec: spec, canUndo: true, forwardStale: this.state.forward !== null });
+      this.services.history.addQuantize(this.uri.toString(), this.state.file, spec, quantized);
     });
   }
 
@@ -138,8 +149,10 @@ export class InspectorDocument implements vscode.CustomDocument {
     });
   }
 
-  async runForward(module: string, seed: number, shapes: readonly (readonly number[])[]): Promise<void> {
-    const { engine, perChannel } = this.state.quantizedSpec ?? this.state.spec;
+  /** Runs one module with inputs drawn from the seed; the rest of the request follows the spec and the settings. */
+  async runForward({ module, seed, shapes }: Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes'>): Promise<void> {
+    const spec = this.state.quantizedSpec ?? this.state.spec;
+    const { engine, perChannel } = spec;
     const request: ForwardRequestDto = {
       module,
       seed,
@@ -153,7 +166,33 @@ export class InspectorDocument implements vscode.CustomDocument {
       const forward = await this.engine.call('forward', request, options);
       this.lastForward = request;
       this.update({ forward, forwardStale: false, tab: 'forward' });
+      this.services.history.addForward(this.uri.toString(), this.state.file, spec, request, forward);
     });
+  }
+
+  /** Quantizes with a whole spec, such as one of an earlier run. */
+  async applySpec(spec: QuantizeSpecDto): Promise<void> {
+    this.update({ spec });
+    await this.quantize();
+  }
+
+  /** Compares this file, as the one before, with another. */
+  async compareWith(path: string): Promise<void> {
+    await this.work(vscode.l10n.t('Comparing'), async (options) => {
+      const comparison = await this.engine.call('compareWith', { path }, options);
+      this.update({ comparison, tab: 'compare' });
+    });
+  }
+
+  /** The report in both forms, with the spec and the inputs that are shown. */
+  report(options: EngineCallOptions): Promise<ReportDto> {
+    const spec = this.state.quantizedSpec ?? this.state.spec;
+    return this.engine.call('report', { spec, forward: this.lastForward ?? null }, options);
+  }
+
+  /** The file is another one now; what is shown stays until somebody reloads. */
+  markChangedOnDisk(): void {
+    if (!this.state.changedOnDisk && this.state.phase !== 'loading') this.update({ changedOnDisk: true });
   }
 
   /** Reads every value once; the answer is kept until the file is read again. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { type HostApi, viewCommandNames } from '../../protocol/viewApi';
+import { type HostApi, viewCommandNames, viewTabs } from '../../protocol/viewApi';
 
 /**
  * A webview is not trusted: names from a hostile file are drawn in it. Every message is checked
@@ -46,7 +46,7 @@ export const schemas = {
   image: v.strictObject({ name, scheme, layer: v.picklist(['float', 'int8', 'error']) }),
   activation: v.strictObject({ module: name, weight: name, call: count, step: count }),
   select: v.strictObject({ id: name }),
-  showTab: v.strictObject({ tab: v.picklist(['overview', 'weights', 'forward']) }),
+  showTab: v.strictObject({ tab: v.picklist(viewTabs) }),
   setSpec: v.strictObject({ engine: v.optional(engine), perChannel: v.optional(v.boolean()) }),
   tick: v.strictObject({ path: name, ticked: v.boolean() }),
   quantize: empty,

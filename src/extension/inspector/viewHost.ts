@@ -70,7 +70,7 @@ function handlers(
     tick: ({ path, ticked }) => document().tick(path, ticked),
     quantize: () => document().quantize(),
     undo: () => document().undo(),
-    runForward: ({ module, seed, shapes }) => document().runForward(module, seed, shapes),
+    runForward: (args) => document().runForward(args),
     cancel: () => document().cancel(),
     reload: () => document().reload(),
     command: ({ name }) => void vscode.commands.executeCommand(commandIds[name]),

@@ -52,11 +52,15 @@ describe('inside the extension host', () => {
 
   it('runs the recipe forward with PyTorch’s numbers', async () => {
     const document = await open('recipe_lstm.pt');
-    await document.runForward('lstm', 29592, [
-      [20, 1, 8],
-      [1, 1, 8],
-      [1, 1, 8],
-    ]);
+    await document.runForward({
+      module: 'lstm',
+      seed: 29592,
+      shapes: [
+        [20, 1, 8],
+        [1, 1, 8],
+        [1, 1, 8],
+      ],
+    });
     const { accuracy } = document.snapshot.forward ?? assert.fail('there is no forward pass');
     const shown = [accuracy.meanAbsFloat, accuracy.meanAbsQuantized, accuracy.meanAbsDiff].map((x) => x.toFixed(5));
     assert.deepEqual([...shown, accuracy.percent.toFixed(2)], ['0.12887', '0.12912', '0.00156', '1.21']);
@@ -111,7 +115,10 @@ describe('inside the extension host', () => {
     const works: readonly [what: string, work: () => Promise<unknown>][] = [
       ['a model of 20,000 tensors is opened', () => open('large.pt')],
       ['a model is quantized', async () => (await open('word_lm.pt')).quantize()],
-      ['a forward pass is timed', async () => (await open('word_lm.pt')).runForward('rnn', 1, [[35, 4, 64]])],
+      [
+        'a forward pass is timed',
+        async () => (await open('word_lm.pt')).runForward({ module: 'rnn', seed: 1, shapes: [[35, 4, 64]] }),
+      ],
     ];
     for (const [what, work] of works) {
       it(`never stalls for ${limitMs} ms while ${what}`, async function () {

@@ -1,0 +1,42 @@
+import * as vscode from 'vscode';
+import { toErrorDetails } from '../../core/errors';
+import type { InspectorDocument } from '../inspector/inspectorDocument';
+
+/** Writes the report as one HTML file without links, or as JSON, where the person says. */
+export async function exportReport(document: InspectorDocument | undefined): Promise<void> {
+  if (document?.snapshot.phase !== 'ready') return;
+  const { file } = document.snapshot;
+  const suggested = vscode.Uri.joinPath(document.uri, '..', `${file.replace(/\.[^.]*$/, '')}.quantscope.html`);
+  const target = await vscode.window.showSaveDialog({
+    defaultUri: suggested,
+    filters: { HTML: ['html'], JSON: ['json'] },
+    saveLabel: vscode.l10n.t('Export Report'),
+  });
+  if (target === undefined) return;
+  try {
+    await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: vscode.l10n.t('Writing the report'), cancellable: true },
+      async (progress, token) => {
+        const controller = new AbortController();
+        token.onCancellationRequested(() => controller.abort());
+        const { html, json } = await document.report({
+          signal: controller.signal,
+          onProgress: (_done, _total, what) => progress.report({ message: what }),
+        });
+        const text = target.path.endsWith('.json') ? json : html;
+        await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));
+      },
+    );
+  } catch (error) {
+    const details = toErrorDetails(error, file);
+    if (details.kind !== 'aborted') {
+      void vscode.window.showErrorMessage(vscode.l10n.t('The report could not be written: {0}', details.message));
+    }
+    return;
+  }
+  const open = vscode.l10n.t('Open');
+  const picked = await vscode.window.showInformationMessage(vscode.l10n.t('The report was written.'), open);
+  if (picked !== open) return;
+  if (target.path.endsWith('.json')) await vscode.window.showTextDocument(target);
+  else await vscode.env.openExternal(target);
+}

@@ -1,0 +1,70 @@
+import type { AbortCheck } from '../core/abort';
+import type { Progress } from '../core/progress';
+import type {
+  ForwardRequestDto,
+  ForwardResultDto,
+  QuantizeReportDto,
+  QuantizeSpecDto,
+  ReportDto,
+} from '../protocol/dto';
+import { summarize } from './describeModel';
+import { forwardModule } from './forwardModule';
+import type { Model } from './openModel';
+import { skippedGroups } from './overview';
+import { pythonLines } from './pythonLines';
+import { renderReport } from './reportHtml';
+
+/** Timed runs where nobody asked for another number. */
+const runs = 100;
+const warmup = 30;
+
+/** The recipe's five steps for this file, as one HTML page and as JSON. Without a request the first module that can be run is. */
+export async function modelReport(
+  model: Model,
+  spec: QuantizeSpecDto,
+  request: ForwardRequestDto | null,
+  quantized: QuantizeReportDto,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<ReportDto> {
+  const summary = summarize(model);
+  const [first] = summary.runnable;
+  const chosen: ForwardRequestDto | undefined =
+    request ??
+    (first && {
+      module: first.path,
+      seed: 29592,
+      shapes: first.inputs.map(({ shape }) => shape),
+      engine: spec.engine,
+      perChannel: spec.perChannel,
+      runs,
+      warmup,
+    });
+  let forward: ForwardResultDto | null = null;
+  let forwardFailure = '';
+  if (chosen !== undefined) {
+    try {
+      forward = await forwardModule(model, chosen, abort, progress);
+    } catch (error) {
+      if ((error as { code?: string }).code === 'E_ABORTED') throw error;
+      // The other four steps stand without it, and the report says why it is missing.
+      forwardFailure = error instanceof Error ? error.message : String(error);
+    }
+  }
+  const python = pythonLines(model, spec);
+  const { runnable: _, ...file } = summary;
+  const json = JSON.stringify(
+    { generator: 'Quantscope', spec, file, quantized, forward, forwardFailure, python },
+    null,
+    2,
+  );
+  const html = renderReport({
+    summary,
+    quantized,
+    skipped: skippedGroups(quantized.skipped),
+    forward,
+    forwardFailure,
+    python,
+  });
+  return { html, json };
+}

@@ -1,0 +1,107 @@
+import { useState } from 'preact/hooks';
+import type { ComparedTensorDto, ComparisonDto } from '../../src/protocol/dto';
+import { bytes, count, decibel, shape, significant, visible } from '../format';
+import { t } from '../l10n';
+import { act } from '../state/store';
+import { SqnrBar } from './Row';
+
+const shownAtFirst = 200;
+
+/** Two files tensor by tensor: what only one has, what has another shape, and the error of the rest. */
+export function CompareView({ comparison }: { readonly comparison: ComparisonDto }) {
+  const { before, after, counts, total, tensors } = comparison;
+  const [limit, setLimit] = useState(shownAtFirst);
+  const facts: readonly (readonly [string, number])[] = [
+    [t('changed'), counts.changed],
+    [t('equal'), counts.equal],
+    [t('added'), counts.added],
+    [t('removed'), counts.removed],
+    [t('of another shape'), counts.reshaped],
+    [t('unreadable'), counts.unread],
+  ];
+  return (
+    <div class="scroll" data-testid="compare">
+      <section>
+        <h1>{headline(comparison)}</h1>
+        <p class="muted">
+          <b>{visible(before.file)}</b> {before.label}, {bytes(before.bytes)} → <b>{visible(after.file)}</b>{' '}
+          {after.label}, {bytes(after.bytes)}
+        </p>
+        <p>
+          {facts
+            .filter(([, value]) => value > 0)
+            .map(([name, value]) => `${count(value)} ${name}`)
+            .join(' · ')}
+          {total !== null && ` · ${t('all compared values: {0} dB', decibel(total.sqnrDb))}`}
+        </p>
+      </section>
+      {tensors.length > 0 && (
+        <section>
+          <table class="changes compared">
+            <thead>
+              <tr>
+                <th scope="col" class="left">
+                  {t('Tensor')}
+                </th>
+                <th scope="col" class="left">
+                  {t('Shape and type')}
+                </th>
+                <th scope="col">{t('max |error|')}</th>
+                <th scope="col">{t('SQNR, dB')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {tensors.slice(0, limit).map((tensor) => (
+                <Compared key={tensor.name} tensor={tensor} />
+              ))}
+            </tbody>
+          </table>
+          {tensors.length > limit && (
+            <button type="button" class="link" onClick={() => setLimit(limit + 1000)}>
+              {t('{0} more rows', count(tensors.length - limit))}
+            </button>
+          )}
+        </section>
+      )}
+    </div>
+  );
+}
+
+function headline({ counts }: ComparisonDto): string {
+  const missing = counts.added + counts.removed + counts.reshaped;
+  if (missing + counts.changed + counts.unread === 0) return t('Every tensor is equal');
+  if (missing === 0) return t('The same tensors, other values');
+  return t('{0} tensors do not match by name and shape', count(missing));
+}
+
+function Compared({ tensor }: { readonly tensor: ComparedTensorDto }) {
+  const { name, change, before, after, error } = tensor;
+  const words = { added: t('added'), removed: t('removed'), reshaped: t('of another shape'), unread: t('unreadable') };
+  return (
+    <tr>
+      <th scope="row">
+        <button type="button" class="link" onClick={() => act('select', { id: `t:${name}` })}>
+          {visible(name)}
+        </button>
+      </th>
+      <td class="left">
+        <span class="muted">{before === null ? '' : `${shape(before.shape)} ${before.dtype}`}</span>
+        {after !== null && sideText(before) !== sideText(after) && ` → ${shape(after.shape)} ${after.dtype}`}
+      </td>
+      {error === null ? (
+        <td colSpan={2}>{change === 'changed' || change === 'equal' ? '' : words[change]}</td>
+      ) : (
+        <>
+          <td>{significant(error.maxAbsError, 4)}</td>
+          <td class="with-bar">
+            <SqnrBar value={error.sqnrDb} />
+          </td>
+        </>
+      )}
+    </tr>
+  );
+}
+
+function sideText(side: ComparedTensorDto['before']): string {
+  return side === null ? '' : `${shape(side.shape)} ${side.dtype}`;
+}
