@@ -98,6 +98,7 @@ export const viewCommandNames = [
   'goToModule',
   'copyAsPython',
   'exportReport',
+  'exportModel',
   'compareFiles',
 ] as const;
 

@@ -151,6 +151,15 @@ function Actions({ state }: { readonly state: ViewSnapshotDto }) {
       >
         <Icon name="play" /> {t('Run Forward…')}
       </button>
+      <button
+        type="button"
+        class="vscode-button secondary export"
+        data-testid="export"
+        disabled={!idle}
+        onClick={() => act('command', { name: 'exportModel' })}
+      >
+        <Icon name="export" /> {t('Export…')}
+      </button>
       <Overflow state={state} />
     </div>
   );
@@ -225,6 +234,7 @@ function Overflow({ state }: { readonly state: ViewSnapshotDto }) {
       testId="overflow"
       items={[
         { text: t('Undo'), disabled: !state.canUndo, run: () => act('undo', {}), testId: 'undo' },
+        { text: t('Export…'), disabled: state.busy !== null, run: command('exportModel') },
         { text: t('Copy as Python'), run: command('copyAsPython') },
         { text: t('Export Report…'), run: command('exportReport') },
         { text: t('Compare with Another File…'), run: command('compareFiles'), separator: true },
