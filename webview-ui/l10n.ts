@@ -12,3 +12,9 @@ export function t(text: string, ...values: readonly (string | number)[]): string
 export function plural(value: number, one: string, many: string, ...values: readonly (string | number)[]): string {
   return t(value === 1 ? one : many, ...values);
 }
+
+/** A text that the engine's thread wrote, which knows no language; `Embedding: not in the spec` keeps its first word. */
+export function engineText(text: string): string {
+  const parts = /^(\w+): (.*)$/.exec(text);
+  return parts === null ? t(text) : `${parts[1]}: ${t(parts[2])}`;
+}

@@ -4,6 +4,7 @@ import './styles/base.css';
 import './styles/tree.css';
 import './styles/detail.css';
 import './styles/charts.css';
+import './styles/responsive.css';
 import { reportErrors } from './host';
 import { followActivation, followSelection } from './state/detail';
 import { followOverview } from './state/overview';

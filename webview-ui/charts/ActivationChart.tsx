@@ -27,7 +27,7 @@ export function ActivationChart({ activation, label }: Props) {
         y={{ min: 0, max: top }}
         margin={[34, 4, 20, 22]}
         table={() => ({
-          head: ['code', 'value', 'count'],
+          head: [t('code'), t('value'), t('count')],
           rows: used.map(({ code, value }) => [String(code), significant((code - zeroPoint) * scale, 4), count(value)]),
         })}
         hover={(value) => {

@@ -38,7 +38,7 @@ export function ChannelScales({ quantization, onPick }: Props) {
       y={y}
       margin={[22, 8, 20, 44]}
       table={() => ({
-        head: ['row', 'scale'],
+        head: [t('row'), t('scale')],
         rows: scales.map((scale, i) => [rowName(gates, i, rows), String(scale)]),
       })}
       hover={(value) => ({

@@ -28,7 +28,10 @@ export function CodeSteps({ quantization }: { readonly quantization: TensorQuant
         x={x}
         y={y}
         margin={[10, 8, 20, 44]}
-        table={() => ({ head: ['code', 'count'], rows: wanted.map((code, i) => [minus(code), count(counts[i])]) })}
+        table={() => ({
+          head: [t('code'), t('count')],
+          rows: wanted.map((code, i) => [minus(code), count(counts[i])]),
+        })}
         hover={(value) => {
           const code = Math.max(from, Math.min(to, Math.round(value)));
           return { at: code, text: `${t('code')} ${minus(code)}: ${count(codes[code + 128])}` };

@@ -16,7 +16,7 @@ export function OutputChart({ series }: { readonly series: ForwardResultDto['ser
   const y = { min: low - pad, max: high + pad };
   const at = (value: number) => Math.max(0, Math.min(float.length - 1, Math.round(value)));
   const table = () => ({
-    head: ['index', 'float32', 'int8', 'int8 − float32'],
+    head: [t('index'), 'float32', 'int8', 'int8 − float32'],
     rows: float.map((value, i) => [
       String(i),
       significant(value, 6),

@@ -214,7 +214,7 @@ function DataTable({ label, head, rows }: ChartTable & { readonly label: string 
           <tr>
             {head.map((name) => (
               <th key={name} scope="col">
-                {t(name)}
+                {name}
               </th>
             ))}
           </tr>

@@ -169,7 +169,7 @@ function shortWeight({ module, weight }: ProductDto): string {
 
 function scaleTable(product: ProductDto): ChartTable {
   return {
-    head: ['call', 'step', 'min', 'max', 'scale', 'zero point'],
+    head: [t('call'), t('step'), t('min'), t('max'), t('scale'), t('zero point')],
     rows: product.scale.map((scale, i) => [
       String(product.call[i]),
       String(product.step[i]),
@@ -215,8 +215,16 @@ export function BandChart({ product, index, onMove }: PanelProps) {
               <Gutter
                 frame={frame}
                 texts={[
-                  { value: product.max[index], text: `max ${significant(product.max[index], 3)}`, strong: true },
-                  { value: product.min[index], text: `min ${significant(product.min[index], 3)}`, strong: true },
+                  {
+                    value: product.max[index],
+                    text: `${t('max')} ${significant(product.max[index], 3)}`,
+                    strong: true,
+                  },
+                  {
+                    value: product.min[index],
+                    text: `${t('min')} ${significant(product.min[index], 3)}`,
+                    strong: true,
+                  },
                 ]}
               />
             </>

@@ -69,7 +69,7 @@ export function WeightHistogram({ tensor, log, height, bare = false }: Props) {
       y={y}
       margin={bare ? [4, 1, 8, 1] : quantization === null ? [8, 8, 20, 44] : [26, 8, 20, 44]}
       table={() => ({
-        head: quantization === null ? ['values', 'count'] : ['codes', 'float32', 'int8'],
+        head: quantization === null ? [t('values'), t('count')] : [t('codes'), 'float32', 'int8'],
         rows: bins.float.map((value, i) => [
           range(i),
           count(value),

@@ -115,7 +115,7 @@ function Outliers({ quantization }: { readonly quantization: TensorQuantizationD
       <table class="changes">
         <thead>
           <tr>
-            <th scope="col" class="left">
+            <th scope="col" class="to-left">
               {t('row')}
             </th>
             <th scope="col">{t('max |w|')}</th>

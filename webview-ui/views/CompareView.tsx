@@ -40,10 +40,10 @@ export function CompareView({ comparison }: { readonly comparison: ComparisonDto
           <table class="changes compared">
             <thead>
               <tr>
-                <th scope="col" class="left">
+                <th scope="col" class="to-left">
                   {t('Tensor')}
                 </th>
-                <th scope="col" class="left">
+                <th scope="col" class="to-left">
                   {t('Shape and type')}
                 </th>
                 <th scope="col">{t('max |error|')}</th>
@@ -84,7 +84,7 @@ function Compared({ tensor }: { readonly tensor: ComparedTensorDto }) {
           {visible(name)}
         </button>
       </th>
-      <td class="left">
+      <td class="to-left">
         <span class="muted">{before === null ? '' : `${shape(before.shape)} ${before.dtype}`}</span>
         {after !== null && sideText(before) !== sideText(after) && ` → ${shape(after.shape)} ${after.dtype}`}
       </td>

@@ -8,13 +8,13 @@ import { Icon } from './Icon';
 export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly file: string }) {
   const { where } = error;
   const places: readonly (readonly [string, string | undefined])[] = [
-    ['File', file],
-    ['Record', where?.entry],
-    ['Byte', where?.offset === undefined ? undefined : count(where.offset)],
-    ['Tensor', where?.tensor],
-    ['Field', where?.field],
-    ['Found', error.found],
-    ['Expected', error.expected],
+    [t('File'), file],
+    [t('Record'), where?.entry],
+    [t('Byte'), where?.offset === undefined ? undefined : count(where.offset)],
+    [t('Tensor'), where?.tensor],
+    [t('Field'), where?.field],
+    [t('Found'), error.found],
+    [t('Expected'), error.expected],
   ];
   const details = JSON.stringify({ file, ...error }, null, 2);
   return (
@@ -29,7 +29,7 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
             ([name, value]) =>
               value !== undefined && (
                 <div key={name}>
-                  <dt>{t(name)}</dt>
+                  <dt>{name}</dt>
                   <dd>{visible(value)}</dd>
                 </div>
               ),
@@ -53,14 +53,14 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
 function headline({ code, kind }: ErrorDto): string {
   if (code === 'E_ZIP_TRUNCATED') return t('The file is cut off');
   const headlines = {
-    malformed: 'The file cannot be read',
-    unsupported: 'This file is not supported yet',
-    io: 'The file could not be opened',
-    invalid: 'That did not work',
-    aborted: 'Cancelled',
-    internal: 'Something went wrong in Quantscope',
+    malformed: t('The file cannot be read'),
+    unsupported: t('This file is not supported yet'),
+    io: t('The file could not be opened'),
+    invalid: t('That did not work'),
+    aborted: t('Cancelled'),
+    internal: t('Something went wrong in Quantscope'),
   };
-  return t(headlines[kind]);
+  return headlines[kind];
 }
 
 export function EmptyState() {
@@ -69,7 +69,9 @@ export function EmptyState() {
       <div class="card centered">
         <h1>{t('No model is open')}</h1>
         <p class="muted">
-          {t('Click a .pt, .pth or .ckpt file in the Explorer. Files are read, never run, and never changed.')}
+          {t(
+            'Click a model file in the Explorer: .pt, .safetensors, .onnx and others. Files are read, never run, and never changed.',
+          )}
         </p>
         <p class="buttons">
           <button type="button" class="vscode-button" onClick={() => act('command', { name: 'openModel' })}>

@@ -55,7 +55,7 @@ export function Figures({ tensor }: { readonly tensor: TensorDetailDto }) {
       <table>
         <thead>
           <tr>
-            <th scope="col" class="left">
+            <th scope="col" class="to-left">
               {q === null ? t('values') : t('error')}
             </th>
             <td />

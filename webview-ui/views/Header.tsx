@@ -1,7 +1,7 @@
 import type { EngineName, ModelSummaryDto, Verdict } from '../../src/protocol/dto';
 import type { ViewCommand, ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { bytes, count, decibel, visible } from '../format';
-import { t } from '../l10n';
+import { engineText, t } from '../l10n';
 import { act } from '../state/store';
 import { Icon } from './Icon';
 import { Menu } from './Menu';
@@ -22,7 +22,7 @@ export function Header({ state, model }: Props) {
           <div class="title">
             <strong data-testid="file-name">{visible(state.file)}</strong>{' '}
             <span class="muted">
-              {quantized === null ? model.label : t('quantized with {0}, not saved', quantized.engine)}
+              {quantized === null ? engineText(model.label) : t('quantized with {0}, not saved', quantized.engine)}
             </span>
           </div>
           <div class="line">
@@ -67,7 +67,7 @@ function FloatFacts({ model }: { readonly model: ModelSummaryDto }) {
     <>
       <b title={`${count(model.bytes)} bytes`}>{bytes(model.bytes)}</b>
       <Dot />
-      <b>{count(model.parameters)}</b> {t('parameters')}
+      <b>{t('{0} parameters', count(model.parameters))}</b>
       <Dot />
       <b>{model.dtype}</b>
       <Dot />
@@ -96,7 +96,7 @@ function QuantizedFacts({ state, model }: Props) {
       {quantized.quantizedCount > 0 && (
         <>
           <Dot />
-          {t('weights at')} <b>{decibel(quantized.sqnrDb)} dB</b>
+          <b>{t('weights at {0} dB', decibel(quantized.sqnrDb))}</b>
         </>
       )}
       <Dot />
@@ -109,18 +109,18 @@ function Dot() {
   return <span class="dot"> · </span>;
 }
 
-const verdicts: Record<Verdict, { icon: string; kind: 'pass' | 'warning' | 'error'; text: string }> = {
-  safe: { icon: 'pass', kind: 'pass', text: 'Safe' },
-  unknown: { icon: 'question', kind: 'warning', text: 'Names unknown code' },
-  suspicious: { icon: 'warning', kind: 'warning', text: 'Suspicious' },
-  dangerous: { icon: 'warning', kind: 'warning', text: 'Runs code when loaded' },
-};
+function verdictOf(verdict: Verdict): { icon: string; kind: 'pass' | 'warning'; text: string } {
+  if (verdict === 'safe') return { icon: 'pass', kind: 'pass', text: t('Safe') };
+  if (verdict === 'dangerous') return { icon: 'warning', kind: 'warning', text: t('Runs code when loaded') };
+  if (verdict === 'suspicious') return { icon: 'warning', kind: 'warning', text: t('Suspicious') };
+  return { icon: 'question', kind: 'warning', text: t('Names unknown code') };
+}
 
 export function Safety({ verdict }: { readonly verdict: Verdict }) {
-  const { icon, kind, text } = verdicts[verdict];
+  const { icon, kind, text } = verdictOf(verdict);
   return (
     <span class={`verdict verdict-${kind}`}>
-      <Icon name={icon} kind={kind} /> {t(text)}
+      <Icon name={icon} kind={kind} /> {text}
     </span>
   );
 }
@@ -181,11 +181,13 @@ function runForward({ tab, model, forward }: ViewSnapshotDto): void {
     });
 }
 
-const engines: readonly (readonly [EngineName, string])[] = [
-  ['fbgemm', 'PyTorch on x86; activations keep 7 bits'],
-  ['onednn', 'PyTorch with oneDNN; activations keep 7 bits'],
-  ['qnnpack', 'PyTorch on ARM; activations use 8 bits'],
-];
+function engines(): readonly (readonly [EngineName, string])[] {
+  return [
+    ['fbgemm', t('PyTorch on x86; activations keep 7 bits')],
+    ['onednn', t('PyTorch with oneDNN; activations keep 7 bits')],
+    ['qnnpack', t('PyTorch on ARM; activations use 8 bits')],
+  ];
+}
 
 function EngineMenu({
   state,
@@ -204,9 +206,9 @@ function EngineMenu({
       testId="engine-menu"
       disabled={disabled}
       items={[
-        ...engines.map(([name, text]) => ({
+        ...engines().map(([name, text]) => ({
           text: name,
-          detail: t(text),
+          detail: text,
           radio: true,
           checked: engine === name,
           run: () => act('setSpec', { engine: name }),

@@ -2,7 +2,7 @@ import type { HealthDto, ModelSummaryDto, OverviewDto } from '../../src/protocol
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { Treemap } from '../charts/Treemap';
 import { bytes, count, significant, visible } from '../format';
-import { plural, t } from '../l10n';
+import { engineText, plural, t } from '../l10n';
 import { checkHealth, health, overview } from '../state/overview';
 import { act } from '../state/store';
 import { Icon } from './Icon';
@@ -126,7 +126,7 @@ function Sentence({ overview: shown, done }: { readonly overview: OverviewDto; r
       {skipped.slice(0, 4).map(({ type, reason, count: number, paths }) => (
         <span key={type + reason}>
           <b>{number === 1 ? visible(paths[0] || '(root)') : count(number)}</b>{' '}
-          {plural(number, 'stays float32: {0} ({1}).', 'stay float32: {0} ({1}).', type, t(reason))}{' '}
+          {plural(number, 'stays float32: {0} ({1}).', 'stay float32: {0} ({1}).', type, engineText(reason))}{' '}
         </span>
       ))}
     </p>
@@ -268,7 +268,7 @@ function Globals({ model }: { readonly model: ModelSummaryDto }) {
                       ? t('would run code (called)')
                       : t('would run code (referenced)')
                     : t('unknown')}
-                {safe !== 'safe' && <span class="muted reason">{visible(t(reason))}</span>}
+                {safe !== 'safe' && <span class="muted reason">{visible(engineText(reason))}</span>}
               </td>
             </tr>
           ))}

@@ -1,7 +1,7 @@
 import type { ModelSummaryDto } from '../../src/protocol/dto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
-import { t } from '../l10n';
+import { engineText, plural, t } from '../l10n';
 import { act, page, setPage } from '../state/store';
 import { Icon } from './Icon';
 
@@ -16,7 +16,14 @@ export function ReprPanel({ state, model }: { readonly state: ViewSnapshotDto; r
       {quantized !== null && (
         <p class="coverage" role="status" data-testid="coverage">
           <Icon name="info" />{' '}
-          <b>{t('{0} modules quantized', quantized.quantizedCount).replace(/^1 modules/, '1 module')}</b>
+          <b>
+            {plural(
+              quantized.quantizedCount,
+              '{0} module quantized',
+              '{0} modules quantized',
+              quantized.quantizedCount,
+            )}
+          </b>
           <span class="muted">{skippedText(quantized.skipped)}</span>
         </p>
       )}
@@ -41,7 +48,7 @@ function skippedText(skipped: NonNullable<ViewSnapshotDto['quantized']>['skipped
   return skipped
     .map(
       ({ type, reason, count }) =>
-        ` · ${t(count === 1 ? '{0} stays float32: {1} {2}' : '{0} stay float32: {1} {2}', count, type, reason)}`,
+        ` · ${plural(count, '{0} stays float32: {1} {2}', '{0} stay float32: {1} {2}', count, type, engineText(reason))}`,
     )
     .join('');
 }

@@ -1,6 +1,6 @@
 import type { RowDto } from '../../src/protocol/dto';
 import { bytes, count, decibel, fixed, shape, shortName, visible } from '../format';
-import { plural, t } from '../l10n';
+import { engineText, plural, t } from '../l10n';
 import { sparklines } from '../state/rows';
 import { snapshot } from '../state/store';
 import { Icon } from './Icon';
@@ -70,7 +70,9 @@ function tooltip(row: RowDto): string {
       fixed(line.mean, 4),
       fixed(line.std, 4),
     );
-  return [visible(row.fullName), t('{0} bytes', count(row.bytes)), values, t(row.note)].filter(Boolean).join('\n');
+  return [visible(row.fullName), t('{0} bytes', count(row.bytes)), values, engineText(row.note)]
+    .filter(Boolean)
+    .join('\n');
 }
 
 function Twistie({ row }: { readonly row: RowDto }) {
@@ -147,7 +149,7 @@ function QuantizedCells({ row }: { readonly row: RowDto }) {
       </span>
       <span role="gridcell" class="c-sqnr">
         {after?.sqnrDb != null && <SqnrBar value={after.sqnrDb} />}
-        {row.note !== '' && <span class="muted note">{t(row.note)}</span>}
+        {row.note !== '' && <span class="muted note">{engineText(row.note)}</span>}
       </span>
     </>
   );

@@ -79,10 +79,10 @@ function zeroStep(product: ProductDto): boolean {
 function StepPanel({ product, index }: { readonly product: ProductDto; readonly index: number }) {
   const values = activation.value;
   const figures: readonly (readonly [string, string])[] = [
-    ['scale', significant(product.scale[index], 6)],
-    ['zero point', String(product.zeroPoint[index])],
-    ['codes used', `${product.codesUsed[index]} of ${values === null ? '…' : values.codeMax + 1}`],
-    ['clipped', `${(100 * product.clipped[index]).toFixed(product.clipped[index] === 0 ? 0 : 2)} %`],
+    [t('scale'), significant(product.scale[index], 6)],
+    [t('zero point'), String(product.zeroPoint[index])],
+    [t('codes used'), t('{0} of {1}', product.codesUsed[index], values === null ? '…' : values.codeMax + 1)],
+    [t('clipped'), `${(100 * product.clipped[index]).toFixed(product.clipped[index] === 0 ? 0 : 2)} %`],
     ['SQNR', values === null ? '…' : `${decibel(values.sqnrDb)} dB`],
   ];
   return (
@@ -97,7 +97,7 @@ function StepPanel({ product, index }: { readonly product: ProductDto; readonly 
       <dl class="figures-list">
         {figures.map(([name, value]) => (
           <div key={name}>
-            <dt>{t(name)}</dt>
+            <dt>{name}</dt>
             <dd>{value}</dd>
           </div>
         ))}

@@ -1,7 +1,7 @@
 import type { ComponentChild } from 'preact';
 import { WeightHistogram } from '../charts/WeightHistogram';
 import { decibel, shape, shortName, significant } from '../format';
-import { t } from '../l10n';
+import { engineText, t } from '../l10n';
 import { detail, detailError } from '../state/detail';
 import { act, snapshot } from '../state/store';
 import { SqnrBar } from './Row';
@@ -19,27 +19,27 @@ export function SideView() {
   const figures: readonly (readonly [string, ComponentChild])[] =
     q === null
       ? [
-          ['min', significant(tensor.min, 5)],
-          ['max', significant(tensor.max, 5)],
-          ['mean', significant(tensor.mean, 4)],
-          ['std', significant(tensor.std, 4)],
+          [t('min'), significant(tensor.min, 5)],
+          [t('max'), significant(tensor.max, 5)],
+          [t('mean'), significant(tensor.mean, 4)],
+          [t('std'), significant(tensor.std, 4)],
         ]
       : [
           [
-            'scale',
+            t('scale'),
             <span key="scale">
               <span data-testid="scale-value">{significant(q.scales[0], 5)}</span>{' '}
               <span class="muted">{t('per tensor')}</span>
             </span>,
           ],
-          ['zero point', String(q.zeroPoint)],
+          [t('zero point'), String(q.zeroPoint)],
           [
             'SQNR',
             <span key="sqnr" class="sqnr">
               {decibel(q.sqnrDb)} dB <SqnrBar value={q.sqnrDb} />
             </span>,
           ],
-          ['max |error|', significant(q.maxAbsError, 4)],
+          [t('max |error|'), significant(q.maxAbsError, 4)],
         ];
   return (
     <div class="side">
@@ -55,12 +55,12 @@ export function SideView() {
       <dl class="figures-list">
         {figures.map(([name, value]) => (
           <div key={name}>
-            <dt>{t(name)}</dt>
+            <dt>{name}</dt>
             <dd>{value}</dd>
           </div>
         ))}
       </dl>
-      {q === null && <p class="muted">{t('Stays {0}: {1}.', tensor.dtype, tensor.stays)}</p>}
+      {q === null && <p class="muted">{t('Stays {0}: {1}.', tensor.dtype, engineText(tensor.stays))}</p>}
       <button type="button" class="link" onClick={() => act('command', { name: 'revealEditor' })}>
         {t('Open in Editor')}
       </button>

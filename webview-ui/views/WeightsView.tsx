@@ -2,7 +2,7 @@ import type { TensorDetailDto, TensorQuantizationDto } from '../../src/protocol/
 import { CodeSteps } from '../charts/CodeSteps';
 import { WeightHistogram } from '../charts/WeightHistogram';
 import { count, shape, significant, visible } from '../format';
-import { t } from '../l10n';
+import { engineText, t } from '../l10n';
 import { detail, detailError } from '../state/detail';
 import { act, page, setPage } from '../state/store';
 import { ChannelView } from './ChannelView';
@@ -45,7 +45,7 @@ export function WeightsView() {
           )}
         </div>
         {quantization === null ? (
-          <p class="muted">{t('Stays {0}: {1}.', tensor.dtype, t(tensor.stays))}</p>
+          <p class="muted">{t('Stays {0}: {1}.', tensor.dtype, engineText(tensor.stays))}</p>
         ) : (
           <ScaleLine quantization={quantization} />
         )}
@@ -126,7 +126,7 @@ function ScaleLine({ quantization }: { readonly quantization: TensorQuantization
       </span>
       <span class="muted">{t('zero point')}</span>
       <span class="spacer" />
-      <span class="muted">= {t(formula)}</span>
+      <span class="muted">= {engineText(formula)}</span>
     </div>
   );
 }
