@@ -7,8 +7,10 @@ import { openSafetensors } from './safetensors/read';
 import { sniffSafetensors } from './safetensors/sniff';
 import { openSharded } from './sharded/read';
 import { sniffShardIndex } from './sharded/sniff';
+import { openBarePickle } from './torch/barePickle';
+import { openTorchLegacy } from './torch/legacy';
 import { openTorchZip } from './torch/read';
-import { sniffTorchZip } from './torch/sniff';
+import { sniffBarePickle, sniffTorchLegacy, sniffTorchZip } from './torch/sniff';
 import type { Format, ModelFile, Warning } from './types';
 import { looksLikeElse, unknownContent } from './unknownContent';
 
@@ -23,11 +25,26 @@ const singleFormats: readonly Format[] = [
     open: openTorchZip,
   },
   {
+    id: 'torch-legacy',
+    name: 'PyTorch',
+    suffixes: [],
+    magic: [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46],
+    sniff: sniffTorchLegacy,
+    open: openTorchLegacy,
+  },
+  {
     id: 'safetensors',
     name: 'safetensors',
     suffixes: ['.safetensors'],
     sniff: sniffSafetensors,
     open: openSafetensors,
+  },
+  {
+    id: 'pickle',
+    name: 'PyTorch',
+    suffixes: [],
+    sniff: sniffBarePickle,
+    open: openBarePickle,
   },
   // Protocol Buffers has no magic, so it is asked last.
   { id: 'onnx', name: 'ONNX', suffixes: ['.onnx'], sniff: sniffOnnx, open: openOnnx },

@@ -14,6 +14,10 @@ export interface StorageRecord {
   readonly numel: number;
   /** Name of the archive's entry, or of the file beside; empty when there is none. */
   readonly entry: string;
+  /** The bytes themselves, where they stand inside a pickle. */
+  readonly inline?: Uint8Array;
+  /** Set where the storage's byte order is not the file's. */
+  readonly bigEndian?: boolean;
   /** Byte at which it starts in the file or `entry`, where opening tells. */
   readonly offset?: number;
 }
@@ -38,6 +42,8 @@ export interface TensorRecord {
   readonly storage: StorageRecord;
   readonly requiresGrad: boolean;
   readonly quantization?: Quantization;
+  /** PyTorch's lazy conj and neg: which parts of the numbers have the opposite sign of what is stored. */
+  readonly negated?: 'all' | 'imaginary' | 'real';
   /** How the file stores blocks of values, such as GGUF's `Q4_K`; `dtype` is then what reading gives. */
   readonly encoding?: { readonly name: string; readonly bytes: number };
   /** Why its values cannot be read; undefined for a sound tensor. */
@@ -106,6 +112,10 @@ export interface ModelFile {
   readonly safety: { readonly verdict: Verdict; readonly globals: readonly GlobalUse[] };
   /** Values that are neither plain data nor tensors, such as calls that were not made. */
   readonly opaque: readonly { readonly path: string; readonly name: string }[];
+  /** Source code that the file carries, as TorchScript does; text to read, never run. */
+  readonly sources?: readonly { readonly name: string; readonly bytes: number }[];
+  /** One of `sources` as text; a very long one is cut off. */
+  readSource?(name: string): Promise<{ readonly text: string; readonly truncated: boolean }>;
   /** The tensor's bytes: contiguous, row-major, little-endian. Throws the tensor's `problem`. */
   readTensor(tensor: TensorRecord, abort: AbortCheck): Promise<Uint8Array>;
 }

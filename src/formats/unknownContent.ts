@@ -21,13 +21,6 @@ const looks: readonly Look[] = [
     hint: 'Run "git lfs pull" in the repository to fetch it.',
   },
   {
-    code: 'E_PT_LEGACY',
-    test: /^\x80[\x02-\x05](\x95.{8})?\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19/s,
-    message: 'This file was saved by PyTorch before 1.6, in the old stream format.',
-    hint: 'Load it in PyTorch and save it again; Quantscope does not read this format yet.',
-    unsupported: true,
-  },
-  {
     code: 'E_GGUF',
     test: /^GGUF/,
     message: 'This is a GGUF file.',
@@ -111,13 +104,6 @@ const looks: readonly Look[] = [
     test: /^PK\x05\x06/,
     message: 'This is an empty ZIP archive.',
     hint: 'Check that this is the file you meant.',
-  },
-  {
-    code: 'E_PICKLE_BARE',
-    test: /^\x80[\x02-\x05]/,
-    message: 'This is a bare Python pickle, not a file that torch.save wrote.',
-    hint: 'Load it in Python and save it with torch.save; Quantscope does not read this format yet.',
-    unsupported: true,
   },
   {
     code: 'E_WEB_PAGE',

@@ -16,15 +16,20 @@ export interface ReprContext {
 type Extra = (a: Attributes, context: ReprContext) => string;
 
 class Attributes {
+  /** Set once something was asked for that the file does not have. */
+  missing = false;
+
   constructor(private readonly record: ModuleRecord) {}
 
   get(name: string): PlainValue | undefined {
     return Object.hasOwn(this.record.attributes, name) ? this.record.attributes[name] : undefined;
   }
 
-  /** Python's repr of an attribute; None where the file has none. */
+  /** Python's repr of an attribute. */
   text(name: string): string {
-    return pythonRepr(this.get(name) ?? null);
+    const value = this.get(name);
+    if (value === undefined) this.missing = true;
+    return pythonRepr(value ?? null);
   }
 
   float(name: string): string {
@@ -251,11 +256,13 @@ const extras: Readonly<Record<string, Extra>> = {
 /** Classes whose extra_repr is known to be PyTorch's; a class of the same name elsewhere may print anything. */
 const torchClass = /^torch\.(ao\.)?nn\./;
 
-/** `LSTM(64, 64, num_layers=2, dropout=0.5)`; undefined for classes that are not PyTorch's. */
+/** `LSTM(64, 64, num_layers=2, dropout=0.5)`; undefined for classes that are not PyTorch's, and where attributes are missing. */
 export function recordRepr(record: ModuleRecord, type: string, context: ReprContext): string | undefined {
   if (!torchClass.test(record.className)) return undefined;
   const extra = Object.hasOwn(extras, type) ? extras[type] : nothing;
-  return `${type}(${extra(new Attributes(record), context)})`;
+  const attributes = new Attributes(record);
+  const text = `${type}(${extra(attributes, context)})`;
+  return attributes.missing ? undefined : text;
 }
 
 /** Whether quantize_dynamic has been here: the module's weights are packed. */

@@ -98,6 +98,9 @@ describe('mutated files end in an answer or a refusal, and nothing else', () => 
     ['mlp.pt', 'whole file', wholeFile],
     ['mlp.pt', 'data.pkl', pickleOnly],
     ['mlp.qnnpack.quantized.pt', 'data.pkl', pickleOnly],
+    ['mlp.onednn.quantized_module.pt', 'data.pkl', pickleOnly],
+    ['recipe_lstm.script.pt', 'whole file', wholeFile],
+    ['mlp.legacy.pth', 'whole file', wholeFile],
   ];
   for (const [fixture, part, mutants] of targets) {
     it(`${casesPerTarget} mutants of ${fixture}, ${part}`, async function () {

@@ -70,9 +70,9 @@ export function mergeStats(a: StatsSums, b: StatsSums): StatsSums {
   };
 }
 
-/** torch.std's default: unbiased; NaN for fewer than two values. */
+/** The deviation of these very values, `torch.std(correction=0)`: a checkpoint is the whole population, not a sample of one. */
 export function standardDeviation({ m2, count }: StatsSums): number {
-  return Math.sqrt(m2 / Math.max(count - 1, 0));
+  return Math.sqrt(m2 / count);
 }
 
 /** Counts of finite values in equal bins over [min, max]; the last bin includes its upper edge. */

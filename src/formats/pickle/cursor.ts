@@ -14,7 +14,9 @@ export class Cursor {
 
   constructor(
     private readonly bytes: Uint8Array,
-    private readonly entry: string,
+    private readonly entry: string | undefined,
+    /** Where the bytes start in the file. */
+    readonly base: number,
   ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }

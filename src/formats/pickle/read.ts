@@ -20,8 +20,20 @@ import {
  * Reads one pickle into records. The machine has no way to call anything: GLOBAL pushes a name,
  * REDUCE pushes the record of a call. It walks iteratively, so nesting costs memory, not stack.
  */
-export function readPickle(bytes: Uint8Array, entry: string, abort: AbortCheck = neverAborted): PickleResult {
-  return new Machine(bytes, entry).run(abort);
+export function readPickle(
+  bytes: Uint8Array,
+  entry: string | undefined,
+  abort: AbortCheck = neverAborted,
+  { base = 0, trailing = 'warn' }: PickleOptions = {},
+): PickleResult {
+  return new Machine(new Cursor(bytes, entry, base), trailing === 'warn').run(abort);
+}
+
+export interface PickleOptions {
+  /** Where the pickle starts in the file, when it is no entry of an archive: offsets count from the file's start. */
+  readonly base?: number;
+  /** Whether bytes after STOP are odd, or what a stream of several pickles has. */
+  readonly trailing?: 'warn' | 'expected';
 }
 
 const abortEvery = 1 << 16;
@@ -30,7 +42,7 @@ const abortEvery = 1 << 16;
 const maxNumberText = 1_000;
 
 class Machine {
-  private readonly cursor: Cursor;
+  private readonly persistents: PicklePersistent[] = [];
   private readonly memo = new Map<number, PickleValue>();
   private readonly used = new Map<PickleGlobal, { pushes: number; calls: number }>();
   private readonly warnings: { code: string; message: string }[] = [];
@@ -39,16 +51,17 @@ class Machine {
   private protocol = 0;
   private depth = 0;
 
-  constructor(bytes: Uint8Array, entry: string) {
-    this.cursor = new Cursor(bytes, entry);
-  }
+  constructor(
+    private readonly cursor: Cursor,
+    private readonly warnsOfTrailing: boolean,
+  ) {}
 
   run(abort: AbortCheck): PickleResult {
     const { cursor } = this;
     for (let count = 0; ; count++) {
       if (count % abortEvery === 0) abort.throwIfAborted();
       if (count > maxOpcodes) throw cursor.fail('E_PICKLE_LIMIT', `The pickle has more than ${maxOpcodes} opcodes.`);
-      cursor.opcodeAt = cursor.at;
+      cursor.opcodeAt = cursor.base + cursor.at;
       cursor.opcode = 'an opcode';
       const code = cursor.u8();
       const name = opcodeNames.get(code);
@@ -64,14 +77,15 @@ class Machine {
 
   private finish(): PickleResult {
     const root = this.pop();
-    if (this.cursor.remaining > 0) {
+    if (this.cursor.remaining > 0 && this.warnsOfTrailing) {
       this.warnings.push({
         code: 'E_PICKLE_TRAILING',
         message: `${this.cursor.remaining} bytes follow the end of the pickle.`,
       });
     }
     const globals = [...this.used].map(([global, counts]) => ({ global, ...counts }));
-    return { root, protocol: this.protocol, globals, warnings: this.warnings };
+    const { protocol, persistents, warnings } = this;
+    return { root, protocol, globals, persistents, length: this.cursor.at, warnings };
   }
 
   push(value: PickleValue): void {
@@ -226,7 +240,9 @@ class Machine {
   }
 
   persistent(id: PickleValue): void {
-    this.push(new PicklePersistent(id, this.cursor.opcodeAt));
+    const persistent = new PicklePersistent(id, this.cursor.opcodeAt);
+    this.persistents.push(persistent);
+    this.push(persistent);
   }
 
   decimal(text: string): number | bigint | boolean {

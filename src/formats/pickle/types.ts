@@ -88,5 +88,9 @@ export interface PickleResult {
   readonly root: PickleValue;
   readonly protocol: number;
   readonly globals: readonly PickleGlobalUse[];
+  /** Every persistent id, in the order of the pickle. */
+  readonly persistents: readonly PicklePersistent[];
+  /** Bytes up to and with STOP. */
+  readonly length: number;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }

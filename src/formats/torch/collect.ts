@@ -2,11 +2,14 @@ import { dictEntry, entriesOf, globalCall, itemsOf } from '../pickle/access';
 import { kindOf } from '../pickle/read';
 import { PickleCall, PickleDict, PickleList, PickleTuple, type PickleValue } from '../pickle/types';
 import type { ModuleRecord, NamedTensor, Warning } from '../types';
+import type { RebuildContext } from './context';
 import { maxDepth, maxNodes } from './limits';
 import { classNameOf, isModuleState, moduleRecord, scriptClass, shownClass } from './moduleRecord';
+import { numpyScalar } from './numpyArray';
 import { type Packed, type PackedPart, unpack } from './packed';
 import { type PackedModule, packedModules } from './packedModules';
-import { type RebuildContext, rebuildTensor } from './rebuild';
+import { rebuildTensor } from './rebuild';
+import type { Constants } from './script';
 
 /** Everything in a checkpoint's object graph that a person looks for. */
 export interface Collected {
@@ -38,8 +41,12 @@ const maxMetadata = 200;
  * Walks the graph in the order of the file. Containers are entered once, so that shared and
  * circular ones end; tensors are listed under every name they have.
  */
-export function collect(root: PickleValue, context: RebuildContext): Collected {
-  const collector = new Collector(context, labelOf(root, context));
+export function collect(
+  root: PickleValue,
+  context: RebuildContext,
+  constants: ReadonlyMap<string, Constants> = new Map(),
+): Collected {
+  const collector = new Collector(context, labelOf(root, context), constants);
   collector.walk(root);
   return collector.finish();
 }
@@ -50,10 +57,22 @@ class Collector {
   private readonly packed = new Map<string, PackedModule>();
   private readonly entered = new Set<PickleValue>();
 
+  private readonly context: RebuildContext;
+
   constructor(
-    private readonly context: RebuildContext,
+    context: RebuildContext,
     label: string,
+    private readonly constants: ReadonlyMap<string, Constants>,
   ) {
+    const said = new Set<string>();
+    this.context = {
+      ...context,
+      warn: (warning) => {
+        if (said.has(warning.message)) return;
+        said.add(warning.message);
+        this.found.warnings.push(warning);
+      },
+    };
     this.found = {
       tensors: [],
       moduleTypes: new Map(),
@@ -99,10 +118,12 @@ class Collector {
       this.found.tensors.push({ name: path, tensor });
       return [];
     }
-    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) {
-      this.addMetadata(path, value);
+    const plain = typeof value === 'object' && value !== null ? numpyScalar(value) : value;
+    if (plain !== undefined || value instanceof Uint8Array) {
+      this.addMetadata(path, plain ?? null);
       return [];
     }
+    if (!isObject(value)) return [];
     if (this.entered.has(value) || depth > maxDepth) return [];
     this.entered.add(value);
     return this.childrenOf(value, path);
@@ -186,7 +207,9 @@ class Collector {
     );
     const children = modules.map(([key]) => keyName(key));
     this.found.moduleTypes.set(path, shownClass(className));
-    this.found.modules.set(path, moduleRecord(className, state, children));
+    const record = moduleRecord(className, state, children);
+    const attributes = { ...record.attributes, ...this.constants.get(name) };
+    this.found.modules.set(path, { ...record, attributes });
     const direct = new Set(entries.map(([, value]) => value));
     return entries.flatMap(([key, value]) => {
       const at = join(path, keyName(key));
@@ -242,7 +265,9 @@ function scriptList(value: PickleValue): readonly PickleValue[] | undefined {
   return itemsOf(call.args[0]);
 }
 
-function isObject(value: PickleValue): boolean {
+function isObject(
+  value: PickleValue,
+): value is Exclude<PickleValue, null | boolean | number | bigint | string | Uint8Array> {
   return typeof value === 'object' && value !== null && !(value instanceof Uint8Array);
 }
 

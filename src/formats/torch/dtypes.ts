@@ -30,6 +30,12 @@ export function storageDtype(module: string, name: string): DType | undefined {
   return kind === undefined || !Object.hasOwn(storageDtypes, kind) ? undefined : storageDtypes[kind];
 }
 
+/** `torch.FloatTensor` and its kin, also on CUDA: the class of a tensor that 0.1 pickled by itself. */
+export function legacyTensorDtype(name: string): DType | undefined {
+  const kind = /^torch\.(?:cuda\.)?(\w+)Tensor$/.exec(name)?.[1];
+  return kind === undefined || !Object.hasOwn(storageDtypes, kind) ? undefined : storageDtypes[kind];
+}
+
 const aliases: Readonly<Record<string, DType>> = {
   double: 'float64',
   float: 'float32',

@@ -9,3 +9,18 @@ export const maxDepth = 1_000;
 
 /** Bytes of small records such as `version` and `byteorder`. */
 export const maxRecordBytes = 4_096;
+
+/** Sources of a TorchScript archive that are read for the constants of its classes: a large model has 2 MB. */
+export const maxScriptBytes = 16 * 1024 * 1024;
+
+/** Bytes of one source that are shown: an editor is slow beyond. */
+export const maxSourceBytes = 4 * 1024 * 1024;
+
+/** One tensor in memory: more is refused with its size instead of failing half way. */
+export const maxTensorBytes = 2 ** 31 - 1;
+
+/** Pickles inside pickles that are read as data: PyTorch nests once. */
+export const maxNesting = 3;
+
+/** A pickle by itself is read whole, because its tensors stand in it. */
+export const maxBarePickleBytes = 1024 * 1024 * 1024;

@@ -2,69 +2,74 @@ import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
 import { malformed, QuantscopeError, unsupported } from '../../core/errors';
 import { maxPickleBytes } from '../pickle/limits';
-import { kindOf, readPickle } from '../pickle/read';
-import { clip, displayName, judgeGlobals, overallVerdict, worstFirst } from '../pickle/safety';
-import { PickleCall, PickleGlobal, type PickleResult, PickleTuple, type PickleValue } from '../pickle/types';
-import type { GlobalUse, ModelFile, Warning } from '../types';
+import { readPickle } from '../pickle/read';
+import type { ModelFile } from '../types';
+import { type Locate, locator } from '../zip/locate';
 import { readEntry, readZip } from '../zip/read';
 import type { ZipArchive, ZipEntry } from '../zip/types';
-import { collect } from './collect';
+import { assemble } from './assemble';
+import { type Collected, collect } from './collect';
+import { type Judged, judgePickle, unjudged } from './judge';
 import { maxRecordBytes } from './limits';
 import { readTensorBytes } from './readTensor';
+import { readScriptSource, scriptConstants, scriptSources } from './script';
+import { zipStorage } from './storage';
 
 /** PyTorch's zip container, 1.6 and later: the pickle is read, storages stay where they are. */
 export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promise<ModelFile> {
   const archive = await readZip(source);
-  const { pickle, prefix } = findPickle(archive);
-  const byName = firstByName(archive);
-  await checkVersion(source, byName, prefix);
-  const bigEndian = await isBigEndian(source, byName, prefix);
+  const locate = locator(archive.entries);
+  const { pickle, prefix } = findPickle(archive, locate);
+  await checkVersion(source, locate, prefix);
+  const byteOrder = await readByteOrder(source, locate, prefix);
+  const script = locate(`${prefix}constants.pkl`);
+  const sources = script === undefined ? new Map<string, ZipEntry>() : scriptSources(archive.entries, prefix);
+  const constants = await scriptConstants(source, sources, abort);
   const result = readPickle(await readEntry(source, pickle, maxPickleBytes), pickle.name, abort);
-  const context = { entry: pickle.name, storageEntry: (key: string) => byName.get(`${prefix}data/${key}`) };
-  const found = collect(result.root, context);
+  const storageEntry = (folder: string) => (key: string) => locate(`${prefix}${folder}/${key}`);
+  const found = collect(result.root, { entry: pickle.name, storageEntry: storageEntry('data') }, constants);
+  if (script !== undefined) await collectConstants(source, script, storageEntry('constants'), found, abort);
   const judged = [judgePickle(pickle.name, result), ...(await otherPickles(source, archive, pickle, abort))];
-  const globals = worstFirst(judged.flatMap((one) => one.globals));
-  const script = byName.has(`${prefix}constants.pkl`);
-  return {
-    format: script ? 'torchscript' : 'torch-zip',
-    label: script ? 'TorchScript module' : found.label,
+  const isScript = script !== undefined;
+  // TorchScript has the byte order only; state dicts of 2.1 to 2.5 too, whose other records are those of 1.13.
+  const current = locate(`${prefix}.format_version`) !== undefined || (isScript && byteOrder !== undefined);
+  const bigEndian = byteOrder === 'big';
+  const file = assemble({
+    format: isScript ? 'torchscript' : 'torch-zip',
+    label: isScript ? 'TorchScript module' : found.label,
     bytes: source.size,
-    torchStyle: byName.has(`${prefix}.format_version`) ? '2' : '1.13',
-    tensors: found.tensors,
-    metadata: found.metadata,
-    moduleVersions: found.moduleVersions,
-    moduleTypes: found.moduleTypes,
-    modules: found.modules,
-    warnings: capped([
-      ...judged.flatMap((one) => one.warnings),
-      ...archive.warnings,
-      ...result.warnings,
-      ...found.warnings,
-      ...problemWarnings(found.tensors),
-    ]),
-    safety: { verdict: overallVerdict(globals), globals },
-    opaque: found.opaque,
-    readTensor: (tensor, check) => readTensorBytes(source, tensor, byName.get(tensor.storage.entry), bigEndian, check),
+    torchStyle: current ? '2' : '1.13',
+    found,
+    judged,
+    warnings: [...archive.warnings, ...result.warnings],
+    readTensor: (tensor, check) =>
+      readTensorBytes(zipStorage(source, locate(tensor.storage.entry)), tensor, bigEndian, check),
+  });
+  if (!isScript) return file;
+  return {
+    ...file,
+    sources: [...sources].map(([name, { size }]) => ({ name, bytes: size })),
+    readSource: (name) => readScriptSource(source, sources, name),
   };
 }
 
-/** More warnings than a person reads; a hostile archive can cause millions. */
-const maxWarnings = 100;
-
-function capped(warnings: readonly Warning[]): Warning[] {
-  if (warnings.length <= maxWarnings) return [...warnings];
-  const more = warnings.length - maxWarnings;
-  return [...warnings.slice(0, maxWarnings), { code: 'E_PT_LIMIT', message: `There are ${more} more warnings.` }];
-}
-
-interface Judged {
-  readonly globals: readonly GlobalUse[];
-  readonly warnings: readonly Warning[];
-}
-
-function judgePickle(entry: string, result: PickleResult): Judged {
-  const globals = judgeGlobals(result.globals, benignCalls(result));
-  return { globals, warnings: dangerWarnings(globals, entry, result) };
+/** Tensors that a traced or scripted module uses without owning them. */
+async function collectConstants(
+  source: ByteSource,
+  entry: ZipEntry,
+  storageEntry: (key: string) => ZipEntry | undefined,
+  found: Collected,
+  abort: AbortCheck,
+): Promise<void> {
+  try {
+    const { root } = readPickle(await readEntry(source, entry, maxOtherBytes), entry.name, abort);
+    const { tensors, opaque } = collect(root, { entry: entry.name, storageEntry });
+    for (const { name, tensor } of tensors) found.tensors.push({ name: `constants.${name}`, tensor });
+    for (const { path, name } of opaque) found.opaque.push({ path: `constants.${path}`, name });
+  } catch (error) {
+    if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
+    found.warnings.push({ code: error.code, message: `The constants cannot be read: ${error.message}` });
+  }
 }
 
 /** Pickles beside data.pkl that are judged; TorchScript has one or two. */
@@ -95,20 +100,10 @@ async function otherPickles(
   return judged;
 }
 
-function unjudged(message: string): Judged {
-  return { globals: [], warnings: [{ code: 'E_PICKLE_UNJUDGED', message }] };
-}
-
-/** The first of several entries with one name: what PyTorch loads. */
-function firstByName({ entries }: ZipArchive): Map<string, ZipEntry> {
-  const byName = new Map<string, ZipEntry>();
-  for (const entry of entries) if (!byName.has(entry.name)) byName.set(entry.name, entry);
-  return byName;
-}
-
 /** `data.pkl` in the archive's one top folder. */
-function findPickle({ entries }: ZipArchive): { pickle: ZipEntry; prefix: string } {
-  const pickle = entries.find(({ name }) => /^([^/]+\/)?data\.pkl$/i.test(name));
+function findPickle({ entries }: ZipArchive, locate: Locate): { pickle: ZipEntry; prefix: string } {
+  const first = entries.find(({ name }) => /^([^/]+\/)?data\.pkl$/i.test(name));
+  const pickle = first && locate(first.name);
   if (pickle === undefined) {
     const names = entries.slice(0, 5).map(({ name }) => JSON.stringify(name.slice(0, 80)));
     throw malformed('E_PT_NO_PICKLE', 'This is a ZIP archive, but not one that PyTorch wrote: it has no data.pkl.', {
@@ -123,8 +118,8 @@ function findPickle({ entries }: ZipArchive): { pickle: ZipEntry; prefix: string
 /** Highest container version that PyTorch has ever written or read. */
 const maxVersion = 10;
 
-async function checkVersion(source: ByteSource, byName: ReadonlyMap<string, ZipEntry>, prefix: string): Promise<void> {
-  const entry = byName.get(`${prefix}version`) ?? byName.get(`${prefix}.data/version`);
+async function checkVersion(source: ByteSource, locate: Locate, prefix: string): Promise<void> {
+  const entry = locate(`${prefix}version`) ?? locate(`${prefix}.data/version`);
   if (entry === undefined) {
     throw malformed('E_PT_VERSION', 'The archive has no version record; PyTorch refuses it too.', {
       where: { field: `${prefix}version` },
@@ -140,114 +135,18 @@ async function checkVersion(source: ByteSource, byName: ReadonlyMap<string, ZipE
   }
 }
 
-async function isBigEndian(
+async function readByteOrder(
   source: ByteSource,
-  byName: ReadonlyMap<string, ZipEntry>,
+  locate: Locate,
   prefix: string,
-): Promise<boolean> {
-  const entry = byName.get(`${prefix}byteorder`);
-  if (entry === undefined) return false;
+): Promise<'little' | 'big' | undefined> {
+  const entry = locate(`${prefix}byteorder`);
+  if (entry === undefined) return undefined;
   const text = new TextDecoder().decode(await readEntry(source, entry, maxRecordBytes));
-  if (text === 'little' || text === 'big') return text === 'big';
+  if (text === 'little' || text === 'big') return text;
   throw malformed('E_PT_BYTEORDER', 'The archive names a byte order that does not exist.', {
     where: { entry: entry.name },
     found: JSON.stringify(text.slice(0, 40)),
     expected: '"little" or "big"',
   });
-}
-
-/**
- * `getattr(torch, 'contiguous_format')` is how PyTorch 2.6 writes a memory format: data, not danger.
- * Only a name that is used for nothing else, not even in a value that is thrown away, is harmless.
- */
-function benignCalls({ root, globals }: PickleResult): ReadonlySet<PickleGlobal> {
-  const benign = new Set<PickleGlobal>();
-  if (!globals.some(({ global }) => global.name === 'getattr')) return benign;
-  const formats = new Map<PickleGlobal, number>();
-  for (const call of callsIn(root)) {
-    const { callee } = call;
-    if (callee instanceof PickleGlobal && isMemoryFormat(call)) formats.set(callee, (formats.get(callee) ?? 0) + 1);
-  }
-  for (const { global, pushes } of globals) if (formats.get(global) === pushes) benign.add(global);
-  return benign;
-}
-
-/** Every call that the root reaches, once. */
-function* callsIn(root: PickleValue): Generator<PickleCall> {
-  const seen = new Set<PickleValue>();
-  const stack: PickleValue[] = [root];
-  for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
-    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
-    seen.add(value);
-    if (value instanceof PickleCall) yield value;
-    for (const inside of insideOf(value)) stack.push(inside);
-  }
-}
-
-function insideOf(value: PickleValue): PickleValue[] {
-  if (value instanceof PickleTuple) return [...value.items];
-  if (value instanceof PickleCall)
-    return [value.args, ...(value.state === undefined ? [] : [value.state]), ...value.items, ...value.entries.flat()];
-  if (typeof value === 'object' && value !== null && 'entries' in value && Array.isArray(value.entries))
-    return value.entries.flat();
-  if (typeof value === 'object' && value !== null && 'items' in value) return [...(value.items as PickleValue[])];
-  return [];
-}
-
-function isMemoryFormat({ callee, args }: PickleCall): boolean {
-  if (!(callee instanceof PickleGlobal && callee.name === 'getattr' && /^(builtins|__builtin__)$/.test(callee.module)))
-    return false;
-  const [owner, attribute] = args instanceof PickleTuple ? args.items : [];
-  const ofTorch = owner instanceof PickleGlobal && /^torch(\._utils\.torch)?$/.test(owner.fullName);
-  return ofTorch && /^(contiguous_format|channels_last|channels_last_3d|preserve_format)$/.test(String(attribute));
-}
-
-function dangerWarnings(globals: readonly GlobalUse[], entry: string, result: PickleResult): Warning[] {
-  const dangerous = globals.filter(({ verdict }) => verdict === 'dangerous');
-  if (dangerous.length === 0) return [];
-  const calls = callTexts(result);
-  return dangerous.map(({ module, name, offset, use }) => ({
-    code: 'E_PICKLE_DANGEROUS',
-    message: `This file asks Python to run ${displayName(module, name)}. Quantscope did not run it. It stands in ${entry} at byte ${offset}${use === 'called' ? ` as ${calls.get(`${module}\n${name}`) ?? `${clip(`${module}.${name}`)}(…)`}` : ', named but not called'}. torch.load with weights_only=False would run it.`,
-  }));
-}
-
-const maxArgumentText = 120;
-
-/** `posix.system("echo")` by module and name, as far as the arguments are plain. */
-function callTexts({ root }: PickleResult): Map<string, string> {
-  const texts = new Map<string, string>();
-  for (const { callee, args } of callsIn(root)) {
-    if (!(callee instanceof PickleGlobal)) continue;
-    const key = `${callee.module}\n${callee.name}`;
-    if (!texts.has(key)) texts.set(key, `${clip(callee.fullName)}(${argumentText(args)})`);
-  }
-  return texts;
-}
-
-function argumentText(args: PickleValue): string {
-  const items = args instanceof PickleTuple ? args.items : [args];
-  const texts = items.slice(0, maxArgumentText).map((arg) => {
-    if (typeof arg === 'string') return JSON.stringify(arg.slice(0, maxArgumentText));
-    return typeof arg === 'number' ? String(arg) : kindOf(arg);
-  });
-  return texts.join(', ').slice(0, maxArgumentText);
-}
-
-function problemWarnings(
-  tensors: readonly {
-    readonly name: string;
-    readonly tensor: { readonly problem?: { readonly code: string; readonly message: string } };
-  }[],
-): Warning[] {
-  const broken = tensors.filter(({ tensor }) => tensor.problem !== undefined);
-  if (broken.length === 0) return [];
-  const [first] = broken;
-  const more = broken.length > 1 ? ` (and ${broken.length - 1} more)` : '';
-  return [
-    {
-      code: first.tensor.problem?.code ?? 'E_TENSOR',
-      message: `${clip(first.name)}${more} cannot be read: ${first.tensor.problem?.message}`,
-    },
-  ];
 }

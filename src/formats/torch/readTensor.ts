@@ -1,58 +1,49 @@
 import type { AbortCheck } from '../../core/abort';
-import type { ByteSource } from '../../core/byteSource';
 import { byteLength, type DType, dtypes } from '../../core/dtype';
 import { invalid, malformed, QuantscopeError, unsupported } from '../../core/errors';
 import { numel } from '../../core/shape';
 import type { TensorRecord } from '../types';
-import { dataOffset, readEntry, refuseUnreadable } from '../zip/read';
-import type { ZipEntry } from '../zip/types';
+import { maxTensorBytes } from './limits';
+import { negate } from './negate';
 import { isRowMajor } from './rebuild';
-
-/** One tensor in memory: more is refused with its size instead of failing half way. */
-const maxTensorBytes = 2 ** 31 - 1;
+import { inlineStorage, type Storage } from './storage';
 
 /** The tensor's elements, contiguous and little-endian; reads its part of the storage only. */
 export async function readTensorBytes(
-  source: ByteSource,
+  container: Storage | undefined,
   tensor: TensorRecord,
-  entry: ZipEntry | undefined,
   bigEndian: boolean,
   abort: AbortCheck,
 ): Promise<Uint8Array> {
   if (tensor.problem !== undefined) throw new QuantscopeError(tensor.problem);
-  if (entry === undefined) throw malformed('E_PT_STORAGE_MISSING', 'The tensor’s record is missing.');
   const count = numel(tensor.shape);
   if (count === 0) return new Uint8Array(0);
+  const { inline, key } = tensor.storage;
+  const storage = inline === undefined ? container : inlineStorage(key, inline);
+  if (storage === undefined) throw malformed('E_PT_STORAGE_MISSING', 'The tensor’s record is missing.');
+  const where = { entry: storage.name };
   const bytes = byteLength(tensor.dtype, count);
   if (bytes > maxTensorBytes) {
     throw unsupported('E_TENSOR_LIMIT', `The tensor has ${bytes} bytes; ${maxTensorBytes} fit into memory at once.`, {
-      where: { entry: entry.name },
+      where,
     });
   }
   abort.throwIfAborted();
   const itemBytes = dtypes[tensor.dtype].bytes;
   const rowMajor = isRowMajor(tensor);
   if (itemBytes < 1 && (!rowMajor || tensor.storageOffset !== 0)) {
-    throw unsupported('E_PT_PACKED_VIEW', `Views of ${tensor.dtype} cannot be read yet.`, {
-      where: { entry: entry.name },
-    });
+    throw unsupported('E_PT_PACKED_VIEW', `Views of ${tensor.dtype} cannot be read yet.`, { where });
   }
   const span = rowMajor ? bytes : (lastElement(tensor) + 1 - tensor.storageOffset) * itemBytes;
-  const raw = await readSpan(source, entry, Math.floor(tensor.storageOffset * itemBytes), span);
+  const raw = await storage.read(Math.floor(tensor.storageOffset * itemBytes), span);
   abort.throwIfAborted();
   const contiguous = rowMajor ? raw : gather(raw, tensor, count, itemBytes);
-  return bigEndian ? swapped(contiguous, tensor.dtype) : contiguous;
+  const little = (tensor.storage.bigEndian ?? bigEndian) ? swapped(contiguous, tensor.dtype) : contiguous;
+  return tensor.negated === undefined ? little : negate(little, tensor.dtype, tensor.negated);
 }
 
 function lastElement({ storageOffset, shape, strides }: TensorRecord): number {
   return shape.reduce((last, size, i) => last + (size - 1) * strides[i], storageOffset);
-}
-
-/** A part of a storage: by range where it is stored, else inflated whole. */
-async function readSpan(source: ByteSource, entry: ZipEntry, offset: number, length: number): Promise<Uint8Array> {
-  refuseUnreadable(entry);
-  if (entry.method === 'stored') return source.read((await dataOffset(source, entry)) + offset, length);
-  return (await readEntry(source, entry, maxTensorBytes)).subarray(offset, offset + length);
 }
 
 /** Elements in row-major order out of the span that starts at the view's first element. */

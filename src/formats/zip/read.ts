@@ -1,4 +1,4 @@
-import { crc32, inflateRawSync } from 'node:zlib';
+import { constants, crc32, inflateRawSync } from 'node:zlib';
 import type { ByteSource } from '../../core/byteSource';
 import { malformed, unsupported } from '../../core/errors';
 import { maxDirectoryBytes, maxEntries, maxInflateRatio, maxTailBytes } from './limits';
@@ -257,6 +257,26 @@ export async function readEntry(source: ByteSource, entry: ZipEntry, maxSize: nu
     });
   }
   return bytes;
+}
+
+/** The first bytes of an entry; its CRC is checked when that is all of them. */
+export async function readHead(source: ByteSource, entry: ZipEntry, length: number): Promise<Uint8Array> {
+  if (entry.size <= length) return readEntry(source, entry, length);
+  refuseUnreadable(entry);
+  if (entry.method === 'stored') return source.read(await dataOffset(source, entry), length);
+  return inflateHead(
+    await source.read(await dataOffset(source, entry), Math.min(entry.compressedSize, length)),
+    length,
+  );
+}
+
+/** As much as the first compressed bytes give, and no more than `length`. */
+function inflateHead(raw: Uint8Array, length: number): Uint8Array {
+  try {
+    return inflateRawSync(raw, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: length });
+  } catch {
+    return new Uint8Array(0);
+  }
 }
 
 /** Encrypted entries and rare compressions cannot be read; stored ones must have one size. */

@@ -1,0 +1,38 @@
+import { overallVerdict, worstFirst } from '../pickle/safety';
+import type { ModelFile, Warning } from '../types';
+import type { Collected } from './collect';
+import { capped, type Judged, problemWarnings } from './judge';
+
+/** What every container of PyTorch's gives, whatever its bytes are wrapped in. */
+export interface Parts {
+  readonly bytes: number;
+  readonly format: string;
+  readonly label: string;
+  readonly torchStyle: '1.13' | '2';
+  readonly found: Collected;
+  readonly judged: readonly Judged[];
+  /** Of the container. */
+  readonly warnings: readonly Warning[];
+  readonly readTensor: ModelFile['readTensor'];
+}
+
+/** An open file; what asks Python to run something stands first among its warnings. */
+export function assemble({ found, judged, warnings, ...rest }: Parts): ModelFile {
+  const globals = worstFirst(judged.flatMap((one) => one.globals));
+  return {
+    ...rest,
+    tensors: found.tensors,
+    metadata: found.metadata,
+    moduleVersions: found.moduleVersions,
+    moduleTypes: found.moduleTypes,
+    modules: found.modules,
+    warnings: capped([
+      ...judged.flatMap((one) => one.warnings),
+      ...warnings,
+      ...found.warnings,
+      ...problemWarnings(found.tensors),
+    ]),
+    safety: { verdict: overallVerdict(globals), globals },
+    opaque: found.opaque,
+  };
+}
