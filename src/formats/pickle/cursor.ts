@@ -4,6 +4,9 @@ import { PickleMark, type PickleValue } from './types';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const unfinished = 'The download or copy did not finish; fetch the file again.';
+const damaged = 'The file was damaged, or made so that readers fail; fetch it again from where it came from.';
+
 /** Reads a pickle's operands; every length is checked against the bytes that remain. */
 export class Cursor {
   at = 0;
@@ -27,7 +30,8 @@ export class Cursor {
 
   fail(code: string, message: string, compare: { found?: string; expected?: string } = {}): QuantscopeError {
     const where = { entry: this.entry, offset: this.opcodeAt, field: this.opcode };
-    return malformed(code, message, { where, ...compare });
+    const hint = code === 'E_PICKLE_TRUNCATED' ? unfinished : damaged;
+    return malformed(code, message, { where, hint, ...compare });
   }
 
   take(length: number): Uint8Array {
