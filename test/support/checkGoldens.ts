@@ -7,18 +7,35 @@ import { DynamicLinear } from '../../src/engine/nn/linear';
 import { packLinear } from '../../src/engine/quantization/dynamicLinear';
 import type { QuantizedEngine } from '../../src/engine/quantization/engines';
 import { chooseQParams } from '../../src/engine/quantization/qparams';
+import {
+  addRow,
+  type EmbeddingBits,
+  lookUp,
+  packedCodes,
+  type QuantizedTable,
+  quantizeEmbedding,
+} from '../../src/engine/quantization/quantizeEmbedding';
 import { quantizeWeight, type Scheme } from '../../src/engine/quantization/quantizeWeight';
 import { Generator } from '../../src/engine/random/generator';
 import { initEmbedding, initLinear, initRecurrent } from '../../src/engine/random/initialize';
 import { type FloatTensor, floatTensor } from '../../src/engine/tensor/tensor';
 import { sha256 } from './floatBits';
-import { linearInput, randomWeight, scaled } from './goldenInputs';
-import { type Digest, type Goldens, type LinearKind, linearKinds, type TorchBuild } from './goldens';
+import { evenWidth, linearInput, randomWeight, scaled } from './goldenInputs';
+import {
+  type Digest,
+  type EmbeddingDigest,
+  type Goldens,
+  type LinearKind,
+  linearKinds,
+  type TorchBuild,
+} from './goldens';
 
 const context = { kernels: selectKernels(), abort: neverAborted };
 
 /** SHA-256 over the bytes of arrays, one after the other, and how many values they have. */
-export function digest(arrays: readonly (Float32Array | Float64Array | Int8Array | BigInt64Array)[]): Digest {
+export function digest(
+  arrays: readonly (Float32Array | Float64Array | Int8Array | Uint8Array | BigInt64Array)[],
+): Digest {
   const hash = createHash('sha256');
   let count = 0;
   for (const array of arrays) {
@@ -102,12 +119,51 @@ export function checkNumbers(build: TorchBuild, answers: () => Goldens): void {
     });
   }
 
+  for (const bits of [8, 4] as const) {
+    it(`embeddings of ${bits} bits: codes, and rows and bags looked up`, () => {
+      const { seed, embeddings } = answers();
+      assert.deepEqual(embeddingDigests(seed, embeddings.matrices, bits), embeddings[bits]);
+    });
+  }
+
   for (const engine of build.engines) {
     it(`dynamic Linear, ${engine}`, () => {
       const goldens = answers();
       assert.deepEqual(linearDigests(goldens, engineOf(engine, build)), goldens.linear.engines[engine]);
     });
   }
+}
+
+function embeddingDigests(seed: number, matrices: number, bits: EmbeddingBits): EmbeddingDigest {
+  const generator = new Generator(seed);
+  const tables: QuantizedTable[] = [];
+  const lookedUp: Float32Array[] = [];
+  for (let i = 0; i < matrices; i++) {
+    const { data, rows, columns } = evenWidth(randomWeight(generator, i));
+    const table = quantizeEmbedding(data, rows, columns, bits);
+    tables.push(table);
+    const indices = generator.randint(0, rows, 9);
+    const weights = generator.rand([9]).data;
+    for (const weigh of [() => 1, (at: number) => weights[at]]) {
+      for (const [start, end] of [
+        [0, 4],
+        [4, 9],
+      ]) {
+        const bag = new Float32Array(columns);
+        for (let at = start; at < end; at++) addRow(table, indices[at], weigh(at), bag);
+        lookedUp.push(bag);
+      }
+    }
+    if (bits === 8) for (let row = 0; row < rows; row++) lookedUp.push(lookUp(table, row));
+  }
+  const of = (part: (table: QuantizedTable) => Uint8Array | Float32Array) => digest(tables.map(part)).sha256;
+  return {
+    count: tables.reduce((sum, { codes }) => sum + codes.length, 0),
+    codes: of(packedCodes),
+    scales: of(({ scales }) => scales),
+    zero_points: of(({ zeroPoints }) => zeroPoints),
+    looked_up: digest(lookedUp),
+  };
 }
 
 function linearDigests({ seed, linear }: Goldens, engine: QuantizedEngine): Record<LinearKind, Digest> {

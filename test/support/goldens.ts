@@ -52,6 +52,8 @@ export interface WeightDigest {
 
 export interface EmbeddingDigest extends WeightDigest {
   readonly zero_points: string;
+  /** Rows, bags and weighted bags. */
+  readonly looked_up: Digest;
 }
 
 export const linearKinds = ['bias', 'no_bias', 'per_channel'] as const;
