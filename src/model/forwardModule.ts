@@ -1,13 +1,12 @@
 import type { AbortCheck } from '../core/abort';
 import { invalid } from '../core/errors';
 import type { Progress } from '../core/progress';
-import { numel } from '../core/shape';
 import { selectKernels } from '../engine/kernels/dispatch';
-import type { DynamicModule, QuantizableModule } from '../engine/nn/module';
+import { floatInput } from '../engine/nn/inputs';
+import type { DynamicModule, RunnableModule } from '../engine/nn/module';
 import { engineSemantics } from '../engine/quantization/engines';
 import { accuracy, errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
 import type { ActivationRecord, Tap } from '../engine/quantization/tap';
-import { Generator } from '../engine/random/generator';
 import type { FloatTensor } from '../engine/tensor/tensor';
 import type {
   ActivationDetailDto,
@@ -17,15 +16,11 @@ import type {
   OutputDto,
   ProductDto,
 } from '../protocol/dto';
-import { loadModule } from './loadModule';
+import { comparisonSpec, loadPair } from './loadPair';
 import { measure } from './measure';
-import type { ModuleNode } from './moduleTree';
-import { findModule, type Model, type ModelTensor } from './openModel';
-import { planQuantization, staysFloat } from './quantizePlan';
+import { findModule, type Model } from './openModel';
+import { randomInputs } from './randomInputs';
 import { defaultInputs } from './runnable';
-
-/** Values of one input; more is a typing error more often than a wish. */
-const maxInputValues = 50_000_000;
 
 /** Values of a series that a chart draws. */
 const maxSeries = 2_048;
@@ -38,30 +33,27 @@ export async function forwardModule(
   progress: Progress,
 ): Promise<ForwardResultDto> {
   const node = findModule(model, request.module);
-  const { float, dynamic } = await loadBoth(model, node, request, abort);
-  const inputs = randomInputs(request);
+  const known = defaultInputs(node) ?? [];
+  const pair = await loadPair(model, node, comparisonSpec(node, request), abort);
+  const { float, quantized, dynamics, plan } = pair;
+  const inputs = randomInputs(request.seed, request.shapes, known);
   const kernels = selectKernels();
   const recorder = new Recorder();
-  const floatOutputs = float.forward(inputs, { kernels, abort });
-  const quantizedOutputs = dynamic.forward(inputs, { kernels, abort, tap: recorder });
-  const time = (module: QuantizableModule | DynamicModule, what: string) =>
+  const run = (module: RunnableModule, tap?: Tap) =>
+    module.forward(inputs, { kernels, abort, tap }).map((output) => floatInput(output, 'output'));
+  const floatOutputs = run(float);
+  const quantizedOutputs = run(quantized, recorder);
+  const time = (module: RunnableModule, what: string) =>
     measure(() => void module.forward(inputs, { kernels, abort }), request.runs, request.warmup, abort, progress, what);
   const latencyFloat = await time(float, 'float32');
-  const latencyQuantized = await time(dynamic, 'int8');
-  const bytesAfter = planQuantization(node, {
-    engine: request.engine,
-    dtype: 'qint8',
-    perChannel: false,
-    modules: [node.type],
-    exclude: [],
-  }).bytesAfter;
-  const quantizedBytes = bytesAfter.get(node.path) ?? node.bytes;
+  const latencyQuantized = await time(quantized, 'int8');
+  const quantizedBytes = plan.bytesAfter.get(node.path) ?? node.bytes;
   return {
     module: node.path,
     moduleType: node.type,
     engine: request.engine,
     seed: request.seed,
-    inputs: inputs.map(({ shape }, i) => ({ name: inputNames(node)[i] ?? `input.${i}`, shape })),
+    inputs: inputs.map(({ shape }, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })),
     outputs: floatOutputs.map((output, i) => ({
       float: describe(float.outputs[i], output),
       quantized: describe(float.outputs[i], quantizedOutputs[i]),
@@ -74,38 +66,9 @@ export async function forwardModule(
       ratio: latencyFloat.median / latencyQuantized.median,
     },
     codeMax: engineSemantics[request.engine].reduceRange ? 127 : 255,
-    products: recorder.products(dynamic),
+    products: recorder.products(dynamics.values()),
     series: series(floatOutputs[0], quantizedOutputs[0]),
   };
-}
-
-async function loadBoth(model: Model, node: ModuleNode<ModelTensor>, request: ForwardRequestDto, abort: AbortCheck) {
-  const reason = node.kind === undefined ? undefined : staysFloat(node.kind);
-  if (reason !== undefined)
-    throw invalid('E_NOT_QUANTIZABLE', `${node.path || node.type} cannot be compared with int8: ${reason}.`);
-  const float = await loadModule(model, node, abort);
-  return {
-    float,
-    dynamic: float.toDynamic(node.path, request.engine, request.perChannel ? 'per_channel' : 'per_tensor'),
-  };
-}
-
-/** torch.manual_seed(seed), then torch.randn of each shape in order. */
-function randomInputs({ seed, shapes }: ForwardRequestDto): FloatTensor[] {
-  for (const shape of shapes) {
-    if (numel(shape) > maxInputValues) {
-      throw invalid(
-        'E_INPUT_LIMIT',
-        `An input of shape ${shape.join(' × ')} has ${numel(shape)} values; the limit is ${maxInputValues}.`,
-      );
-    }
-  }
-  const generator = new Generator(seed);
-  return shapes.map((shape) => generator.randn(shape));
-}
-
-function inputNames({ kind }: ModuleNode): string[] {
-  return (kind && defaultInputs(kind)?.map(({ name }) => name)) ?? [];
 }
 
 function describe(name: string, { shape, dtype, data }: FloatTensor): OutputDto {
@@ -135,6 +98,7 @@ function series(float: FloatTensor, quantized: FloatTensor): ForwardResultDto['s
 
 /** Collects the scales of a forward pass by product. */
 class Recorder implements Tap {
+  readonly saturation = true;
   private readonly records = new Map<string, ActivationRecord[]>();
 
   activation(record: ActivationRecord): void {
@@ -144,26 +108,29 @@ class Recorder implements Tap {
     this.records.set(key, list);
   }
 
-  /** One entry a product, in the order of the module's weights. */
-  products(module: DynamicModule): ProductDto[] {
-    return module.products.map(({ module: path, name }) => {
-      const records = this.records.get(`${path}\n${name}`) ?? [];
-      const column = (pick: (record: ActivationRecord) => number) => records.map(pick);
-      return {
-        module: path,
-        weight: name,
-        input: name.startsWith('weight_hh') ? 'h' : 'x',
-        call: column((r) => r.call),
-        step: column((r) => r.step),
-        min: column((r) => r.min),
-        max: column((r) => r.max),
-        scale: column((r) => r.scale),
-        zeroPoint: column((r) => r.zeroPoint),
-        clipped: column((r) => (r.count === 0 ? 0 : r.clamped / r.count)),
-        codesUsed: column((r) => r.codesUsed),
-        count: column((r) => r.count),
-      };
-    });
+  /** One entry a product, in the order of the modules' weights. */
+  products(modules: Iterable<DynamicModule>): ProductDto[] {
+    return [...modules]
+      .flatMap(({ products }) => products)
+      .map(({ module: path, name }) => {
+        const records = this.records.get(`${path}\n${name}`) ?? [];
+        const column = (pick: (record: ActivationRecord) => number) => records.map(pick);
+        return {
+          module: path,
+          weight: name,
+          input: /^weight_h[hr]/.test(name) ? 'h' : 'x',
+          call: column((r) => r.call),
+          step: column((r) => r.step),
+          min: column((r) => r.min),
+          max: column((r) => r.max),
+          scale: column((r) => r.scale),
+          zeroPoint: column((r) => r.zeroPoint),
+          clipped: column((r) => (r.count === 0 ? 0 : r.clamped / r.count)),
+          codesUsed: column((r) => r.codesUsed),
+          count: column((r) => r.count),
+          saturated16: column((r) => r.saturated16 ?? 0),
+        };
+      });
   }
 }
 
@@ -176,7 +143,7 @@ export async function activationDetail(
   abort: AbortCheck,
 ): Promise<ActivationDetailDto> {
   const node = findModule(model, request.module);
-  const { dynamic } = await loadBoth(model, node, request, abort);
+  const { quantized } = await loadPair(model, node, comparisonSpec(node, request), abort);
   let detail: ActivationDetailDto | undefined;
   const codeMax = engineSemantics[request.engine].reduceRange ? 127 : 255;
   const tap: Tap = {
@@ -185,7 +152,8 @@ export async function activationDetail(
       detail = describeActivation(record, values, codes, codeMax);
     },
   };
-  dynamic.forward(randomInputs(request), { kernels: selectKernels(), abort, tap });
+  const inputs = randomInputs(request.seed, request.shapes, defaultInputs(node) ?? []);
+  quantized.forward(inputs, { kernels: selectKernels(), abort, tap });
   if (detail === undefined)
     throw invalid('E_NO_ACTIVATION', `${module}.${weight} has no step ${step} in call ${call}.`);
   return detail;

@@ -1,9 +1,8 @@
 import type { AbortCheck } from '../core/abort';
 import { unsupported } from '../core/errors';
-import { Linear } from '../engine/nn/linear';
-import type { QuantizableModule } from '../engine/nn/module';
-import { Recurrent } from '../engine/nn/recurrent';
-import { RecurrentCell } from '../engine/nn/recurrentCells';
+import type { AttributeMap } from '../engine/nn/attributes';
+import { createModule, hasForward } from '../engine/nn/createModule';
+import type { QuantizableModule, RunnableModule } from '../engine/nn/module';
 import { type FloatTensor, floatTensor } from '../engine/tensor/tensor';
 import { type ModuleNode, ownName } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
@@ -29,32 +28,40 @@ export async function readParameters(
   return parameters;
 }
 
-const cellModes = { LSTMCell: 'LSTM', GRUCell: 'GRU', RNNCell: 'RNN' } as const;
+/**
+ * The class of torch.nn that the engine would run a module as: what the file says, or what the
+ * names and shapes of its parameters tell. Undefined for other people's classes.
+ */
+export function engineClass({ record, kind }: Pick<ModuleNode, 'record' | 'kind'>): string | undefined {
+  if (record === undefined) return kind?.type;
+  const name = record.className.slice(record.className.lastIndexOf('.') + 1);
+  if (/^torch\.nn\./.test(record.className)) return name;
+  return record.className.startsWith('transformers.') && name === 'Conv1D' ? name : undefined;
+}
 
-/** The module with its weights, ready to run and to be quantized. */
+/** Hyperparameters under PyTorch's names; a state dict has none but those that the shapes tell. */
+export function attributesOf({ record }: Pick<ModuleNode, 'record'>): AttributeMap {
+  return new Map(Object.entries(record?.attributes ?? {}));
+}
+
+export function isQuantizable(module: RunnableModule): module is QuantizableModule {
+  return 'toDynamic' in module;
+}
+
+/** One module without children, ready to run and to be quantized. */
 export async function loadModule(
   model: Model,
   node: ModuleNode<ModelTensor>,
   abort: AbortCheck,
 ): Promise<QuantizableModule> {
-  const { kind } = node;
-  if (kind?.type === 'Linear') {
-    const parameters = await readParameters(model, node, abort);
-    return new Linear(parameters.get('weight') as FloatTensor, parameters.get('bias'));
-  }
-  switch (kind?.type) {
-    case 'LSTM':
-    case 'GRU':
-    case 'RNN':
-      return new Recurrent(kind.type, kind, await readParameters(model, node, abort));
-    case 'LSTMCell':
-    case 'GRUCell':
-    case 'RNNCell':
-      return new RecurrentCell(cellModes[kind.type], kind, await readParameters(model, node, abort));
+  const type = engineClass(node);
+  if (type !== undefined && hasForward(type) && node.children.length === 0) {
+    const module = createModule(type, attributesOf(node), await readParameters(model, node, abort));
+    if (isQuantizable(module)) return module;
   }
   throw unsupported(
     'E_NOT_RUNNABLE',
-    `${node.path || 'The root'} is ${node.type || 'a module of unknown type'}, which cannot be run by itself yet.`,
+    `${node.path || 'The root'} is ${node.type || 'a module of unknown type'}, which cannot be quantized by itself.`,
     {
       hint: 'Choose a Linear, an LSTM, GRU or RNN, or one of their cells.',
     },

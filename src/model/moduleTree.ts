@@ -38,6 +38,8 @@ export interface ModuleNode<T extends TensorEntry = TensorEntry> {
   readonly type: string;
   /** One line, without children. */
   readonly repr: string;
+  /** Class and attributes, where the file holds the module itself. */
+  readonly record: ModuleRecord | undefined;
   readonly children: readonly ModuleNode<T>[];
   readonly tensors: readonly T[];
   /** With everything below. */
@@ -149,6 +151,7 @@ function finishNode<T extends TensorEntry>(
     kind,
     type,
     repr: written ?? (kind === undefined ? type : moduleRepr(kind)),
+    record,
     children,
     tensors,
     bytes: sum(

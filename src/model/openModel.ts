@@ -31,8 +31,12 @@ export interface Model {
 
 /** Opens a model file of any known format; reads its header, not its tensors. */
 export async function openModel(source: ByteSource, abort: AbortCheck): Promise<Model> {
-  const file = await openFile(source, abort);
-  const stem = source.name.replace(/\.[^.]*$/, '') || source.name;
+  return modelOf(await openFile(source, abort), source.name);
+}
+
+/** An open file's records joined with its module tree. */
+export function modelOf(file: ModelFile, fileName: string): Model {
+  const stem = fileName.replace(/\.[^.]*$/, '') || fileName;
   const tensors = new Map<string, ModelTensor>();
   for (const { name, tensor, module } of file.tensors) {
     const count = numel(tensor.shape);
@@ -51,7 +55,7 @@ export async function openModel(source: ByteSource, abort: AbortCheck): Promise<
     modules.set(node.path, node);
     for (const tensor of node.tensors) owners.set(tensor.name, node);
   }
-  return { file, fileName: source.name, stem, tensors, tree, root: modelRoot(tree), modules, owners };
+  return { file, fileName, stem, tensors, tree, root: modelRoot(tree), modules, owners };
 }
 
 const stateDictKeys = /^(state_dict|model_state_dict|model_state|model|module|net|network|ema|params|weights)$/i;

@@ -1,8 +1,7 @@
-import type { PackedData } from '../formats/torch/write';
 import type { OverviewDto, QuantizeSpecDto, TileDto } from '../protocol/dto';
 import { type ModuleNode, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
-import { plannedSize, quantizedStateDict, type Replacement, stateModules } from './quantizedFile';
+import { plannedSize, quantizedStateDict, type Replacement, stateModules, storedForm } from './quantizedFile';
 import { isQuantizedWeight, planQuantization } from './quantizePlan';
 
 /** More tiles than this cannot be told apart. */
@@ -88,12 +87,13 @@ const noData = async () => new Uint8Array(0);
 function shapesOnly(node: ModuleNode<ModelTensor>, perChannel: boolean): Replacement {
   const prefix = node.path === '' ? '' : `${node.path}.`;
   const byName = new Map(node.tensors.map((tensor) => [tensor.name.slice(prefix.length), tensor]));
-  const products: PackedData[] = [];
+  const products: Replacement['products'][number][] = [];
   for (const [name, tensor] of byName) {
     if (!isQuantizedWeight(name)) continue;
     const bias = byName.get(name.replace('weight', 'bias'));
     const rows = tensor.shape[0] ?? 0;
     products.push({
+      name: tensor.name.slice(node.path === '' ? 0 : node.path.length + 1),
       weight: {
         dtype: 'qint8',
         shape: tensor.shape,
@@ -104,5 +104,5 @@ function shapesOnly(node: ModuleNode<ModelTensor>, perChannel: boolean): Replace
       bias: bias && { dtype: 'float32', shape: bias.shape, data: noData },
     });
   }
-  return { kind: products.length === 1 ? 'dynamicLinear' : 'dynamicRecurrent', products };
+  return { stored: storedForm(node.kind), products };
 }

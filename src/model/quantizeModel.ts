@@ -99,11 +99,15 @@ async function weightReport({ name, weight }: PackedLinear) {
 }
 
 /** Lengths are enough to know the file's size; the codes are dropped. */
-function withoutData({ kind, products }: Replacement): Replacement {
+function withoutData({ stored, products }: Replacement): Replacement {
   const data = async () => new Uint8Array(0);
   return {
-    kind,
-    products: products.map(({ weight, bias }) => ({ weight: { ...weight, data }, bias: bias && { ...bias, data } })),
+    stored,
+    products: products.map(({ name, weight, bias }) => ({
+      name,
+      weight: { ...weight, data },
+      bias: bias && { ...bias, data },
+    })),
   };
 }
 

@@ -18,7 +18,7 @@ export interface QuantizePlan<T extends TensorEntry = TensorEntry> {
 const defaultTypes: readonly string[] = ['Linear', 'LSTM', 'GRU', 'LSTMCell', 'RNNCell', 'GRUCell'];
 
 /** Kinds whose dynamic twin the engine has. */
-const supportedTypes: readonly string[] = ['Linear', 'LSTM', 'GRU'];
+const supportedTypes: readonly string[] = ['Linear', 'LSTM', 'GRU', 'RNN', 'LSTMCell', 'GRUCell', 'RNNCell'];
 
 export function planQuantization<T extends TensorEntry>(root: ModuleNode<T>, spec: QuantizeSpecDto): QuantizePlan<T> {
   const types = spec.modules ?? defaultTypes;
@@ -46,11 +46,25 @@ export function staysFloat(
   if (!types.includes(kind.type)) return 'not in the spec';
   if (attentionOutput) return 'MultiheadAttention reads this weight itself (NonDynamicallyQuantizableLinear)';
   if (!supportedTypes.includes(kind.type)) return `Quantscope cannot quantize ${kind.type} yet`;
-  if (kind.type === 'LSTM' || kind.type === 'GRU') {
-    if (!kind.bias) return 'PyTorch refuses to quantize it without bias';
-    if (kind.projSize > 0) return 'PyTorch has no quantized form with proj_size';
-  }
   return undefined;
+}
+
+/** What PyTorch would say of a module that only Quantscope quantizes; undefined where PyTorch does it too. */
+export function refusedByPyTorch(kind: ModuleKind): string | undefined {
+  switch (kind.type) {
+    case 'RNN':
+      return 'PyTorch has no dynamic nn.RNN';
+    case 'LSTM':
+    case 'GRU':
+      if (kind.projSize > 0) return 'PyTorch has no quantized form with proj_size';
+      return kind.bias ? undefined : 'PyTorch refuses to quantize it without bias';
+    case 'LSTMCell':
+    case 'GRUCell':
+    case 'RNNCell':
+      return kind.bias ? undefined : 'PyTorch refuses to quantize it without bias';
+    default:
+      return undefined;
+  }
 }
 
 /** Exact paths, or every path below a prefix where the pattern ends in `*`. */
@@ -67,7 +81,7 @@ function globPattern(glob: string): RegExp {
 
 /** Weight matrices of a quantized module become one byte an element; biases stay float. */
 export function isQuantizedWeight(tensorName: string): boolean {
-  return /(^|\.)weight(_(ih|hh)(_l\d+(_reverse)?)?)?$/.test(tensorName);
+  return /(^|\.)weight(_(ih|hh|hr)(_l\d+(_reverse)?)?)?$/.test(tensorName);
 }
 
 function sizesAfter<T extends TensorEntry>(

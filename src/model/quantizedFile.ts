@@ -3,6 +3,7 @@ import type { PackedLinear } from '../engine/quantization/dynamicLinear';
 import type { PackedData, StateDict, StateItem, TensorData } from '../formats/torch/write';
 import { planTorchFile, type TorchStyle } from '../formats/torch/write';
 import type { EngineName } from '../protocol/dto';
+import type { ModuleKind } from './moduleKind';
 import { type ModuleNode, walk } from './moduleTree';
 
 /** A parameter of a state dict to write. */
@@ -21,8 +22,8 @@ export interface StateModule {
 
 /** Shapes of the products of a dynamic module; data comes with the products themselves. */
 export interface Replacement {
-  readonly kind: 'dynamicLinear' | 'dynamicRecurrent';
-  readonly products: readonly PackedData[];
+  readonly stored: DynamicModule['stored'];
+  readonly products: readonly (PackedData & { readonly name: string })[];
 }
 
 /**
@@ -38,11 +39,35 @@ export function quantizedStateDict(modules: readonly StateModule[], versions: Re
       continue;
     }
     replaced.set(path, replacement);
-    if (replacement.kind === 'dynamicLinear')
-      items.push({ kind: 'dynamicLinear', path, product: replacement.products[0] });
-    else items.push({ kind: 'dynamicRecurrent', path, cells: cells(replacement.products) });
+    items.push(...quantizedItems(path, replacement));
   }
   return { items, versions: moduleVersions(modules, versions, replaced) };
+}
+
+function quantizedItems(path: string, { stored, products }: Replacement): StateItem[] {
+  switch (stored) {
+    case 'linear':
+      return [{ kind: 'dynamicLinear', path, product: products[0] }];
+    case 'recurrent':
+      return [{ kind: 'dynamicRecurrent', path, cells: cells(products.map(withBias)) }];
+    case 'cell': {
+      const [input, hidden] = products.map(withBias);
+      return [{ kind: 'dynamicCell', path, input, hidden }];
+    }
+    // PyTorch has no module for these: quantized tensors under the float module's own names.
+    case 'none':
+      return products.flatMap(({ name, weight, bias }): StateItem[] => [
+        { kind: 'quantizedTensor', name: below(path, name), tensor: weight },
+        ...(bias === undefined
+          ? []
+          : [{ kind: 'tensor' as const, name: below(path, name.replace('weight', 'bias')), tensor: bias }]),
+      ]);
+  }
+}
+
+/** PyTorch's packed cells have a bias in any case; one of zeros gives the same numbers as none. */
+function withBias({ weight, bias }: PackedData): PackedData {
+  return { weight, bias: bias ?? floatData(new Float32Array(weight.shape[0]), [weight.shape[0]]) };
 }
 
 function cells(products: readonly PackedData[]) {
@@ -61,8 +86,10 @@ function moduleVersions(
   const paths = versions.size > 0 ? [...versions] : modules.map(({ path }): [string, number] => [path, 1]);
   return paths.flatMap(([path, version]): [string, number][] => {
     const replacement = replaced.get(path);
-    if (replacement === undefined) return [[path, version]];
-    if (replacement.kind === 'dynamicLinear')
+    if (replacement === undefined || replacement.stored === 'none' || replacement.stored === 'cell') {
+      return [[path, version]];
+    }
+    if (replacement.stored === 'linear')
       return [
         [path, 4],
         [below(path, '_packed_params'), 3],
@@ -78,8 +105,9 @@ function below(path: string, name: string): string {
 }
 
 /** The products of a dynamic module with their data, as the writer takes them. */
-export function packedData({ weight, bias }: PackedLinear): PackedData {
+export function packedData({ name, weight, bias }: PackedLinear): PackedData & { readonly name: string } {
   return {
+    name,
     weight: {
       dtype: 'qint8',
       shape: [weight.rows, weight.columns],
@@ -99,9 +127,26 @@ export function floatData(values: Float32Array, shape: readonly number[]): Tenso
   };
 }
 
+/** How PyTorch keeps the dynamic twin of a module of this kind. */
+export function storedForm(kind: ModuleKind | undefined): DynamicModule['stored'] {
+  switch (kind?.type) {
+    case 'LSTM':
+    case 'GRU':
+      return kind.projSize > 0 ? 'none' : 'recurrent';
+    case 'LSTMCell':
+    case 'GRUCell':
+    case 'RNNCell':
+      return 'cell';
+    case 'Linear':
+      return 'linear';
+    default:
+      return 'none';
+  }
+}
+
 export function replacementOf(module: DynamicModule): Replacement {
   const products = module.products.map(packedData);
-  return { kind: products.length === 1 ? 'dynamicLinear' : 'dynamicRecurrent', products };
+  return { stored: module.stored, products };
 }
 
 /** Size of the file that torch.save would write, without any data. */

@@ -36,7 +36,13 @@ export interface RunnableDto {
   readonly path: string;
   readonly type: string;
   readonly repr: string;
-  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    /** int64 for indices, which are drawn below `high`; float32 where it is not given. */
+    readonly dtype?: 'float32' | 'int64';
+    readonly high?: number;
+  }[];
 }
 
 export interface ModelSummaryDto {
@@ -347,6 +353,8 @@ export interface ProductDto {
   readonly codesUsed: readonly number[];
   /** Values quantized at each entry. */
   readonly count: readonly number[];
+  /** Share of neighbouring pairs of products that a 16-bit accumulator would have clipped, 0 to 1. */
+  readonly saturated16: readonly number[];
 }
 
 export interface OutputDto {
@@ -532,6 +540,185 @@ export interface ComparisonDto {
 export interface ReportDto {
   readonly html: string;
   readonly json: string;
+}
+
+/** One number of a quantized product's output, by its place. */
+export interface ExplainQueryDto extends ActivationQueryDto {
+  /** Row of the activation: a step of the sequence times the batch, or a sample. */
+  readonly row: number;
+  /** Output channel: a row of the weight. */
+  readonly channel: number;
+}
+
+/** Everything that makes one output number: `output = accumulator · multiplier + bias`, rounded as the engine does. */
+export interface ExplainedElementDto {
+  readonly module: string;
+  readonly weight: string;
+  readonly engine: EngineName;
+  readonly row: number;
+  readonly channel: number;
+  /** Rows and channels that there are. */
+  readonly rows: number;
+  readonly channels: number;
+  /** Scale and zero point of the activation; its float range. */
+  readonly scale: number;
+  readonly zeroPoint: number;
+  readonly min: number;
+  readonly max: number;
+  readonly weightScale: number;
+  /** Σ (code − zero point) · weight, exact. */
+  readonly accumulator: number;
+  readonly largestPartial: number;
+  readonly multiplier: number;
+  readonly bias: number | null;
+  readonly output: number;
+  /** What the float weight and the float activation give, with the bias. */
+  readonly floatOutput: number;
+  /** Pairs of products that 16 bits could not have held, of `pairs`. */
+  readonly saturatedPairs: number;
+  readonly pairs: number;
+  /** All products: `terms` of them are listed below, in order. */
+  readonly k: number;
+  /** The terms of the sum, at most 512: those of the largest magnitude when there are more. */
+  readonly terms: readonly {
+    readonly index: number;
+    readonly value: number;
+    readonly code: number;
+    readonly floatWeight: number;
+    readonly weight: number;
+    /** (code − zero point) · weight. */
+    readonly product: number;
+  }[];
+}
+
+export interface ErrorMeasuresDto {
+  readonly sqnrDb: number;
+  readonly rmse: number;
+  /** rmse over the mean magnitude of the float weight. */
+  readonly relativeRmse: number;
+  readonly maxAbsError: number;
+  readonly p95AbsError: number;
+  readonly cosine: number;
+}
+
+/** How far one quantized weight is from the float one. */
+export interface WeightErrorDto extends ErrorMeasuresDto {
+  readonly name: string;
+  readonly scheme: Scheme;
+  readonly shape: readonly number[];
+  /** The same weight with the other scheme, to compare with. */
+  readonly other: ErrorMeasuresDto & { readonly scheme: Scheme };
+  /** One entry a row, which is an output channel. */
+  readonly channels: {
+    readonly sqnrDb: readonly number[];
+    readonly rmse: readonly number[];
+    readonly maxAbsError: readonly number[];
+    /** Largest magnitude of the row. */
+    readonly amplitude: readonly number[];
+  };
+  /** Rows whose amplitude is the most times the median row's, largest first; at most 20. */
+  readonly outliers: readonly {
+    readonly channel: number;
+    readonly amplitude: number;
+    readonly ratio: number;
+    readonly sqnrDb: number;
+    /** With a scale of its own. */
+    readonly perChannelSqnrDb: number;
+  }[];
+}
+
+/** What happens to one module and why. */
+export interface CoverageRowDto {
+  readonly path: string;
+  readonly type: string;
+  readonly status: 'quantized' | 'float' | 'container';
+  /** Empty for what is quantized without anything to say. */
+  readonly reason: string;
+  readonly bytes: BytesDto;
+}
+
+export interface CoverageDto {
+  readonly rows: readonly CoverageRowDto[];
+  readonly quantized: number;
+  readonly float: number;
+  /** Share of the parameters that become int8, 0 to 1. */
+  readonly share: number;
+}
+
+export interface SensitivityRequestDto {
+  readonly spec: QuantizeSpecDto;
+  /** The module whose output is looked at: "" for the whole model. */
+  readonly module: string;
+  readonly seed: number;
+  /** Shapes of the inputs; null for the default ones. */
+  readonly shapes: readonly (readonly number[])[] | null;
+  /** Suggest the fewest layers in float that reach this SQNR; null for none. */
+  readonly targetDb: number | null;
+  /** Or the best set of layers in float whose tensors take at most so many bytes. */
+  readonly maxBytes: number | null;
+}
+
+export interface SensitivityLayerDto {
+  readonly path: string;
+  readonly type: string;
+  /** At the output, with this layer quantized alone. */
+  readonly sqnrDb: number;
+  /** Noise over signal as amplitudes, in percent. */
+  readonly percent: number;
+  readonly bytes: BytesDto;
+}
+
+/** One choice of layers that stay float. Bytes are those of all tensors of the model. */
+export interface FloatSetDto {
+  readonly keep: readonly string[];
+  readonly bytes: number;
+  /** Expected: the noises of the layers measured alone, added up. */
+  readonly sqnrDb: number;
+  /** Measured with exactly this choice; null where it was not run. */
+  readonly measuredDb: number | null;
+}
+
+export interface SensitivityDto {
+  readonly module: string;
+  /** `model`: errors at the output of the whole module. `layer`: each layer by itself on random input. */
+  readonly scope: 'model' | 'layer';
+  /** Why only layers could be run; empty for `model`. */
+  readonly reason: string;
+  readonly seed: number;
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** Largest error first. */
+  readonly layers: readonly SensitivityLayerDto[];
+  /** Point n keeps the first n layers of that order in float. */
+  readonly curve: readonly FloatSetDto[];
+  readonly suggestion: (FloatSetDto & { readonly reached: boolean }) | null;
+}
+
+export interface BreakEvenRequestDto {
+  readonly module: string;
+  readonly engine: EngineName;
+  readonly perChannel: boolean;
+  /** Timed runs of each size. */
+  readonly runs: number;
+}
+
+/** Latency of layers of one type over their size. Measured on this machine, now; no promise for another. */
+export interface BreakEvenDto {
+  readonly module: string;
+  readonly moduleType: string;
+  readonly engine: EngineName;
+  readonly points: readonly {
+    /** For people: `LSTM(64, 64)`. */
+    readonly label: string;
+    readonly parameters: number;
+    readonly floatUs: LatencyDto;
+    readonly quantizedUs: LatencyDto;
+    /** Float over quantized: above 1, int8 is faster. */
+    readonly ratio: number;
+    /** The layer itself. */
+    readonly own: boolean;
+  }[];
+  /** Parameters at which both take the same time, between two points; null where the curves do not cross. */
+  readonly breakEvenParameters: number | null;
 }
 
 export interface RecipeDto {

@@ -2,8 +2,13 @@ import type {
   ActivationDetailDto,
   ActivationQueryDto,
   BenchmarkDto,
+  BreakEvenDto,
+  BreakEvenRequestDto,
   ComparisonDto,
+  CoverageDto,
   EngineName,
+  ExplainedElementDto,
+  ExplainQueryDto,
   ForwardRequestDto,
   ForwardResultDto,
   HealthDto,
@@ -18,6 +23,9 @@ import type {
   RowsPageDto,
   RowsQueryDto,
   SafetyDto,
+  Scheme,
+  SensitivityDto,
+  SensitivityRequestDto,
   SparklineDto,
   TensorDetailDto,
   TensorDetailQueryDto,
@@ -26,6 +34,7 @@ import type {
   TensorStatsDto,
   ValuesPageDto,
   ValuesQueryDto,
+  WeightErrorDto,
 } from './dto';
 import type { ExportReportDto, ExportRequestDto } from './exportDto';
 
@@ -64,6 +73,16 @@ export interface EngineApi {
   activation(args: ActivationQueryDto): ActivationDetailDto;
   /** Writes the model, float or quantized, in some format; reads it back before it answers. */
   exportModel(args: ExportRequestDto): ExportReportDto;
+  /** The integers, scaling and bias behind one output number of a quantized product. */
+  explain(args: ExplainQueryDto): ExplainedElementDto;
+  /** Errors of one weight, as a whole and by channel. */
+  weightError(args: { name: string; scheme: Scheme }): WeightErrorDto;
+  /** Every module with what happens to it and why; with `values`, weights are read to find NaN and infinity. */
+  coverage(args: { spec: QuantizeSpecDto; values: boolean }): CoverageDto;
+  /** Each layer quantized alone, ranked by the error that it makes, and which to keep in float. */
+  sensitivity(args: SensitivityRequestDto): SensitivityDto;
+  /** Float and int8 latency of layers like this one, over their size. */
+  breakEven(args: BreakEvenRequestDto): BreakEvenDto;
   recipe(args: { engine: EngineName; runs: number }): RecipeDto;
   /** Writes the recipe's float LSTM as torch.save would; needs no open file. */
   writeRecipe(args: { path: string }): { bytes: number };

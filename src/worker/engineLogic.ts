@@ -2,8 +2,11 @@ import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { invalid } from '../core/errors';
 import { runBenchmarks } from '../model/benchmark';
+import { breakEven } from '../model/breakEven';
 import { compareModels } from '../model/compareModels';
+import { coverage } from '../model/coverage';
 import { inspect, summarize } from '../model/describeModel';
+import { explainOutput } from '../model/explainOutput';
 import { planExport } from '../model/export/exportModel';
 import { activationDetail, forwardModule } from '../model/forwardModule';
 import { modelHealth } from '../model/modelHealth';
@@ -14,9 +17,11 @@ import { quantizeModel, summarizeReport } from '../model/quantizeModel';
 import { planQuantization } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
 import { modelReport } from '../model/report';
+import { sensitivity } from '../model/sensitivity';
 import { sparkline, tensorDetail, tensorStats } from '../model/tensorDetail';
 import { tensorImage, tensorValues } from '../model/tensorValues';
 import { type RowsContext, TreeRows } from '../model/treeRows';
+import { weightErrorReport } from '../model/weightErrorReport';
 import type { QuantizeReportDto, QuantizeSpecDto, RowsPageDto } from '../protocol/dto';
 import type { EngineApi } from '../protocol/engineApi';
 import type { CallContext, Handlers } from '../protocol/rpc';
@@ -127,6 +132,11 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
         verified,
       };
     },
+    explain: (query) => explainOutput(opened().model, query, abort),
+    weightError: ({ name, scheme }) => weightErrorReport(opened().model, name, scheme, abort),
+    coverage: ({ spec, values }, { progress }) => coverage(opened().model, spec, values, abort, progress),
+    sensitivity: (request, { progress }) => sensitivity(opened().model, request, abort, progress),
+    breakEven: (request, { progress }) => breakEven(opened().model, request, abort, progress),
     recipe: ({ engine, runs }, { progress }) => runRecipe(engine, runs, abort, progress),
     bench: ({ filter }, { progress }) => runBenchmarks(filter, abort, progress),
     writeRecipe: async ({ path }) => {

@@ -47,6 +47,7 @@ export class Linear implements QuantizableModule {
 
 /** torch.ao.nn.quantized.dynamic.Linear: the same with an int8 weight and an input quantized at every call. */
 export class DynamicLinear implements DynamicModule {
+  readonly stored = 'linear';
   readonly outputs = ['output'];
   private calls = 0;
 

@@ -29,6 +29,8 @@ export interface QuantizableModule extends RunnableModule {
 
 /** A dynamic module: its int8 weights in the order of the float module's state dict. */
 export interface DynamicModule extends RunnableModule {
+  /** How PyTorch keeps it in a file; `none` for modules that PyTorch has no dynamic twin of. */
+  readonly stored: 'linear' | 'recurrent' | 'cell' | 'none';
   readonly products: readonly PackedLinear[];
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[];
 }

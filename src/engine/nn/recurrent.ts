@@ -92,6 +92,7 @@ export class Recurrent implements QuantizableModule {
  */
 export class DynamicRecurrent implements DynamicModule {
   readonly outputs: readonly string[];
+  readonly stored: DynamicModule['stored'];
   private calls = 0;
 
   constructor(
@@ -101,6 +102,7 @@ export class DynamicRecurrent implements DynamicModule {
     readonly products: readonly PackedLinear[],
   ) {
     this.outputs = outputNames(mode);
+    this.stored = mode === 'RNN' || options.projSize > 0 ? 'none' : 'recurrent';
   }
 
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {

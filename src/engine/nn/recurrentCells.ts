@@ -61,6 +61,7 @@ export class RecurrentCell implements QuantizableModule {
 
 /** torch.ao.nn.quantized.dynamic.LSTMCell, GRUCell and RNNCell: input and state are quantized at every call. */
 export class DynamicCell implements DynamicModule {
+  readonly stored = 'cell';
   readonly outputs: readonly string[];
   private calls = 0;
 

@@ -1,6 +1,7 @@
 import { QuantscopeError } from '../../core/errors';
 import type { ForwardContext } from '../nn/forwardContext';
 import { type EngineSemantics, engineSemantics, type QuantizedEngine } from './engines';
+import { saturatedShare } from './explainElement';
 import { observeRange } from './observers';
 import { chooseQParams, type QParams } from './qparams';
 import { type QuantizedWeight, quantizeWeight, type Scheme } from './quantizeWeight';
@@ -68,6 +69,9 @@ export function dynamicLinear(
       clamped,
       codesUsed: countCodes(codes),
       count: x.length,
+      ...(tap.saturation && {
+        saturated16: saturatedShare(codes, weight.codes, m, weight.rows, weight.columns),
+      }),
     };
     tap.activation(record, x, codes);
     const recorded = kernels.dynamicLinear?.(packed, x, m, abort);

@@ -18,9 +18,13 @@ export interface ActivationRecord {
   readonly codesUsed: number;
   /** Values quantized. */
   readonly count: number;
+  /** Share of pairs of products that a 16-bit accumulator would have clipped; only where the tap asks for it. */
+  readonly saturated16?: number;
 }
 
 /** Listens to a forward pass. `values` and `codes` are reused by the engine: copy what must stay. */
 export interface Tap {
+  /** Ask for `saturated16`, which costs about as much as the product itself. */
+  readonly saturation?: boolean;
   activation(record: ActivationRecord, values: Float32Array, codes: Uint8Array): void;
 }

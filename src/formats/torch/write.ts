@@ -46,6 +46,7 @@ export interface PackedData {
 /** What a state dict has under one module path, in order. */
 export type StateItem =
   | { readonly kind: 'tensor'; readonly name: string; readonly tensor: TensorData }
+  | { readonly kind: 'dynamicCell'; readonly path: string; readonly input: PackedData; readonly hidden: PackedData }
   | { readonly kind: 'quantizedTensor'; readonly name: string; readonly tensor: QuantizedData }
   | { readonly kind: 'dynamicLinear'; readonly path: string; readonly product: PackedData }
   /** `cells`: input and hidden product of every layer and direction. */
@@ -142,6 +143,16 @@ class Archive {
     if (item.kind === 'quantizedTensor') return [[item.name, this.quantized(item.tensor)]];
     const prefix = item.path === '' ? '' : `${item.path}.`;
     if (item.kind === 'dynamicLinear') return this.linear(prefix, item.product);
+    if (item.kind === 'dynamicCell') {
+      return [item.input, item.hidden].map(({ weight, bias }, i) => {
+        const packed = this.quantized(weight);
+        const own = this.copyBiases ? this.tensor(bias as TensorData, true) : this.parameter(bias as TensorData);
+        return [
+          `${prefix}_packed_weight_${i === 0 ? 'ih' : 'hh'}`,
+          this.scriptObject(new Tuple([packed, own]), packedLinearClass),
+        ];
+      });
+    }
     return item.cells.map(({ input, hidden }, k) => [
       `${prefix}_all_weight_values.${k}.param`,
       this.cell(input, hidden),

@@ -1,11 +1,11 @@
 import type { AbortCheck } from '../../core/abort';
 import type { Progress } from '../../core/progress';
-import { type PackedData, planTorchFile, type StateItem } from '../../formats/torch/write';
+import { planTorchFile, type StateItem } from '../../formats/torch/write';
 import type { QuantizedModuleDto, QuantizeSpecDto } from '../../protocol/dto';
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { ModuleNode } from '../moduleTree';
 import { findModule, findTensor, type Model, type ModelTensor } from '../openModel';
-import { quantizedStateDict, type Replacement, type StateModule, stateModules } from '../quantizedFile';
+import { quantizedStateDict, type Replacement, type StateModule, stateModules, storedForm } from '../quantizedFile';
 import { quantizeModel } from '../quantizeModel';
 import type { PlannedExport } from './exportModel';
 import { QuantizedModules } from './quantizedModules';
@@ -62,21 +62,22 @@ function replacementOf(
 ): Replacement {
   const prefix = path === '' ? '' : `${path}.`;
   const own = (name: string) => node.tensors.find((tensor) => tensor.name === `${prefix}${name}`);
-  const products = weights.map(({ name, scheme, scales }): PackedData => {
+  const products = weights.map(({ name, scheme, scales }) => {
     const shape = own(name)?.shape ?? [];
     const bias = own(name.replace('weight', 'bias'));
     return {
+      name,
       weight: {
-        dtype: 'qint8',
+        dtype: 'qint8' as const,
         shape,
         scales,
         perChannel: scheme === 'per_channel',
         data: () => modules.codes(path, name),
       },
-      bias: bias && { dtype: 'float32', shape: bias.shape, data: () => modules.bias(path, name) },
+      bias: bias && { dtype: 'float32' as const, shape: bias.shape, data: () => modules.bias(path, name) },
     };
   });
-  return { kind: products.length === 1 ? 'dynamicLinear' : 'dynamicRecurrent', products };
+  return { stored: storedForm(node.kind), products };
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { buildModuleTree, type ModuleNode } from '../../../src/model/moduleTree';
-import { isQuantizedWeight, planQuantization } from '../../../src/model/quantizePlan';
+import { isQuantizedWeight, planQuantization, refusedByPyTorch } from '../../../src/model/quantizePlan';
 import { spec } from '../../support/models';
 import { entries, type Shapes } from '../../support/tensorEntries';
 
@@ -69,7 +69,24 @@ describe('planQuantization', () => {
   });
 
   const refused: readonly [what: string, shapes: Shapes, reason: RegExp][] = [
-    ['an LSTM without bias', { 'm.weight_ih_l0': [8, 3], 'm.weight_hh_l0': [8, 2] }, /without bias/],
+    [
+      'an RNN',
+      { 'm.weight_ih_l0': [2, 3], 'm.weight_hh_l0': [2, 2], 'm.bias_ih_l0': [2], 'm.bias_hh_l0': [2] },
+      /not in the spec/,
+    ],
+    ['a convolution', { 'm.weight': [8, 3, 2, 2] }, /not in the spec/],
+  ];
+  for (const [what, shapes, reason] of refused) {
+    it(`${what} stays float: ${reason.source}`, () => {
+      const plan = planQuantization(tree({ 'first.weight': [1, 1], ...shapes }), spec());
+      assert.ok(!plan.quantized.has('m'));
+      assert.match(plan.skipped.find(({ path }) => path === 'm')?.reason ?? '', reason);
+    });
+  }
+
+  const ours: readonly [what: string, shapes: Shapes, modules: readonly string[] | null, reason: RegExp][] = [
+    ['an LSTM without bias', { 'm.weight_ih_l0': [8, 3], 'm.weight_hh_l0': [8, 2] }, null, /without bias/],
+    ['a cell without bias', { 'm.weight_ih': [8, 3], 'm.weight_hh': [8, 2] }, null, /without bias/],
     [
       'an LSTM with proj_size',
       {
@@ -79,21 +96,20 @@ describe('planQuantization', () => {
         'm.bias_hh_l0': [8],
         'm.weight_hr_l0': [1, 2],
       },
+      null,
       /proj_size/,
     ],
     [
-      'an RNN',
+      'an RNN that the spec names',
       { 'm.weight_ih_l0': [2, 3], 'm.weight_hh_l0': [2, 2], 'm.bias_ih_l0': [2], 'm.bias_hh_l0': [2] },
-      /not in the spec/,
+      ['RNN'],
+      /no dynamic nn.RNN/,
     ],
-    ['a cell', { 'm.weight_ih': [8, 3], 'm.weight_hh': [8, 2] }, /cannot quantize LSTMCell yet/],
-    ['a convolution', { 'm.weight': [8, 3, 2, 2] }, /not in the spec/],
   ];
-  for (const [what, shapes, reason] of refused) {
-    it(`${what} stays float: ${reason.source}`, () => {
-      const plan = planQuantization(tree({ 'first.weight': [1, 1], ...shapes }), spec());
-      assert.ok(!plan.quantized.has('m'));
-      assert.match(plan.skipped.find(({ path }) => path === 'm')?.reason ?? '', reason);
+  for (const [what, shapes, modules, reason] of ours) {
+    it(`${what} is quantized, and marked as what PyTorch refuses: ${reason.source}`, () => {
+      const node = planQuantization(tree({ 'first.weight': [1, 1], ...shapes }), spec({ modules })).quantized.get('m');
+      assert.match((node?.kind && refusedByPyTorch(node.kind)) ?? '', reason);
     });
   }
 
@@ -134,7 +150,7 @@ describe('isQuantizedWeight', () => {
     ['cell.weight_ih', true],
     ['fc.bias', false],
     ['rnn.bias_ih_l0', false],
-    ['rnn.weight_hr_l0', false],
+    ['rnn.weight_hr_l0', true],
     ['my_weight', false],
     ['weight.x', false],
   ];

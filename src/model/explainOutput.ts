@@ -1,0 +1,102 @@
+import type { AbortCheck } from '../core/abort';
+import { invalid } from '../core/errors';
+import { selectKernels } from '../engine/kernels/dispatch';
+import type { QuantizableModule } from '../engine/nn/module';
+import type { PackedLinear } from '../engine/quantization/dynamicLinear';
+import { type ExplainedElement, explainElement } from '../engine/quantization/explainElement';
+import type { ActivationRecord, Tap } from '../engine/quantization/tap';
+import type { ExplainedElementDto, ExplainQueryDto } from '../protocol/dto';
+import { comparisonSpec, loadPair } from './loadPair';
+import { findModule, type Model } from './openModel';
+import { randomInputs } from './randomInputs';
+import { defaultInputs } from './runnable';
+
+const maxTerms = 512;
+
+/** What makes one output number of a quantized product: runs the module again and takes it apart. */
+export async function explainOutput(
+  model: Model,
+  query: ExplainQueryDto,
+  abort: AbortCheck,
+): Promise<ExplainedElementDto> {
+  const { request } = query;
+  const node = findModule(model, request.module);
+  const { tree, quantized, dynamics } = await loadPair(model, node, comparisonSpec(node, request), abort);
+  const product = dynamics.get(query.module)?.products.find(({ name }) => name === query.weight);
+  const module = tree.quantizable.get(query.module);
+  if (product === undefined || module === undefined) {
+    throw invalid('E_NO_ACTIVATION', `${query.module}.${query.weight} is not a quantized product of this module.`);
+  }
+  let explained: ExplainedElementDto | undefined;
+  const tap: Tap = {
+    activation(record, values, codes) {
+      if (record.module !== query.module || record.weight !== query.weight) return;
+      if (record.call !== query.call || record.step !== query.step) return;
+      const element = explainElement(product, values, codes, record, query.row, query.channel);
+      explained = report(query, record, product, module, element, codes.length);
+    },
+  };
+  const inputs = randomInputs(request.seed, request.shapes, defaultInputs(node) ?? []);
+  quantized.forward(inputs, { kernels: selectKernels(), abort, tap });
+  if (explained === undefined) {
+    throw invalid(
+      'E_NO_ACTIVATION',
+      `${query.module}.${query.weight} has no step ${query.step} in call ${query.call}.`,
+    );
+  }
+  return explained;
+}
+
+function report(
+  { request, row, channel }: ExplainQueryDto,
+  { module, weight, scale, zeroPoint, min, max }: ActivationRecord,
+  product: PackedLinear,
+  float: QuantizableModule,
+  element: ExplainedElement,
+  activations: number,
+): ExplainedElementDto {
+  const { rows: channels, columns: k } = product.weight;
+  const floatWeights = float.weights.get(weight)?.subarray(channel * k, (channel + 1) * k) ?? new Float32Array(k);
+  let floatSum = element.bias ?? 0;
+  for (let i = 0; i < k; i++) floatSum += element.values[i] * floatWeights[i];
+  const { weightScale, accumulator, largestPartial, multiplier, bias, output, saturatedPairs, pairs } = element;
+  return {
+    module,
+    weight,
+    engine: request.engine,
+    row,
+    channel,
+    rows: k === 0 ? 0 : activations / k,
+    channels,
+    scale,
+    zeroPoint,
+    min,
+    max,
+    weightScale,
+    accumulator,
+    largestPartial,
+    multiplier,
+    bias: bias ?? null,
+    output,
+    floatOutput: Math.fround(floatSum),
+    saturatedPairs,
+    pairs,
+    k,
+    terms: terms(element, floatWeights, zeroPoint),
+  };
+}
+
+/** All terms, or the largest of them, in their order. */
+function terms({ values, codes, weights }: ExplainedElement, floatWeights: Float32Array, zeroPoint: number) {
+  const all = Array.from(codes, (code, index) => ({
+    index,
+    value: values[index],
+    code,
+    floatWeight: floatWeights[index],
+    weight: weights[index],
+    product: (code - zeroPoint) * weights[index],
+  }));
+  if (all.length <= maxTerms) return all;
+  all.sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
+  return all.slice(0, maxTerms).sort((a, b) => a.index - b.index);
+}

@@ -1,0 +1,165 @@
+import type { AbortCheck } from '../core/abort';
+import type { Progress } from '../core/progress';
+import { selectKernels } from '../engine/kernels/dispatch';
+import { floatInput } from '../engine/nn/inputs';
+import type { RunnableModule } from '../engine/nn/module';
+import { errorSums } from '../engine/quantization/errorMetrics';
+import {
+  decibels,
+  type FloatSet,
+  type LayerCost,
+  ranked,
+  sizeErrorCurve,
+  suggestForSize,
+} from '../engine/quantization/suggest';
+import type { FloatTensor, Tensor } from '../engine/tensor/tensor';
+import type { FloatSetDto, SensitivityDto, SensitivityRequestDto } from '../protocol/dto';
+import { dynamicModules, loadPair } from './loadPair';
+import { cannotRun, type LoadedTree } from './loadTree';
+import type { ModuleNode } from './moduleTree';
+import { findModule, type Model, type ModelTensor } from './openModel';
+import { planQuantization, type QuantizePlan } from './quantizePlan';
+import { randomInputs } from './randomInputs';
+import { defaultInputs } from './runnable';
+
+/** A model of more layers gets no measured curve: each point is one more forward pass. */
+const maxMeasured = 64;
+
+/**
+ * Each layer quantized alone, ranked by the error at the output of the whole module, or at its own
+ * output where the whole cannot run; and which layers to keep in float. No data set is needed:
+ * the inputs are random and seeded.
+ */
+export async function sensitivity(
+  model: Model,
+  request: SensitivityRequestDto,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<SensitivityDto> {
+  const node = request.module === '' ? model.root : findModule(model, request.module);
+  const plan = planQuantization(node, request.spec);
+  const known = defaultInputs(node);
+  const reason = known === undefined ? (cannotRun(node) ?? 'its inputs are not known') : '';
+  const measured =
+    known === undefined || plan.quantized.size === 0
+      ? await layerNoise(model, plan, request, abort, progress)
+      : await wholeNoise(model, node, request, known, abort, progress);
+  const costs = [...plan.quantized.values()].map(
+    (each): LayerCost => ({
+      path: each.path,
+      noise: measured.noise.get(each.path) ?? 0,
+      floatBytes: each.bytes,
+      quantizedBytes: plan.bytesAfter.get(each.path) ?? each.bytes,
+    }),
+  );
+  const order = ranked(costs);
+  const otherBytes = node.bytes - costs.reduce((sum, { floatBytes }) => sum + floatBytes, 0);
+  const measure = (set: FloatSet) => ({ ...set, measuredDb: measured.measure?.(set.keep) ?? null });
+  const curve = sizeErrorCurve(costs, otherBytes).map((set) =>
+    costs.length <= maxMeasured ? measure(set) : { ...set, measuredDb: null },
+  );
+  return {
+    module: node.path,
+    scope: measured.measure === undefined ? 'layer' : 'model',
+    reason,
+    seed: request.seed,
+    inputs: measured.inputs,
+    layers: order.map(({ path, noise, floatBytes, quantizedBytes }) => ({
+      path,
+      type: plan.quantized.get(path)?.type ?? '',
+      sqnrDb: decibels(noise),
+      percent: 100 * Math.sqrt(noise),
+      bytes: { before: floatBytes, after: quantizedBytes },
+    })),
+    curve,
+    suggestion: suggestion(costs, otherBytes, curve, request, measure),
+  };
+}
+
+interface Measured {
+  /** Noise over signal, by layer. */
+  readonly noise: ReadonlyMap<string, number>;
+  readonly inputs: SensitivityDto['inputs'];
+  /** SQNR at the output with exactly these layers in float. */
+  readonly measure?: (keep: readonly string[]) => number;
+}
+
+async function wholeNoise(
+  model: Model,
+  node: ModuleNode<ModelTensor>,
+  { spec, seed, shapes }: SensitivityRequestDto,
+  known: NonNullable<ReturnType<typeof defaultInputs>>,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<Measured> {
+  const { tree, float, dynamics } = await loadPair(model, node, spec, abort);
+  const given = shapes ?? known.map(({ shape }) => shape);
+  const inputs = randomInputs(seed, given, known);
+  const reference = outputOf(float, inputs, abort);
+  const noise = new Map<string, number>();
+  for (const [path, dynamic] of dynamics) {
+    progress(noise.size, dynamics.size, path);
+    abort.throwIfAborted();
+    noise.set(path, noiseOf(reference, outputOf(tree.assemble(new Map([[path, dynamic]])), inputs, abort)));
+  }
+  const measure = (keep: readonly string[]) => {
+    const kept = new Set(keep);
+    const replaced = new Map([...dynamics].filter(([path]) => !kept.has(path)));
+    return decibels(noiseOf(reference, outputOf(tree.assemble(replaced), inputs, abort)));
+  };
+  return { noise, measure, inputs: given.map((shape, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })) };
+}
+
+/** Each layer by itself on random input: what it adds, not what becomes of it further on. */
+async function layerNoise(
+  model: Model,
+  plan: QuantizePlan<ModelTensor>,
+  { spec, seed }: SensitivityRequestDto,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<Measured> {
+  const noise = new Map<string, number>();
+  for (const node of plan.quantized.values()) {
+    progress(noise.size, plan.quantized.size, node.path);
+    abort.throwIfAborted();
+    // Lets the thread answer requests for rows between two layers.
+    await new Promise((resolve) => setImmediate(resolve));
+    const known = defaultInputs(node) ?? [];
+    const { tree, float }: { tree: LoadedTree; float: RunnableModule } = await loadPair(model, node, spec, abort);
+    const inputs = randomInputs(
+      seed,
+      known.map(({ shape }) => shape),
+      known,
+    );
+    const dynamic = dynamicModules(tree, [node.path], spec).get(node.path) as RunnableModule;
+    noise.set(node.path, noiseOf(outputOf(float, inputs, abort), outputOf(dynamic, inputs, abort)));
+  }
+  return { noise, inputs: [] };
+}
+
+function outputOf(module: RunnableModule, inputs: readonly Tensor[], abort: AbortCheck): FloatTensor {
+  return floatInput(module.forward(inputs, { kernels: selectKernels(), abort })[0], 'output');
+}
+
+function noiseOf(reference: FloatTensor, output: FloatTensor): number {
+  const { signal, noise } = errorSums(reference.data, output.data);
+  return noise === 0 ? 0 : noise / signal;
+}
+
+function suggestion(
+  costs: readonly LayerCost[],
+  otherBytes: number,
+  curve: readonly FloatSetDto[],
+  { targetDb, maxBytes }: SensitivityRequestDto,
+  measure: (set: FloatSet) => FloatSetDto,
+): SensitivityDto['suggestion'] {
+  if (targetDb !== null) {
+    // Noises that are not independent may add up to more than expected: what was run decides.
+    const reaches = ({ sqnrDb, measuredDb }: FloatSetDto) => (measuredDb ?? sqnrDb) >= targetDb;
+    const chosen = curve.find(reaches) ?? curve[curve.length - 1];
+    return { ...chosen, reached: reaches(chosen) };
+  }
+  if (maxBytes === null) return null;
+  const chosen = measure(suggestForSize(costs, maxBytes, otherBytes));
+  return { ...chosen, reached: chosen.bytes <= maxBytes };
+}
