@@ -1,7 +1,7 @@
 """Loads exports into PyTorch with the lines that Quantscope offers, and compares.
 
-Reads a JSON list from standard input: [{case, engine, file, load, per_channel}], engine null for
-a float export. Each `load` runs as it stands, in the folder of the file, with `model` being the
+Usage: load_export.py JOBS.json, a list of {case, engine, file, load, per_channel}; the engine is null
+for a float export. Each `load` runs as it stands, in the folder of the file, with `model` being the
 case's float model with other weights. Prints a JSON list: for each the largest difference from
 PyTorch's own model and the names that did not match.
 """
@@ -49,4 +49,4 @@ def check(job):
     return {"difference": max((a - b).abs().max().item() for a, b in pairs), "printed": str(loaded) == str(native)}
 
 
-print(json.dumps([check(job) for job in json.load(sys.stdin)]))
+print(json.dumps([check(job) for job in json.loads(pathlib.Path(sys.argv[1]).read_text())]))
