@@ -90,6 +90,6 @@ function dequantizeLines({ spec }: ExportRequestDto, cast: string): string[] {
     'def value(name):',
     '    scale, zero_point = tensors[name + "_scale"], tensors[name + "_zero_point"]',
     '    column = (-1, 1) if scale.ndim else ()',
-    `    return (tensors[name]${cast} - zero_point.reshape(column)) * scale.reshape(column)`,
+    `    return (tensors[name]${cast} - zero_point${cast}.reshape(column)) * scale.reshape(column)`,
   ];
 }
