@@ -1,6 +1,9 @@
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { malformed } from '../core/errors';
+import { isNpz, openNpz } from './npy/archive';
+import { openNpy } from './npy/read';
+import { npyMagic, sniffNpy, sniffNpz } from './npy/sniff';
 import { openOnnx } from './onnx/read';
 import { sniffOnnx } from './onnx/sniff';
 import { openSafetensors } from './safetensors/read';
@@ -16,6 +19,16 @@ import { looksLikeElse, unknownContent } from './unknownContent';
 
 /** The formats of one file, in the order in which they are tried. Content decides, not the suffix. */
 const singleFormats: readonly Format[] = [
+  {
+    id: 'npz',
+    name: 'a NumPy archive',
+    suffixes: ['.npz'],
+    magic: [0x50, 0x4b, 3, 4],
+    sniff: sniffNpz,
+    accepts: isNpz,
+    open: openNpz,
+  },
+  { id: 'npy', name: 'a NumPy array', suffixes: ['.npy'], magic: npyMagic, sniff: sniffNpy, open: openNpy },
   {
     id: 'torch-zip',
     name: 'PyTorch',

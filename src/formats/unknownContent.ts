@@ -28,13 +28,6 @@ const looks: readonly Look[] = [
     unsupported: true,
   },
   {
-    code: 'E_NPY',
-    test: /^\x93NUMPY/,
-    message: 'This is a NumPy array.',
-    hint: 'Quantscope does not read this format yet.',
-    unsupported: true,
-  },
-  {
     code: 'E_TENSORFLOW',
     // SavedModel: schema version 1, then a MetaGraphDef; GraphDef: nodes with a name and an operator.
     test: /^\x08\x01\x12[\x80-\xff]*[\0-\x7f]\n|^\n[\x80-\xff]*[\0-\x7f]\n.[\w./-]+\x12.[A-Z]\w+/s,
