@@ -89,7 +89,7 @@ export function reprTree(
     const node = nodes[i];
     const children = node.children.map((child) => done.get(child)).filter((child) => child !== undefined);
     const line = replace(node) ?? (node.repr || (node === root ? stem : 'Module'));
-    done.set(node, { name: node.name, line, children });
+    done.set(node, { name: node.name, line, children, joinsEqual: node.joinsEqual });
   }
   return done.get(root) as ReprNode;
 }

@@ -77,12 +77,15 @@ export interface ReprNode {
   readonly name: string;
   readonly line: string;
   readonly children: readonly ReprNode[];
+  /** Print equal neighbours once: ModuleList of PyTorch 2. */
+  readonly joinsEqual?: boolean;
 }
 
 /** Lines of print(model), without recursion: a hostile file may nest modules deeper than the stack. */
 export function printModel(root: ReprNode): string {
   const lines: string[] = [];
   type Step = { readonly node: ReprNode; readonly depth: number; readonly label: string } | { readonly text: string };
+  let forms: Map<ReprNode, number> | undefined;
   const steps: Step[] = [{ node: root, depth: 0, label: '' }];
   for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
     if ('text' in step) {
@@ -98,10 +101,44 @@ export function printModel(root: ReprNode): string {
     }
     lines.push(`${indent}${label}${hasArguments ? node.line.slice(0, node.line.indexOf('(')) : node.line}(`);
     steps.push({ text: `${indent})` });
-    for (let i = node.children.length - 1; i >= 0; i--) {
-      const child = node.children[i];
-      steps.push({ node: child, depth: depth + 1, label: `(${child.name}): ` });
-    }
+    if (node.joinsEqual) forms ??= formsOf(root);
+    const labelled =
+      node.joinsEqual && forms
+        ? joined(node.children, forms)
+        : node.children.map((child) => ({ child, label: `(${child.name}): ` }));
+    for (const { child, label } of labelled.reverse()) steps.push({ node: child, depth: depth + 1, label });
   }
   return lines.join('\n');
+}
+
+/** Equal neighbours as one, by their positions: `(0-2): 3 x `. */
+function joined(
+  children: readonly ReprNode[],
+  forms: ReadonlyMap<ReprNode, number>,
+): { child: ReprNode; label: string }[] {
+  const runs: { child: ReprNode; start: number; end: number }[] = [];
+  for (const [i, child] of children.entries()) {
+    const last = runs.at(-1);
+    if (last !== undefined && forms.get(last.child) === forms.get(child)) last.end = i;
+    else runs.push({ child, start: i, end: i });
+  }
+  return runs.map(({ child, start, end }) => ({
+    child,
+    label: start === end ? `(${start}): ` : `(${start}-${end}): ${end - start + 1} x `,
+  }));
+}
+
+/** A number for each node of the tree: equal numbers print equally. */
+function formsOf(root: ReprNode): Map<ReprNode, number> {
+  const order = [root];
+  for (let i = 0; i < order.length; i++) for (const child of order[i].children) order.push(child);
+  const numbers = new Map<string, number>();
+  const forms = new Map<ReprNode, number>();
+  for (let i = order.length - 1; i >= 0; i--) {
+    const { line, children, joinsEqual } = order[i];
+    const form = JSON.stringify([line, joinsEqual, children.map((child) => [child.name, forms.get(child)])]);
+    if (!numbers.has(form)) numbers.set(form, numbers.size);
+    forms.set(order[i], numbers.get(form) as number);
+  }
+  return forms;
 }

@@ -40,6 +40,8 @@ export interface ModuleNode<T extends TensorEntry = TensorEntry> {
   readonly repr: string;
   /** Class and attributes, where the file holds the module itself. */
   readonly record: ModuleRecord | undefined;
+  /** A ModuleList of PyTorch 2, which prints equal neighbours once: `(0-2): 3 x Linear(…)`. */
+  readonly joinsEqual: boolean;
   readonly children: readonly ModuleNode<T>[];
   readonly tensors: readonly T[];
   /** With everything below. */
@@ -152,6 +154,7 @@ function finishNode<T extends TensorEntry>(
     type,
     repr: written ?? (kind === undefined ? type : moduleRepr(kind)),
     record,
+    joinsEqual: given.torch === '2' && record?.className === 'torch.nn.modules.container.ModuleList',
     children,
     tensors,
     bytes: sum(

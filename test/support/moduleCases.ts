@@ -57,3 +57,28 @@ export function unpackModule(
   const type = className.slice(className.lastIndexOf('.') + 1);
   return replace(path, createModule(type, new Map(Object.entries(attributes)), own, new Map(below)));
 }
+
+/** A module after quantize_dynamic. */
+export interface DynamicCase extends Omit<ModuleCase, 'print'> {
+  readonly engine: 'fbgemm' | 'onednn' | 'qnnpack';
+  readonly qconfig: string;
+  /** repr of the dynamic module. */
+  readonly printed: string;
+}
+
+/** A model that torch.save(model) kept beside the cases. */
+export interface SavedModel {
+  readonly name: string;
+  readonly inputs: readonly PackedTensor[];
+  /** By engine, and `float`. */
+  readonly outputs: Readonly<Record<string, PackedTensor>>;
+  readonly printed: { readonly float: string; readonly quantized: string };
+}
+
+/** What test/fixtures/modules/generate_dynamic.py wrote. */
+export function dynamicCases(file: string): {
+  readonly cases: readonly DynamicCase[];
+  readonly models: readonly SavedModel[];
+} {
+  return JSON.parse(gunzipSync(readFileSync(fixturePath('modules', file))).toString('utf8'));
+}
