@@ -3,6 +3,7 @@ import type { ByteSource } from '../core/byteSource';
 import type { DType } from '../core/dtype';
 import type { ErrorDetails } from '../core/errors';
 import type { OnnxModel } from './onnx/types';
+import type { PickleValue } from './pickle/types';
 
 /** Where a tensor's elements are: a region of the file. */
 export interface StorageRecord {
@@ -89,6 +90,21 @@ export interface Warning {
   readonly message: string;
 }
 
+/** Objects of a pickle, as records, with the tensors among them. */
+export interface ScriptObjects {
+  readonly root: PickleValue;
+  /** The tensor that a value stands for; undefined when it is none. */
+  tensor(value: PickleValue): TensorRecord | undefined;
+}
+
+/** A TorchScript archive as a program: its objects, and its code as text that Quantscope interprets. */
+export interface ScriptProgram {
+  readonly objects: ScriptObjects;
+  constants(abort: AbortCheck): Promise<ScriptObjects>;
+  /** Text of `code/<path>`; undefined when the archive has none. */
+  source(path: string): Promise<string | undefined>;
+}
+
 /** An open model file: an inventory of its records, and the way to their bytes. */
 export interface ModelFile {
   /** Id of the format: `torch-zip`. */
@@ -108,6 +124,8 @@ export interface ModelFile {
   readonly modules?: ReadonlyMap<string, ModuleRecord>;
   /** The graph of an ONNX file. */
   readonly onnx?: OnnxModel;
+  /** The code of a TorchScript archive. */
+  readonly program?: ScriptProgram;
   readonly warnings: readonly Warning[];
   readonly safety: { readonly verdict: Verdict; readonly globals: readonly GlobalUse[] };
   /** Values that are neither plain data nor tensors, such as calls that were not made. */

@@ -14,6 +14,7 @@ interface Rule {
 const rules: readonly Rule[] = [
   { from: 'src/core', may: [] },
   { from: 'src/formats', may: ['src/core'], packages: ['node:zlib'] },
+  { from: 'src/engine/forward/syntax/parsePython', may: ['src/core', 'src/engine/forward'], packages: ['py-ast'] },
   { from: 'src/engine', may: ['src/core'] },
   { from: 'src/model', may: ['src/core', 'src/formats', 'src/engine'], type: ['src/protocol'] },
   { from: 'src/protocol', may: ['src/core'] },

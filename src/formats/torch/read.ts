@@ -11,6 +11,7 @@ import { assemble } from './assemble';
 import { type Collected, collect } from './collect';
 import { type Judged, judgePickle, unjudged } from './judge';
 import { maxRecordBytes } from './limits';
+import { scriptProgram } from './program';
 import { readTensorBytes } from './readTensor';
 import { readScriptSource, scriptConstants, scriptSources } from './script';
 import { zipStorage } from './storage';
@@ -50,6 +51,7 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
     ...file,
     sources: [...sources].map(([name, { size }]) => ({ name, bytes: size })),
     readSource: (name) => readScriptSource(source, sources, name),
+    program: scriptProgram(source, result.root, pickle.name, prefix, locate),
   };
 }
 

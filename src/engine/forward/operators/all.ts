@@ -1,0 +1,20 @@
+/** Every family of operators: importing this file fills the table. */
+import './arithmetic';
+import './comparison';
+import './unary';
+import './reduction';
+import './shape';
+import './indexing';
+import './creation';
+import './matrix';
+import './quantizable';
+import './normalization';
+import './convolution';
+import './padding';
+import './pooling';
+import './resize';
+import './embedding';
+import './attention';
+import './sorting';
+import './recurrent';
+import './script';

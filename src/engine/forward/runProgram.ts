@@ -1,0 +1,89 @@
+import type { AbortCheck } from '../../core/abort';
+import type { Kernels } from '../kernels/kernels';
+import type { Tap } from '../quantization/tap';
+import { Generator } from '../random/generator';
+import { Budget, type BudgetLimits, defaultLimits } from './interpreter/budget';
+import type { Frame } from './interpreter/frame';
+import type { Run } from './interpreter/run';
+import { Swaps } from './interpreter/swaps';
+import { type Storage, StridedTensor } from './values/stridedTensor';
+import { PyDict, PyList, PyObject, PySet, PyTuple, type Value } from './values/values';
+
+export interface RunOptions {
+  readonly kernels: Kernels;
+  readonly abort: AbortCheck;
+  readonly tap?: Tap;
+  readonly swaps?: Swaps;
+  readonly seed?: number;
+  readonly limits?: BudgetLimits;
+  /** What stays alive whatever the program does: the model's own objects. */
+  readonly roots?: readonly Value[];
+}
+
+/** A fresh budget and fresh stacks for one run of a program. */
+export function startRun({ kernels, abort, tap, swaps, seed, limits, roots }: RunOptions): Run {
+  const frames: Frame[] = [];
+  const reachable = () =>
+    reachableBytes([...(roots ?? []), ...frames.flatMap(({ slots }) => slots.filter((one) => one !== undefined))]);
+  return {
+    budget: new Budget(abort, limits ?? defaultLimits, reachable),
+    kernels,
+    abort,
+    tap,
+    swaps: swaps ?? new Swaps(),
+    modules: [],
+    generator: new Generator(seed ?? 0),
+    printed: [],
+    frames,
+    depth: 0,
+    usedRandom: false,
+  };
+}
+
+/** Bytes of all storages that values reach, each once. */
+export function reachableBytes(roots: readonly Value[]): number {
+  const seen = new Set<Value | Storage>();
+  const pending: Value[] = [...roots];
+  let bytes = 0;
+  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
+    seen.add(value);
+    if (value instanceof StridedTensor) {
+      if (seen.has(value.storage)) continue;
+      seen.add(value.storage);
+      bytes += value.storage.data.byteLength;
+    } else if (value instanceof PyList || value instanceof PyTuple) pending.push(...value.items);
+    else if (value instanceof PyDict) for (const entry of value.entries.values()) pending.push(...entry);
+    else if (value instanceof PySet) pending.push(...value.entries.values());
+    else if (value instanceof PyObject) {
+      pending.push(...value.attributes.values());
+      if (value.module !== undefined) {
+        for (const tensor of value.module.parameters.values()) if (tensor !== null) pending.push(tensor);
+        for (const { tensor } of value.module.buffers.values()) if (tensor !== null) pending.push(tensor);
+        for (const child of value.module.modules.values()) if (child !== null) pending.push(child);
+      }
+    }
+  }
+  return bytes;
+}
+
+/** Most tensors that an output is flattened into. */
+const maxOutputs = 1_000;
+
+/** The tensors of a result, tuples and dicts flattened in order. */
+export function flattenTensors(value: Value): StridedTensor[] {
+  const found: StridedTensor[] = [];
+  const pending: Value[] = [value];
+  const seen = new Set<Value>();
+  for (let one = pending.shift(); one !== undefined && found.length < maxOutputs; one = pending.shift()) {
+    if (one instanceof StridedTensor) found.push(one);
+    else if (typeof one === 'object' && one !== null) {
+      if (seen.has(one)) continue;
+      seen.add(one);
+      if (one instanceof PyList || one instanceof PyTuple) pending.unshift(...one.items);
+      else if (one instanceof PyDict) pending.unshift(...[...one.entries.values()].map(([, item]) => item));
+      else if (one instanceof PyObject && !one.type.isModule) pending.unshift(...one.attributes.values());
+    }
+  }
+  return found;
+}

@@ -1,0 +1,14 @@
+import type { Swap } from '../engine/forward/interpreter/swaps';
+import type { QuantizeSpecDto } from '../protocol/dto';
+import type { Model } from './openModel';
+import { planQuantization } from './quantizePlan';
+
+/** The modules that a spec quantizes, as the executor takes them: by path, below the model's root. */
+export function planSwaps(model: Model, spec: QuantizeSpecDto): Map<string, Swap> {
+  const { quantized } = planQuantization(model.root, spec);
+  const scheme = spec.perChannel ? 'per_channel' : 'per_tensor';
+  const prefix = model.root.path === '' ? '' : `${model.root.path}.`;
+  return new Map(
+    [...quantized.keys()].map((path) => [path.slice(prefix.length), { path, engine: spec.engine, scheme }]),
+  );
+}

@@ -1,0 +1,59 @@
+import { getAttribute } from '../engine/forward/interpreter/attributes';
+import { callMethod } from '../engine/forward/interpreter/call';
+import type { Dialect } from '../engine/forward/interpreter/dialect';
+import type { Swap } from '../engine/forward/interpreter/swaps';
+import { Swaps } from '../engine/forward/interpreter/swaps';
+import { flattenTensors, type RunOptions, startRun } from '../engine/forward/runProgram';
+import type { StridedTensor } from '../engine/forward/values/stridedTensor';
+import type { PyObject } from '../engine/forward/values/values';
+import { noKeywords, type Value } from '../engine/forward/values/values';
+import type { DynamicModule } from '../engine/nn/module';
+import type { Program } from './scriptProgram';
+
+/** What one run of a program's forward gave. */
+export interface ProgramResult {
+  readonly outputs: readonly StridedTensor[];
+  readonly printed: readonly string[];
+  readonly steps: number;
+  readonly usedRandom: boolean;
+  /** The dynamic twins that ran. */
+  readonly quantized: readonly DynamicModule[];
+}
+
+export interface ProgramOptions extends Omit<RunOptions, 'swaps' | 'roots'> {
+  /** Modules that run in int8, by path. */
+  readonly swaps?: ReadonlyMap<string, Swap>;
+}
+
+/** Only calls the forward, so no name is looked up. */
+const outside = { file: 'forward', script: false, attribute: getAttribute } as unknown as Dialect;
+
+/** Runs forward on the arguments; attributes that the run assigned are as before afterwards. */
+export function runForward(program: Program, args: readonly Value[], options: ProgramOptions): ProgramResult {
+  const swaps = new Swaps(
+    new Map(
+      [...(options.swaps ?? [])].flatMap(([path, swap]) => {
+        const module = program.modules.get(path);
+        return module === undefined ? [] : [[module, swap] as const];
+      }),
+    ),
+  );
+  const run = startRun({ ...options, swaps, roots: [program.root, ...args] });
+  const before = new Map<PyObject, Map<string, Value>>();
+  for (const module of program.modules.values()) before.set(module, new Map(module.attributes));
+  try {
+    const result = callMethod(run, outside, program.root, 'forward', args, noKeywords);
+    return {
+      outputs: flattenTensors(result),
+      printed: run.printed,
+      steps: run.budget.stepsTaken,
+      usedRandom: run.usedRandom,
+      quantized: swaps.used,
+    };
+  } finally {
+    for (const [module, attributes] of before) {
+      module.attributes.clear();
+      for (const [name, value] of attributes) module.attributes.set(name, value);
+    }
+  }
+}
