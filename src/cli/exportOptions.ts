@@ -30,6 +30,7 @@ const bySuffix: Readonly<Record<string, ExportFormat>> = {
   '.safetensors': 'safetensors',
   '.onnx': 'onnx',
   '.npz': 'npz',
+  '.gguf': 'gguf',
 };
 
 /** Hugging Face splits above 5 GB. */

@@ -7,7 +7,7 @@ import { number, printable, printableLines, table } from './text';
 export const quantize: Command = {
   name: 'quantize',
   synopsis:
-    'FILE [-o OUT] [--engine fbgemm|onednn|qnnpack] [--per-channel] [--modules LSTM,Linear] [--exclude GLOB]… [--format torch|safetensors|onnx|npz]',
+    'FILE [-o OUT] [--engine fbgemm|onednn|qnnpack] [--per-channel] [--modules LSTM,Linear] [--exclude GLOB]… [--format torch|safetensors|onnx|npz|gguf]',
   summary: 'what dynamic quantization does to every module: bytes, scales, errors, and what stays float',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(args, { ...specOptions, ...exportOptions } as const, 1);

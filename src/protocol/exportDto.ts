@@ -1,6 +1,6 @@
 import type { QuantizeSpecDto } from './dto';
 
-export type ExportFormat = 'torch' | 'safetensors' | 'onnx' | 'npz';
+export type ExportFormat = 'torch' | 'safetensors' | 'onnx' | 'npz' | 'gguf';
 
 /** What to write. Every field is needed so that a request means the same wherever it comes from. */
 export interface ExportRequestDto {

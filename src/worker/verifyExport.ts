@@ -9,7 +9,7 @@ import type { WrittenFile } from './exportFiles';
 const pieceBytes = 8 * 1024 * 1024;
 
 /** Formats that our own reader opens again; an index names files that are checked by themselves. */
-const reopened = /\.(pt|pth|ckpt|bin|safetensors|npz|npy|onnx)$/i;
+const reopened = /\.(pt|pth|ckpt|bin|safetensors|npz|npy|onnx|gguf)$/i;
 
 /**
  * Reads an export back: every byte is what was sent to the disk, and our own reader finds its

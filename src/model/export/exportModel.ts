@@ -4,6 +4,7 @@ import type { Progress } from '../../core/progress';
 import type { PlannedFile } from '../../formats/zip/write';
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { Model } from '../openModel';
+import { ggufFiles } from './ggufExport';
 import { loadLines } from './loadLines';
 import { npzFiles } from './npzExport';
 import { onnxFiles } from './onnx/onnxExport';
@@ -47,6 +48,8 @@ async function plan(
       return safetensorsFiles(model, request, fileName, abort, progress);
     case 'npz':
       return npzFiles(model, request, fileName, abort, progress);
+    case 'gguf':
+      return ggufFiles(model, request, fileName, abort);
     case 'onnx':
       return onnxFiles(model, request, fileName, abort, progress);
   }

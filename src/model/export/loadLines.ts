@@ -26,6 +26,8 @@ export function loadLines(model: Model, request: ExportRequestDto, fileName: str
         `tensors = dict(numpy.load(${file}))`,
         ...dequantizeLines(request, '.astype("float32")'),
       ].join('\n');
+    case 'gguf':
+      return ['from gguf import GGUFReader', `reader = GGUFReader(${file})`].join('\n');
     case 'onnx':
       return [
         'import onnxruntime',
