@@ -9,10 +9,10 @@ export const inspect: Command = {
   async run(args, { engine, signal }) {
     const { positionals } = parse(args, {}, 1);
     const json = await engine(positionals[0]).call('inspect', {}, { signal });
-    const rows = json.tensors.map(({ name, shape, dtype, bytes }) => [
+    const rows = json.tensors.map(({ name, shape, dtype, encoding, bytes }) => [
       printable(name),
       shape.join(' × ') || 'scalar',
-      dtype,
+      encoding ?? dtype,
       formatBytes(bytes),
     ]);
     const text = [

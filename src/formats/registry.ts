@@ -1,6 +1,8 @@
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { malformed } from '../core/errors';
+import { openGguf } from './gguf/read';
+import { ggufMagic, sniffGguf } from './gguf/sniff';
 import { isNpz, openNpz } from './npy/archive';
 import { openNpy } from './npy/read';
 import { npyMagic, sniffNpy, sniffNpz } from './npy/sniff';
@@ -59,6 +61,7 @@ const singleFormats: readonly Format[] = [
     sniff: sniffBarePickle,
     open: openBarePickle,
   },
+  { id: 'gguf', name: 'GGUF', suffixes: ['.gguf'], magic: ggufMagic, sniff: sniffGguf, open: openGguf },
   // Protocol Buffers has no magic, so it is asked last.
   { id: 'onnx', name: 'ONNX', suffixes: ['.onnx'], sniff: sniffOnnx, open: openOnnx },
 ];

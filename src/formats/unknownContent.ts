@@ -21,13 +21,6 @@ const looks: readonly Look[] = [
     hint: 'Run "git lfs pull" in the repository to fetch it.',
   },
   {
-    code: 'E_GGUF',
-    test: /^GGUF/,
-    message: 'This is a GGUF file.',
-    hint: 'Quantscope does not read this format yet.',
-    unsupported: true,
-  },
-  {
     code: 'E_TENSORFLOW',
     // SavedModel: schema version 1, then a MetaGraphDef; GraphDef: nodes with a name and an operator.
     test: /^\x08\x01\x12[\x80-\xff]*[\0-\x7f]\n|^\n[\x80-\xff]*[\0-\x7f]\n.[\w./-]+\x12.[A-Z]\w+/s,

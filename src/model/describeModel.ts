@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../core/abort';
 import type { InspectDto, InspectTensorDto, ModelSummaryDto } from '../protocol/dto';
 import { printModel, type ReprNode } from './moduleRepr';
-import { type ModuleNode, walk } from './moduleTree';
+import { type ModuleNode, storedAs, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { sampleStored } from './quantizedTensor';
 import { planQuantization } from './quantizePlan';
@@ -68,8 +68,9 @@ async function inspectTensors(model: Model, abort: AbortCheck): Promise<InspectT
   const tensors: InspectTensorDto[] = [];
   let samples = 0;
   for (const tensor of model.tensors.values()) {
-    const { name, shape, dtype, bytes, record } = tensor;
-    const described = { name, shape, dtype, bytes, module: model.owners.get(name)?.path ?? '' };
+    const { name, shape, dtype, bytes, record, encoding } = tensor;
+    const module = model.owners.get(name)?.path ?? '';
+    const described = { name, shape, dtype, bytes, module, ...(encoding === undefined ? {} : { encoding }) };
     const quantized = record.quantization !== undefined && ++samples <= maxSamples;
     const stored = quantized ? await sampleStored(model, tensor, abort) : null;
     tensors.push(stored === null ? described : { ...described, stored });
@@ -96,6 +97,6 @@ export function reprTree(
 
 function dominantDtype(root: ModuleNode<ModelTensor>): string {
   const dtypes = new Set<string>();
-  for (const { tensors } of walk(root)) for (const { dtype } of tensors) dtypes.add(dtype);
+  for (const { tensors } of walk(root)) for (const tensor of tensors) dtypes.add(storedAs(tensor));
   return dtypes.size === 1 ? [...dtypes][0] : dtypes.size === 0 ? 'empty' : 'mixed';
 }

@@ -14,6 +14,8 @@ export interface TensorEntry {
   readonly numel: number;
   /** PyTorch's name of the scheme, when the file holds it quantized. */
   readonly qscheme?: string;
+  /** How the file stores it, where that is no dtype: `Q4_K`. */
+  readonly encoding?: string;
   /** Dotted path of its module, where its name does not tell. */
   readonly module?: string;
 }
@@ -82,6 +84,11 @@ export function buildModuleTree<T extends TensorEntry>(
 function isQuantizedState(path: string, { types, records }: GivenModules): boolean {
   const record = records.get(path);
   return !types.has('') && record !== undefined && isQuantizedRecord(record);
+}
+
+/** What a tensor is stored as, for people: `Q4_K`, `float32`. */
+export function storedAs({ encoding, dtype }: Pick<TensorEntry, 'encoding' | 'dtype'>): string {
+  return encoding ?? dtype;
 }
 
 function partsOf(path: string): string[] {

@@ -42,7 +42,18 @@ export function modelOf(file: ModelFile, fileName: string): Model {
     const count = numel(tensor.shape);
     const bytes = tensor.encoding?.bytes ?? byteLength(tensor.dtype, count);
     const { shape, dtype } = tensor;
-    tensors.set(name, { name, shape, dtype, numel: count, bytes, record: tensor, module, qscheme: qschemeOf(tensor) });
+    const encoding = tensor.encoding?.name;
+    tensors.set(name, {
+      name,
+      shape,
+      dtype,
+      numel: count,
+      bytes,
+      record: tensor,
+      encoding,
+      module,
+      qscheme: qschemeOf(tensor),
+    });
   }
   const tree = buildModuleTree([...tensors.values()], stem, {
     types: file.moduleTypes,

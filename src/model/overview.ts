@@ -1,5 +1,5 @@
 import type { OverviewDto, QuantizeSpecDto, TileDto } from '../protocol/dto';
-import { type ModuleNode, walk } from './moduleTree';
+import { type ModuleNode, storedAs, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { plannedSize, quantizedStateDict, type Replacement, stateModules, storedForm } from './quantizedFile';
 import { isQuantizedWeight, planQuantization } from './quantizePlan';
@@ -20,7 +20,9 @@ export function modelOverview(model: Model, spec: QuantizeSpecDto): OverviewDto 
   const pooled = all.slice(maxTiles);
   const dtypes = new Map<string, { count: number; bytes: number }>();
   for (const { tensors } of walk(root)) {
-    for (const { dtype, bytes } of tensors) {
+    for (const tensor of tensors) {
+      const { bytes } = tensor;
+      const dtype = storedAs(tensor);
       const entry = dtypes.get(dtype) ?? { count: 0, bytes: 0 };
       dtypes.set(dtype, { count: entry.count + 1, bytes: entry.bytes + bytes });
     }

@@ -1,5 +1,5 @@
 import type { RowDto, RowsQueryDto, RowsSortDto } from '../protocol/dto';
-import { type ModuleNode, ownName, type TensorEntry, walk } from './moduleTree';
+import { type ModuleNode, ownName, storedAs, type TensorEntry, walk } from './moduleTree';
 import { isQuantizedWeight, type QuantizePlan, staysFloat } from './quantizePlan';
 
 /** What the rows show besides the tree: null before there is a spec. */
@@ -130,7 +130,7 @@ export class TreeRows {
       label: ownName(tensor.name, owner.path),
       fullName: tensor.name,
       shape: tensor.shape,
-      dtype: tensor.dtype,
+      dtype: storedAs(tensor),
       bytes: tensor.bytes,
       after: replaced ? { dtype: 'qint8', bytes: tensor.numel, sqnrDb: sqnrDb.get(tensor.name) ?? null } : null,
     };
@@ -153,7 +153,7 @@ const emptyRow: Omit<RowDto, 'id' | 'kind' | 'level' | 'setSize' | 'posInSet' | 
 function dtypeOf(node: ModuleNode): string {
   const dtypes = new Set<string>();
   for (const { tensors } of walk(node)) {
-    for (const { dtype } of tensors) dtypes.add(dtype);
+    for (const tensor of tensors) dtypes.add(storedAs(tensor));
     if (dtypes.size > 1) return 'mixed';
   }
   return [...dtypes][0] ?? '';
@@ -236,7 +236,7 @@ function order(sort: RowsSortDto | null, { sqnrDb, moduleSqnrDb }: RowsContext):
     const [name, type, bytes, error] =
       line.kind === 'module'
         ? [line.node.name, line.node.type, line.node.bytes, moduleSqnrDb.get(line.node.path)]
-        : [line.tensor.name, line.tensor.dtype, line.tensor.bytes, sqnrDb.get(line.tensor.name)];
+        : [line.tensor.name, storedAs(line.tensor), line.tensor.bytes, sqnrDb.get(line.tensor.name)];
     // What was not quantized has no error and stands behind everything that has one.
     const worst = descending ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
     return { name, type, size: bytes, sqnr: error ?? worst }[by];

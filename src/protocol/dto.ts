@@ -737,6 +737,8 @@ export interface InspectTensorDto {
   readonly dtype: string;
   readonly bytes: number;
   readonly module: string;
+  /** How the file stores it, such as GGUF's `Q4_K` and ONNX's `int4`; `dtype` is what reading gives. */
+  readonly encoding?: string;
   /** Only of tensors that the file holds quantized. */
   readonly stored?: StoredQuantizationDto;
 }

@@ -34,7 +34,7 @@ const cases: readonly Case[] = [
   { name: 'bzip2', bytes: utf8('BZh91AY'), code: 'E_COMPRESSED' },
   { name: '7-Zip', bytes: Uint8Array.of(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c), code: 'E_COMPRESSED' },
   { name: 'an empty archive', bytes: buildZip([]), code: 'E_ZIP_EMPTY' },
-  { name: 'GGUF', bytes: concat(utf8('GGUF'), le(4, 3), le(8, 0)), code: 'E_GGUF' },
+  { name: 'GGUF', bytes: concat(utf8('GGUF'), le(4, 3), le(8, 0)), code: 'E_GGUF_TRUNCATED' },
   { name: 'HDF5', bytes: Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a), code: 'E_HDF5' },
   {
     name: 'the first pickle of PyTorch before 1.6 and nothing else',

@@ -12,7 +12,7 @@ import { quantize } from './quantize';
 import { registerReprDiff, showReprDiff } from './reprDiff';
 import { runForward } from './runForward';
 
-const modelFiles = { Models: ['pt', 'pth', 'ckpt', 'bin', 'safetensors', 'onnx'], 'All files': ['*'] };
+const modelFiles = { Models: ['pt', 'pth', 'ckpt', 'bin', 'safetensors', 'onnx', 'gguf'], 'All files': ['*'] };
 
 /** The Runs view registers its own. */
 type OwnCommand = Exclude<keyof typeof commandIds, 'applyRun' | 'compareRuns' | 'clearRuns'>;

@@ -45,7 +45,7 @@ describe('package.json', () => {
       const pattern = /resourceExtname =~ \/(\^.*\$)\/i/.exec(when)?.[1];
       assert.ok(pattern !== undefined, when);
       assert.ok(new RegExp(pattern, 'i').test('.PT') && !new RegExp(pattern, 'i').test('.ptx'));
-      assert.ok(new RegExp(pattern, 'i').test('.onnx'), when);
+      for (const name of ['.onnx', '.gguf']) assert.ok(new RegExp(pattern, 'i').test(name), `${name}: ${when}`);
     }
   });
 

@@ -1,0 +1,51 @@
+import type { AbortCheck } from '../../core/abort';
+import { dtypes } from '../../core/dtype';
+import { unsupported } from '../../core/errors';
+import { numel } from '../../core/shape';
+import type { TensorRecord } from '../types';
+import { maxTensorBytes } from './limits';
+import { fitsMemory, type Payload } from './records';
+
+/** Blocks between two looks at the abort flag: some milliseconds. */
+const abortEvery = 16_384;
+
+/**
+ * The values that a record shows, contiguous and little-endian: all of a tensor or a run of its
+ * elements, of which only the blocks that hold it are read.
+ */
+export async function readValues(
+  { part, encoding, offset }: Payload,
+  { shape, storageOffset }: TensorRecord,
+  abort: AbortCheck,
+): Promise<Uint8Array> {
+  const count = numel(shape);
+  const { bytes: width } = dtypes[encoding.dtype];
+  if (!fitsMemory(count, width)) {
+    throw unsupported(
+      'E_TENSOR_LIMIT',
+      `The tensor has ${count * width} bytes when it is decoded; ${maxTensorBytes} fit into memory at once.`,
+    );
+  }
+  if (count === 0) return new Uint8Array(0);
+  const { blockSize, blockBytes, decode } = encoding;
+  const first = Math.floor(storageOffset / blockSize);
+  const blocks = Math.ceil((storageOffset + count) / blockSize) - first;
+  const stored = await part.source.read(offset + first * blockBytes, blocks * blockBytes);
+  abort.throwIfAborted();
+  if (decode === undefined) return part.header.bigEndian ? swapped(stored, width) : stored;
+  const values = new Float32Array(blocks * blockSize);
+  for (let block = 0; block < blocks; block++) {
+    if (block % abortEvery === 0) abort.throwIfAborted();
+    decode(stored, block * blockBytes, values, block * blockSize, !part.header.bigEndian);
+  }
+  const skip = storageOffset - first * blockSize;
+  return new Uint8Array(values.buffer, skip * 4, count * 4);
+}
+
+/** Bytes in reverse within each element. */
+function swapped(bytes: Uint8Array, width: number): Uint8Array {
+  if (width === 1) return bytes;
+  const out = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) out[i] = bytes[i - (i % width) + (width - 1 - (i % width))];
+  return out;
+}
