@@ -13,8 +13,14 @@ export function plural(value: number, one: string, many: string, ...values: read
   return t(value === 1 ? one : many, ...values);
 }
 
-/** A text that the engine's thread wrote, which knows no language; `Embedding: not in the spec` keeps its first word. */
+/** A text that the engine's thread wrote, which knows no language: known words are translated, names and numbers stay. */
 export function engineText(text: string): string {
-  const parts = /^(\w+): (.*)$/.exec(text);
-  return parts === null ? t(text) : `${parts[1]}: ${t(parts[2])}`;
+  const kind = /^(\w+): (.*)$/.exec(text);
+  if (kind !== null) return `${kind[1]}: ${t(kind[2])}`;
+  const flattened = /^(.*), flattened$/.exec(text);
+  if (flattened !== null) return t('{0}, flattened', flattened[1]);
+  const part = /^(step|first) (\d+) (?:values )?of (.*)$/.exec(text);
+  if (part !== null)
+    return part[1] === 'step' ? t('step {0} of {1}', part[2], part[3]) : t('first {0} values of {1}', part[2], part[3]);
+  return t(text);
 }

@@ -64,6 +64,8 @@ export interface FakeVscode {
   readonly log: string[];
   readonly settings: Map<string, unknown>;
   setLanguage(language: 'en' | 'ko'): void;
+  /** Every text in brackets, so that what is not translated stands out. */
+  usePseudoTexts(): void;
 }
 
 /** Answers `require('vscode')` from now on; one for the whole process. */
@@ -105,6 +107,13 @@ export function installFakeVscode({ root, language = 'en' }: FakeVscodeOptions):
     clipboard,
     log,
     settings,
+    usePseudoTexts() {
+      const english = JSON.parse(readFileSync(join(root, 'l10n', 'bundle.l10n.json'), 'utf8')) as Record<
+        string,
+        string
+      >;
+      l10n.bundle = Object.fromEntries(Object.entries(english).map(([key, text]) => [key, `⟦${text}⟧`]));
+    },
     setLanguage(next) {
       env.language = next;
       l10n.bundle =

@@ -9,7 +9,7 @@ interface Props {
   onPick(id: string): void;
 }
 
-const height = 168;
+const mapHeight = 168;
 
 /** Tiles smaller than this on a side are pooled. */
 const smallest = 4;
@@ -32,7 +32,7 @@ export function Treemap({ overview, onPick }: Props) {
     return () => observer.disconnect();
   }, []);
   const total = overview.tiles.reduce((sum, tile) => sum + tile.bytes, overview.pooled.bytes);
-  const placed = layout(overview, { x: 0, y: 0, width, height });
+  const placed = layout(overview, { x: 0, y: 0, width, height: mapHeight });
   const shown = placed.filter(({ box }) => Math.min(box.width, box.height) >= smallest);
   const pooled = placed.length - shown.length + overview.pooled.count;
   const at = Math.min(active, shown.length - 1);
@@ -47,7 +47,7 @@ export function Treemap({ overview, onPick }: Props) {
     <div
       ref={element}
       class="treemap"
-      style={{ height: `${height}px` }}
+      style={{ height: `${mapHeight}px` }}
       role="listbox"
       tabIndex={0}
       aria-label={t('Size by module')}
@@ -61,7 +61,7 @@ export function Treemap({ overview, onPick }: Props) {
           class={`tile${tile.quantized ? '' : ' stays'}${i === at ? ' active' : ''}`}
           role="option"
           aria-selected={i === at}
-          aria-label={tileText(tile, total)}
+          aria-label={labelled(box) ? undefined : tileText(tile, total)}
           title={`${tileText(tile, total)}\n${t('{0} bytes', count(tile.bytes))}`}
           style={{
             left: `${box.x}px`,
@@ -74,15 +74,16 @@ export function Treemap({ overview, onPick }: Props) {
             onPick(tile.id);
           }}
         >
-          {box.width >= 44 && box.height >= 18 && (
+          {labelled(box) && (
             <>
               <span>{shortName(tile.label || '(root)', Math.floor(box.width / 7))}</span>
               {box.height >= 36 && (
-                <span class="muted">
+                <span>
                   {bytes(tile.bytes)}
                   {box.width >= 110 && ` · ${percent(tile.bytes, total)}`}
                 </span>
               )}
+              <span class="visually-hidden">{becomes(tile)}</span>
             </>
           )}
         </div>
@@ -96,9 +97,17 @@ function percent(part: number, total: number): string {
   return `${((100 * part) / total).toFixed(1)} %`;
 }
 
+/** Large enough for its name. */
+function labelled({ width, height }: Box): boolean {
+  return width >= 44 && height >= 18;
+}
+
+function becomes({ quantized }: TileDto): string {
+  return quantized ? t('Quantize makes it int8') : t('stays float32');
+}
+
 function tileText(tile: TileDto, total: number): string {
-  const becomes = tile.quantized ? t('Quantize makes it int8') : t('stays float32');
-  return `${tile.label}, ${bytes(tile.bytes)}, ${percent(tile.bytes, total)}, ${becomes}`;
+  return `${tile.label || '(root)'} ${bytes(tile.bytes)} · ${percent(tile.bytes, total)}, ${becomes(tile)}`;
 }
 
 /** Modules first, then the tiles inside each. */

@@ -39,7 +39,7 @@ export function App() {
       <Banners state={state} model={state.model} />
       <Header state={state} model={state.model} />
       <div class={forward ? 'body narrow-left' : 'body'}>
-        <div class="left">
+        <div class="left" role="region" aria-label={forward ? t('Quantized products') : t('Modules and tensors')}>
           {forward && state.forward !== null ? (
             <ProductTable forward={state.forward} stale={state.forwardStale} />
           ) : (
@@ -70,7 +70,7 @@ function Loading({ file }: { readonly file: string }) {
       <div class="progress indeterminate" />
       <header class="header">
         <div class="title">
-          <strong>{file}</strong> <span class="muted">{t('Reading the header…')}</span>
+          <h1>{file}</h1> <span class="muted">{t('Reading the header…')}</span>
         </div>
       </header>
       <div class="skeleton" aria-hidden="true">

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ComparedTensorDto, ComparisonDto } from '../../src/protocol/dto';
 import { bytes, count, decibel, shape, significant, visible } from '../format';
-import { t } from '../l10n';
+import { engineText, t } from '../l10n';
 import { act } from '../state/store';
 import { SqnrBar } from './Row';
 
@@ -22,9 +22,9 @@ export function CompareView({ comparison }: { readonly comparison: ComparisonDto
   return (
     <div class="scroll" data-testid="compare">
       <section>
-        <h1>{headline(comparison)}</h1>
+        <h2 class="headline">{headline(comparison)}</h2>
         <p class="muted">
-          <b>{visible(before.file)}</b> {before.label}, {bytes(before.bytes)} → <b>{visible(after.file)}</b>{' '}
+          <b>{visible(before.file)}</b> {engineText(before.label)}, {bytes(before.bytes)} → <b>{visible(after.file)}</b>{' '}
           {after.label}, {bytes(after.bytes)}
         </p>
         <p>

@@ -18,7 +18,7 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
   ];
   const details = JSON.stringify({ file, ...error }, null, 2);
   return (
-    <div class="state-page" role="alert" data-testid="error-card">
+    <main class="state-page" data-testid="error-card">
       <div class="card">
         <h1>
           <Icon name="error" kind="error" /> {headline(error)}
@@ -46,7 +46,7 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
           <span class="muted code">{error.code}</span>
         </p>
       </div>
-    </div>
+    </main>
   );
 }
 
@@ -65,7 +65,7 @@ function headline({ code, kind }: ErrorDto): string {
 
 export function EmptyState() {
   return (
-    <div class="state-page">
+    <main class="state-page">
       <div class="card centered">
         <h1>{t('No model is open')}</h1>
         <p class="muted">
@@ -86,6 +86,6 @@ export function EmptyState() {
           </button>
         </p>
       </div>
-    </div>
+    </main>
   );
 }

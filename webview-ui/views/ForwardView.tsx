@@ -1,7 +1,7 @@
 import type { ForwardResultDto, ModelSummaryDto } from '../../src/protocol/dto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { OutputChart } from '../charts/OutputChart';
-import { t } from '../l10n';
+import { engineText, t } from '../l10n';
 import { act } from '../state/store';
 import { ForwardForm } from './ForwardForm';
 import { Icon } from './Icon';
@@ -37,7 +37,7 @@ export function ForwardView({ state, model }: Props) {
           <section>
             <div class="title-row">
               <h2>
-                {t('Outputs')} <span class="muted">{forward.series.label}</span>
+                {t('Outputs')} <span class="muted">{engineText(forward.series.label)}</span>
               </h2>
               <span class="spacer" />
               <Legend kinds={['float', 'int8', 'difference']} />

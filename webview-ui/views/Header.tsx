@@ -20,7 +20,7 @@ export function Header({ state, model }: Props) {
       <header class="header">
         <div class="facts">
           <div class="title">
-            <strong data-testid="file-name">{visible(state.file)}</strong>{' '}
+            <h1 data-testid="file-name">{visible(state.file)}</h1>{' '}
             <span class="muted">
               {quantized === null ? engineText(model.label) : t('quantized with {0}, not saved', quantized.engine)}
             </span>

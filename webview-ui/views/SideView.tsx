@@ -42,11 +42,11 @@ export function SideView() {
           [t('max |error|'), significant(q.maxAbsError, 4)],
         ];
   return (
-    <div class="side">
+    <main class="side">
       <div class="title-row">
-        <b data-testid="tensor-name" title={tensor.name}>
+        <h1 data-testid="tensor-name" title={tensor.name}>
           {shortName(tensor.name, 30)}
-        </b>
+        </h1>
         <span class="spacer" />
         <span class="muted">{shape(tensor.shape)}</span>
       </div>
@@ -64,6 +64,6 @@ export function SideView() {
       <button type="button" class="link" onClick={() => act('command', { name: 'revealEditor' })}>
         {t('Open in Editor')}
       </button>
-    </div>
+    </main>
   );
 }

@@ -176,6 +176,7 @@ function ExpandButton({
       class="icon-button"
       title={label}
       aria-label={label}
+      data-testid={icon}
       onClick={() => setPage({ base, toggled: base === 'none' ? ['m:'] : [] })}
     >
       <Icon name={icon} />

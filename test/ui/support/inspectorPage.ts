@@ -27,7 +27,7 @@ const types: Record<string, string> = { '.js': 'text/javascript', '.css': 'text/
 
 export interface PageOptions {
   readonly theme?: Theme;
-  readonly language?: 'en' | 'ko';
+  readonly language?: 'en' | 'ko' | 'pseudo';
   readonly width?: number;
   readonly height?: number;
   readonly kind?: 'editor' | 'side';
@@ -87,15 +87,11 @@ export class Inspector {
   /** Opens a model file in the inspector. */
   async open(file: string, options: PageOptions = {}): Promise<InspectorPage> {
     const { theme = 'dark', language = 'en', width = 1012, height = 744, kind = 'editor' } = options;
-    vscode.setLanguage(language);
+    if (language === 'pseudo') vscode.usePseudoTexts();
+    else vscode.setLanguage(language);
     // After the stand-in is installed: these import vscode.
-    const { InspectorDocument: Document, connectView, prepareWebview, createServices, Uri } = hostSide();
-    const services = createServices({
-      extensionUri: Uri.file(root),
-      subscriptions: [],
-      workspaceState: memento(),
-      globalState: memento(),
-    } as never);
+    const { InspectorDocument: Document, connectView, prepareWebview, Uri } = hostSide();
+    const services = fakeServices();
     const document = new Document(Uri.file(file), services);
     void document.load();
     const context = await this.browser.newContext({ viewport: { width, height } });
@@ -156,7 +152,7 @@ export class Inspector {
 }
 
 /** Required at run time, when the stand-in answers for `vscode`. */
-function hostSide() {
+export function hostSide() {
   return {
     ...(require('../../../src/extension/inspector/inspectorDocument') as typeof import('../../../src/extension/inspector/inspectorDocument')),
     ...(require('../../../src/extension/inspector/viewHost') as typeof import('../../../src/extension/inspector/viewHost')),
@@ -164,6 +160,17 @@ function hostSide() {
     ...(require('../../../src/extension/services') as typeof import('../../../src/extension/services')),
     Uri: (require('vscode') as typeof import('vscode')).Uri,
   };
+}
+
+/** The services of an extension that nobody installed. */
+export function fakeServices() {
+  const { createServices, Uri } = hostSide();
+  return createServices({
+    extensionUri: Uri.file(root),
+    subscriptions: [],
+    workspaceState: memento(),
+    globalState: memento(),
+  } as never);
 }
 
 function memento() {
@@ -197,6 +204,7 @@ interface ThemeData {
 
 /** Runs in the page. */
 function applyTheme({ class: name, kind, variables }: ThemeData): void {
+  document.documentElement.removeAttribute('style');
   const { style } = document.documentElement;
   for (const [key, value] of Object.entries(variables)) style.setProperty(key, value);
   style.setProperty('background', 'var(--vscode-editor-background)');

@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { fixturePath } from '../support/fixtures';
+import { root } from '../support/root';
+import { writeBigModel } from './support/bigModel';
+import { Inspector, type InspectorPage, themes } from './support/inspectorPage';
+import { views } from './support/views';
+
+interface AxeResult {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
+  }[];
+}
+
+/** Violations as lines that name the element. axe is evaluated by the debugger, which no policy of the page stops. */
+async function axe(page: Page): Promise<string[]> {
+  const { violations } = (await page.evaluate(
+    `(async () => { ${await axeSource()}; return axe.run(document, { resultTypes: ['violations'] }); })()`,
+  )) as AxeResult;
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary = '' }) => `${id}: ${html.slice(0, 160)} ${failureSummary.slice(0, 200)}`),
+  );
+}
+
+let axeText = '';
+async function axeSource(): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  axeText ||= await readFile(join(root, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
+  return axeText;
+}
+
+describe('the inspector in a browser', function () {
+  this.timeout(120_000);
+  let inspector: Inspector;
+  let folder: string;
+  const open: InspectorPage[] = [];
+  const show = async (...args: Parameters<Inspector['open']>) => {
+    const page = await inspector.open(...args);
+    open.push(page);
+    return page;
+  };
+  before(async () => {
+    inspector = await Inspector.start();
+    folder = await mkdtemp(join(tmpdir(), 'quantscope-ui-'));
+  });
+  afterEach(async () => {
+    for (const page of open.splice(0)) await page.close();
+  });
+  after(async () => {
+    await inspector?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  for (const language of ['en', 'ko'] as const) {
+    for (const view of views) {
+      it(`${view.name}, ${language}: axe finds no violation in four themes, the console is silent, no policy is broken`, async () => {
+        const shown = await show(view.file, { language, kind: view.kind });
+        await view.show(shown);
+        for (const theme of themes) {
+          await shown.setTheme(theme);
+          await shown.page.waitForTimeout(50);
+          assert.deepEqual(await axe(shown.page), [], theme);
+        }
+        assert.deepEqual(shown.problems, []);
+      });
+    }
+  }
+
+  it('a failed file is a page that axe accepts, with what, where and what to do', async () => {
+    const broken = join(folder, 'broken.pt');
+    await writeFile(broken, Buffer.from('PK\u0003\u0004 not really'));
+    await truncate(broken, 12);
+    const { page, problems } = await show(broken);
+    await page.getByTestId('error-card').waitFor();
+    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(problems, []);
+  });
+
+  describe('no text goes around the translation', () => {
+    // Names from files, numbers, and the words of the field that stay as they are.
+    const measured = /^[−\d.,]+ (B|KB|MB|µs|ms|dB|%)$/;
+    const printed = /^mean absolute value of /;
+    const kept =
+      /^[\s\d.,·:;()[\]{}→←↔×÷=−+–…%|"'“”σ°/_⟦⟧-]*$|^(print\(model\)|float32|int8|qint8|mixed|uint8|fbgemm|SQNR|RMSE|p95|dB|KB|MB|B|µs|ms|max|min|or|percent|x|h)$/;
+    for (const view of views) {
+      it(view.name, async () => {
+        const shown = await show(view.file, { language: 'pseudo', kind: view.kind });
+        await view.show(shown);
+        const texts = await shown.page.evaluate(visibleTexts);
+        const loose = texts.filter(
+          (text) => ![/⟦/, kept, printed, measured].some((ok) => ok.test(text)) && !fromFile(text),
+        );
+        assert.deepEqual([...new Set(loose)], []);
+      });
+    }
+  });
+
+  it('works by keyboard alone: filter, tree, ticks, quantize, tabs', async () => {
+    const { page, document } = await show(fixturePath('torch-2.13', 'word_lm.pt'));
+    await page.getByTestId('quantize').focus();
+    await page.keyboard.press('Enter');
+    await page.getByTestId('coverage').waitFor();
+    await page.keyboard.press('Control+f');
+    await page.keyboard.type('decoder');
+    await page.locator('[data-id="m:decoder"]').waitFor();
+    for (let i = 0; i < 3; i++) await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate('document.activeElement.getAttribute("role")'), 'treegrid');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Space');
+    await page.getByTestId('coverage').filter({ hasText: '1 module' }).waitFor();
+    assert.deepEqual(document.snapshot.quantizedSpec?.exclude, ['decoder']);
+    await page.keyboard.press('Control+z');
+    await page.getByTestId('coverage').filter({ hasText: '2 modules' }).waitFor();
+    await page.getByTestId('tab-overview').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByTestId('weights').waitFor();
+    assert.equal(document.snapshot.tab, 'weights');
+  });
+
+  it('restores the view after a reload, and a second view of the same document shows the same', async () => {
+    const shown = await show(fixturePath('torch-2.13', 'word_lm.pt'));
+    await shown.page.getByTestId('quantize').click();
+    await shown.page.getByTestId('coverage').waitFor();
+    await shown.page.locator('#filter').fill('weight_hh');
+    await shown.page.locator('[data-id="t:rnn.weight_hh_l1"]').click();
+    await shown.page.getByTestId('scale-value').waitFor();
+    const scale = await shown.page.getByTestId('scale-value').textContent();
+    await shown.reload();
+    await shown.page.getByTestId('scale-value').waitFor();
+    assert.equal(await shown.page.locator('#filter').inputValue(), 'weight_hh');
+    assert.equal(await shown.page.getByTestId('scale-value').textContent(), scale);
+    assert.equal(await shown.page.getByTestId('tensor-name').textContent(), 'rnn.weight_hh_l1');
+    assert.deepEqual(shown.problems, []);
+  });
+
+  it('fits at 200 % zoom and in Korean: nothing is wider than the window', async () => {
+    for (const width of [506, 640, 900]) {
+      for (const view of views.filter(({ kind }) => kind !== 'side')) {
+        const shown = await show(view.file, { language: 'ko', width, height: 400 });
+        await view.show(shown);
+        assert.ok(
+          await shown.page.evaluate('document.documentElement.scrollWidth <= innerWidth'),
+          `${view.name} at ${width}`,
+        );
+        const outside = await shown.page.evaluate(
+          '[...document.querySelectorAll("header button")].filter((b) => b.offsetParent && b.getBoundingClientRect().right > innerWidth + 1).map((b) => b.textContent)',
+        );
+        assert.deepEqual(outside, [], `${view.name} at ${width}`);
+        await open.pop()?.close();
+      }
+    }
+  });
+
+  it('scrolls 100,000 rows within a frame', async function () {
+    // Another program on the machine may take a slice of any run.
+    this.retries(2);
+    const path = join(folder, 'big.safetensors');
+    await writeBigModel(path, 100_000);
+    const { page } = await show(path);
+    await page.locator('[data-testid=row]').first().waitFor();
+    await page.getByTestId('expand-all').click();
+    await page.locator('[aria-rowcount="120203"]').waitFor();
+    const frames = (await page.evaluate(scrollFrames)) as number[];
+    frames.sort((a, b) => a - b);
+    const p95 = frames[Math.floor(frames.length * 0.95)];
+    console.log(`      p95 of ${frames.length} frames: ${p95.toFixed(1)} ms`);
+    assert.ok(p95 < 16.7, `p95 is ${p95} ms`);
+  });
+});
+
+/** Runs in the page: the text of every element that is seen, and its labels. */
+function visibleTexts(): string[] {
+  const texts: string[] = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+    const parent = node.parentElement;
+    if (parent === null || parent.closest('script, .repr, kbd') !== null) continue;
+    // A text may be parts of one sentence: the element is judged as a whole where it has brackets.
+    const whole = parent.textContent ?? '';
+    texts.push(whole.includes('⟦') ? whole : (node.textContent ?? '').trim());
+  }
+  for (const element of document.querySelectorAll('[aria-label], [placeholder]'))
+    texts.push(element.getAttribute('aria-label') ?? element.getAttribute('placeholder') ?? '');
+  return texts.filter(Boolean);
+}
+
+/** Names of modules, tensors, files, globals and types. */
+function fromFile(text: string): boolean {
+  return /(word_lm|recipe_lstm|weight|bias|lstm|rnn|decoder|encoder|collections|torch|LSTM|Linear|Embedding|ih_l|hh_l|h0|c0|input|scalar|print\(model\)|safetensors|float32|int8|dB|KB)/.test(
+    text,
+  );
+}
+
+/** Runs in the page: how long the main thread works for each of 300 scrolled frames, in ms. */
+function scrollFrames(): Promise<number[]> {
+  const body = document.querySelector('.tree-body') as HTMLElement;
+  const durations: number[] = [];
+  const channel = new MessageChannel();
+  let started = 0;
+  return new Promise((resolve) => {
+    channel.port1.onmessage = () => {
+      durations.push(performance.now() - started);
+      if (durations.length === 300) resolve(durations);
+      else requestAnimationFrame(step);
+    };
+    const step = () => {
+      started = performance.now();
+      body.scrollTop = (body.scrollTop + 1500) % body.scrollHeight;
+      // The first task after the frame comes when style, layout and paint are done.
+      requestAnimationFrame(() => {});
+      channel.port2.postMessage(0);
+    };
+    requestAnimationFrame(step);
+  });
+}

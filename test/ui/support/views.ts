@@ -1,0 +1,96 @@
+import { fixturePath } from '../../support/fixtures';
+import type { InspectorPage } from './inspectorPage';
+
+/** One state of the inspector that a person can be in, and how to get there. */
+export interface View {
+  readonly name: string;
+  readonly file: string;
+  readonly kind?: 'editor' | 'side';
+  show(inspector: InspectorPage): Promise<void>;
+}
+
+const wordLm = fixturePath('torch-2.13', 'word_lm.pt');
+const recipe = fixturePath('torch-2.13', 'recipe_lstm.pt');
+const quantizedLm = fixturePath('torch-2.13', 'word_lm.fbgemm.quantized.pt');
+
+async function quantized({ page }: InspectorPage): Promise<void> {
+  await page.getByTestId('quantize').click();
+  await page.getByTestId('coverage').waitFor();
+  await page.locator('[data-id="t:rnn.weight_ih_l0"]').click();
+  await page.getByTestId('scale-value').waitFor();
+}
+
+/** The third button of the choice between histogram, heatmap and table, whatever the language. */
+async function valuesAs({ page }: InspectorPage, index: number): Promise<void> {
+  await page.getByTestId('weights').locator('.segmented').nth(1).getByRole('button').nth(index).click();
+}
+
+export const views: readonly View[] = [
+  {
+    name: 'overview',
+    file: wordLm,
+    async show({ page }) {
+      await page.locator('.tile').first().waitFor();
+      await page.locator('.health').waitFor();
+      await page.locator('.sparkline').first().waitFor();
+    },
+  },
+  { name: 'weights', file: wordLm, show: quantized },
+  {
+    name: 'per-channel',
+    file: wordLm,
+    async show(inspector) {
+      await quantized(inspector);
+      await inspector.page.getByTestId('weights').locator('.segmented').first().getByRole('button').nth(1).click();
+      await inspector.page.locator('.bars.int8').waitFor();
+    },
+  },
+  {
+    name: 'heatmap',
+    file: wordLm,
+    async show(inspector) {
+      await quantized(inspector);
+      await valuesAs(inspector, 1);
+      await inspector.page.getByTestId('heatmap').waitFor();
+    },
+  },
+  {
+    name: 'values',
+    file: wordLm,
+    async show(inspector) {
+      await quantized(inspector);
+      await valuesAs(inspector, 2);
+      await inspector.page.getByTestId('values-table').waitFor();
+    },
+  },
+  {
+    name: 'forward',
+    file: recipe,
+    async show({ page }) {
+      await page.getByTestId('quantize').click();
+      await page.getByTestId('coverage').waitFor();
+      await page.getByTestId('run-forward').click();
+      await page.getByTestId('percent').waitFor({ timeout: 20_000 });
+      await page.locator('.value-ticks').waitFor();
+    },
+  },
+  {
+    name: 'compare',
+    file: wordLm,
+    async show({ page, document }) {
+      await document.loaded;
+      await document.compareWith(quantizedLm);
+      await page.getByTestId('compare').waitFor();
+    },
+  },
+  {
+    name: 'side',
+    file: recipe,
+    kind: 'side',
+    async show({ page, document }) {
+      await document.loaded;
+      document.select('t:lstm.weight_ih_l0');
+      await page.getByTestId('scale-value').waitFor();
+    },
+  },
+];
