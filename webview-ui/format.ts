@@ -24,7 +24,9 @@ export function count(value: number): string {
 }
 
 /** `digits` significant digits without an exponent where that stays readable. */
-export function significant(value: number, digits: number): string {
+export function significant(value: number | null, digits: number): string {
+  // What arrives is JSON, where NaN is null.
+  if (value === null) return 'NaN';
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : `${minus}∞`;
   if (value === 0) return '0';
   const magnitude = Math.floor(Math.log10(Math.abs(value)));
@@ -32,12 +34,14 @@ export function significant(value: number, digits: number): string {
   return withMinus(value.toFixed(Math.max(0, digits - 1 - magnitude)));
 }
 
-export function fixed(value: number, digits: number): string {
+export function fixed(value: number | null, digits: number): string {
+  if (value === null) return 'NaN';
   return Number.isFinite(value) ? withMinus(value.toFixed(digits)) : significant(value, 3);
 }
 
 export function decibel(value: number | null): string {
-  return value === null ? '' : Number.isFinite(value) ? value.toFixed(1) : '∞';
+  // What arrives is JSON, where infinity is null: a weight without any error.
+  return value === null || !Number.isFinite(value) ? '∞' : value.toFixed(1);
 }
 
 export function shape(sizes: readonly number[] | null): string {

@@ -9,6 +9,7 @@ import { reportErrors } from './host';
 import { followActivation, followSelection } from './state/detail';
 import { followOverview } from './state/overview';
 import { followQuery } from './state/rows';
+import { followSensitivity } from './state/sensitivity';
 import { start } from './state/store';
 import { followValues } from './state/values';
 import { App } from './views/App';
@@ -22,6 +23,7 @@ if (!side) {
   followQuery();
   followActivation();
   followOverview();
+  followSensitivity();
   followValues();
 }
 const root = document.getElementById('root');

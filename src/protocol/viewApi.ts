@@ -3,6 +3,8 @@ import type {
   ActivationQueryDto,
   ComparisonDto,
   ErrorDto,
+  ExplainedElementDto,
+  ExplainQueryDto,
   ForwardResultDto,
   HealthDto,
   ModelSummaryDto,
@@ -11,6 +13,8 @@ import type {
   QuantizeSpecDto,
   RowsPageDto,
   RowsQueryDto,
+  Scheme,
+  SensitivityDto,
   SparklineDto,
   TensorDetailDto,
   TensorDetailQueryDto,
@@ -18,6 +22,7 @@ import type {
   TensorImageQueryDto,
   ValuesPageDto,
   ValuesQueryDto,
+  WeightErrorDto,
 } from './dto';
 
 /** Everything a view shows that is not a page of rows or the detail of one tensor. Always sent whole. */
@@ -41,6 +46,8 @@ export interface ViewSnapshotDto {
   readonly forwardStale: boolean;
   /** The file compared with another; null until somebody asks. */
   readonly comparison: ComparisonDto | null;
+  /** The error of each layer alone, for the engine and granularity of the last Quantize; null until it is measured. */
+  readonly sensitivity: SensitivityDto | null;
   /** The file changed on disk after it was read. */
   readonly changedOnDisk: boolean;
   /** Id of the selected row. */
@@ -69,6 +76,8 @@ export interface HostApi {
   health(args: Record<string, never>): HealthDto;
   values(args: ValuesQueryDto): ValuesPageDto;
   image(args: TensorImageQueryDto): TensorImageDto;
+  weightError(args: { name: string; scheme: Scheme }): WeightErrorDto;
+  explain(args: Omit<ExplainQueryDto, 'request'>): ExplainedElementDto;
   activation(args: Omit<ActivationQueryDto, 'request'>): ActivationDetailDto;
   select(args: { id: string }): void;
   showTab(args: { tab: ViewTab }): void;
@@ -77,6 +86,10 @@ export interface HostApi {
   /** Ticks or unticks a module and everything below it. */
   tick(args: { path: string; ticked: boolean }): void;
   quantize(args: Record<string, never>): void;
+  /** Quantizes each layer alone and compares the outputs. */
+  measureSensitivity(args: Record<string, never>): void;
+  /** Leaves exactly these modules in float and quantizes again. */
+  keepFloat(args: { paths: readonly string[] }): void;
   undo(args: Record<string, never>): void;
   runForward(args: { module: string; seed: number; shapes: readonly (readonly number[])[] }): void;
   /** Cancels what `busy` names. */

@@ -16,6 +16,8 @@ interface PageState {
   readonly histogramLog: boolean;
   readonly scaleLog: boolean;
   readonly reprOpen: boolean;
+  /** Output error that the Error tab aims at. */
+  readonly targetPercent: number;
   readonly weightsMode: 'histogram' | 'heatmap' | 'table';
   /** What heatmap and table show. */
   readonly layer: 'float' | 'int8' | 'error';
@@ -38,6 +40,7 @@ const initial: PageState = {
   histogramLog: false,
   scaleLog: true,
   reprOpen: true,
+  targetPercent: 0.1,
   weightsMode: 'histogram',
   layer: 'float',
   element: { row: 0, column: 0 },

@@ -4,6 +4,8 @@ import { act, snapshot } from '../state/store';
 import { Banners } from './Banners';
 import { CompareView } from './CompareView';
 import { EmptyState, ErrorCard } from './ErrorCard';
+import { ErrorTable } from './ErrorTable';
+import { ErrorView } from './ErrorView';
 import { ForwardView } from './ForwardView';
 import { Header } from './Header';
 import { Overview } from './Overview';
@@ -34,24 +36,28 @@ export function App() {
   if (state.phase === 'failed' && state.error !== null) return <ErrorCard error={state.error} file={state.file} />;
   if (state.phase === 'loading' || state.model === null) return <Loading file={state.file} />;
   const forward = state.tab === 'forward' && state.forward !== null;
+  const error = state.tab === 'error' && (state.sensitivity?.layers.length ?? 0) > 0;
   return (
     <div class="app">
       <Banners state={state} model={state.model} />
       <Header state={state} model={state.model} />
-      <div class={forward ? 'body narrow-left' : 'body'}>
+      <div class={forward ? 'body narrow-left' : error ? 'body wide-left' : 'body'}>
         <div class="left" role="region" aria-label={forward ? t('Quantized products') : t('Modules and tensors')}>
           {forward && state.forward !== null ? (
             <ProductTable forward={state.forward} stale={state.forwardStale} />
+          ) : error && state.sensitivity !== null ? (
+            <ErrorTable found={state.sensitivity} state={state} />
           ) : (
             <TreeTable />
           )}
-          {!forward && <ReprPanel state={state} model={state.model} />}
+          {!forward && !error && <ReprPanel state={state} model={state.model} />}
         </div>
         <main class="right">
           <Tabs active={state.tab} state={state} />
           {state.tab === 'overview' && <Overview state={state} model={state.model} />}
           {state.tab === 'weights' && <WeightsView />}
           {state.tab === 'compare' && state.comparison !== null && <CompareView comparison={state.comparison} />}
+          {state.tab === 'error' && <ErrorView state={state} />}
           {state.tab === 'forward' && <ForwardView state={state} model={state.model} />}
         </main>
       </div>

@@ -11,6 +11,7 @@ function tabsOf({ comparison }: ViewSnapshotDto): readonly (readonly [ViewTab, s
   return [
     ['overview', t('Overview')],
     ['weights', t('Weights')],
+    ['error', t('Error')],
     ['forward', t('Forward')],
     ...(comparison === null ? [] : [['compare', t('Compare')] as const]),
   ];

@@ -14,6 +14,7 @@ export const emptySnapshot: ViewSnapshotDto = {
   forward: null,
   forwardStale: false,
   comparison: null,
+  sensitivity: null,
   changedOnDisk: false,
   selection: null,
   tab: 'overview',

@@ -5,11 +5,16 @@ import type { ForwardRequestDto, HealthDto, QuantizeSpecDto, ReportDto } from '.
 import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import type { Services } from '../services';
-import { defaultSpec, forwardRuns } from '../settings';
+import { defaultSpec, forwardRuns, forwardSeed } from '../settings';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const warmupRuns = 30;
+
+/** Whether the errors of single layers stay what they were: ticks do not change them. */
+function sameMeasure(a: QuantizeSpecDto | null, b: QuantizeSpecDto): boolean {
+  return a !== null && a.engine === b.engine && a.perChannel === b.perChannel;
+}
 
 /**
  * One open model: the settings, the results and what is selected. It asks the engine's thread
@@ -49,6 +54,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       forward: null,
       forwardStale: false,
       comparison: null,
+      sensitivity: null,
       changedOnDisk: false,
       selection: null,
       tab: 'overview',
@@ -97,6 +103,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       forward: null,
       forwardStale: false,
       comparison: null,
+      sensitivity: null,
       notice: null,
       canUndo: false,
     });
@@ -131,7 +138,14 @@ export class InspectorDocument implements vscode.CustomDocument {
     await this.work(vscode.l10n.t('Quantizing'), async (options) => {
       const quantized = await this.engine.call('quantizeSummary', spec, options);
       if (this.state.quantizedSpec !== null) this.undoStack.push(this.state.quantizedSpec);
-      this.update({ quantized, quantizedSpec: spec, canUndo: true, forwardStale: this.state.forward !== null });
+      const sensitivity = sameMeasure(this.state.quantizedSpec, spec) ? this.state.sensitivity : null;
+      this.update({
+        quantized,
+        quantizedSpec: spec,
+        sensitivity,
+        canUndo: true,
+        forwardStale: this.state.forward !== null,
+      });
       this.services.history.addQuantize(this.uri.toString(), this.state.file, spec, quantized);
     });
   }
@@ -174,6 +188,26 @@ export class InspectorDocument implements vscode.CustomDocument {
   async applySpec(spec: QuantizeSpecDto): Promise<void> {
     this.update({ spec });
     await this.quantize();
+  }
+
+  /** The error that each layer makes alone, ticked or not. */
+  async measureSensitivity(): Promise<void> {
+    const spec = this.state.quantizedSpec ?? this.state.spec;
+    await this.work(vscode.l10n.t('Measuring each layer'), async (options) => {
+      const sensitivity = await this.engine.call(
+        'sensitivity',
+        {
+          spec: { ...spec, exclude: [] },
+          module: '',
+          seed: forwardSeed(),
+          shapes: null,
+          targetDb: null,
+          maxBytes: null,
+        },
+        options,
+      );
+      this.update({ sensitivity });
+    });
   }
 
   /** Compares this file, as the one before, with another. */

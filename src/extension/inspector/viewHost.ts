@@ -49,6 +49,11 @@ function handlers(
     if (found === undefined) throw invalid('E_NO_MODEL', 'No model is open.');
     return found;
   };
+  const lastRequest = () => {
+    const request = document().forwardRequest;
+    if (request === undefined) throw invalid('E_NO_FORWARD', 'No forward pass has been run.');
+    return request;
+  };
   const checked: Handlers<HostApi> = {
     ready: snapshot,
     rows: (args, { signal }) => document().engine.call('rows', args, { signal }),
@@ -59,15 +64,17 @@ function handlers(
     health: () => document().health(),
     values: (args, { signal }) => document().engine.call('values', args, { signal }),
     image: (args, { signal }) => document().engine.call('image', args, { signal }),
+    weightError: (args, { signal }) => document().engine.call('weightError', args, { signal }),
+    explain: (args, { signal }) => document().engine.call('explain', { ...args, request: lastRequest() }, { signal }),
     activation: (args, { signal }) => {
-      const request = document().forwardRequest;
-      if (request === undefined) throw invalid('E_NO_FORWARD', 'No forward pass has been run.');
-      return document().engine.call('activation', { ...args, request }, { signal });
+      return document().engine.call('activation', { ...args, request: lastRequest() }, { signal });
     },
     select: ({ id }) => document().select(id),
     showTab: ({ tab }) => document().showTab(tab),
     setSpec: (args) => document().setSpec(args),
     tick: ({ path, ticked }) => document().tick(path, ticked),
+    measureSensitivity: () => document().measureSensitivity(),
+    keepFloat: ({ paths }) => document().applySpec({ ...document().snapshot.spec, exclude: paths }),
     quantize: () => document().quantize(),
     undo: () => document().undo(),
     runForward: (args) => document().runForward(args),

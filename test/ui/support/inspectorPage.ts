@@ -107,7 +107,8 @@ export class Inspector {
         receive = listener;
         return { dispose() {} };
       },
-      postMessage: (message: unknown) => page.evaluate(deliver, message).catch(() => {}),
+      // VS Code's messages are JSON, which has no NaN and no infinity.
+      postMessage: (message: unknown) => page.evaluate(deliver, JSON.parse(JSON.stringify(message))).catch(() => {}),
     };
     const connect = () =>
       connectView(webview as never, services, () => document, document.onDidChange as import('vscode').Event<unknown>);

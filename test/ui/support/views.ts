@@ -10,6 +10,7 @@ export interface View {
 }
 
 const wordLm = fixturePath('torch-2.13', 'word_lm.pt');
+const mlp = fixturePath('torch-2.13', 'mlp.pt');
 const recipe = fixturePath('torch-2.13', 'recipe_lstm.pt');
 const quantizedLm = fixturePath('torch-2.13', 'word_lm.fbgemm.quantized.pt');
 
@@ -32,7 +33,7 @@ export const views: readonly View[] = [
     async show({ page }) {
       await page.locator('.tile').first().waitFor();
       await page.locator('.health').waitFor();
-      await page.locator('.sparkline').first().waitFor();
+      await page.locator('.sparkline').first().waitFor({ state: 'attached' });
     },
   },
   { name: 'weights', file: wordLm, show: quantized },
@@ -72,6 +73,16 @@ export const views: readonly View[] = [
       await page.getByTestId('run-forward').click();
       await page.getByTestId('percent').waitFor({ timeout: 20_000 });
       await page.locator('.value-ticks').waitFor();
+    },
+  },
+  {
+    name: 'error',
+    file: mlp,
+    async show({ page }) {
+      await page.getByTestId('quantize').click();
+      await page.getByTestId('coverage').waitFor();
+      await page.getByTestId('tab-error').click();
+      await page.getByTestId('error-view').waitFor({ timeout: 20_000 });
     },
   },
   {

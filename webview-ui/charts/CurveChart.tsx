@@ -1,0 +1,84 @@
+import { useState } from 'preact/hooks';
+import type { SensitivityDto } from '../../src/protocol/dto';
+import { bytes, decibel } from '../format';
+import { t } from '../l10n';
+import { suggested } from '../state/sensitivity';
+import { percentText } from '../views/ErrorView';
+import { linePath, ticks } from './axes';
+import { Plot, XTicks, YTicks } from './Plot';
+
+interface Props {
+  readonly found: SensitivityDto;
+  onApply(n: number): void;
+}
+
+/** Size on x, output SQNR on y, one point a layer; the last point, all in float32, has no error and is left out. */
+export function CurveChart({ found, onApply }: Props) {
+  const [chosen, setChosen] = useState(0);
+  const points = found.curve
+    .map((set, n) => ({ n, bytes: set.bytes, db: set.measuredDb ?? set.sqnrDb }))
+    .filter(({ db }) => db !== null && Number.isFinite(db));
+  if (points.length === 0) return null;
+  const total = found.layers.length;
+  const low = points[0].bytes;
+  const high = points.at(-1)?.bytes ?? low;
+  const span = high - low || low * 0.1 || 1;
+  const dbs = points.map(({ db }) => db);
+  const x = { min: low - span * 0.08, max: high + span * 0.12 };
+  const y = { min: Math.min(...dbs) - 6, max: Math.max(...dbs) + 6 };
+  const best = suggested(found);
+  const nearest = (value: number) =>
+    points.reduce(
+      (found, point, i) => (Math.abs(point.bytes - value) < Math.abs(points[found].bytes - value) ? i : found),
+      0,
+    );
+  const percent = (db: number) => percentText(100 * 10 ** (-db / 20));
+  const text = (i: number) => {
+    const { n, bytes: size, db } = points[i];
+    return t('{0} of {1} layers in int8: {2}, {3} dB, {4}', total - n, total, bytes(size), decibel(db), percent(db));
+  };
+  const at = Math.min(chosen, points.length - 1);
+  return (
+    <Plot
+      label={t('Output SQNR over size, {0} points', points.length)}
+      height={220}
+      x={x}
+      y={y}
+      margin={[18, 12, 20, 40]}
+      table={() => ({
+        head: [t('layers in int8'), t('Size'), 'SQNR, dB', t('error')],
+        rows: points.map(({ n, bytes: size, db }) => [String(total - n), bytes(size), decibel(db), percent(db)]),
+      })}
+      hover={(value) => ({ at: points[nearest(value)].bytes, text: text(nearest(value)) })}
+      onPick={(value) => onApply(points[nearest(value)].n)}
+      slider={{
+        value: at,
+        max: points.length - 1,
+        text: text(at),
+        onChange: setChosen,
+        onEnter: () => onApply(points[at].n),
+      }}
+    >
+      {(frame) => {
+        const xs = points.map((point) => frame.x(point.bytes));
+        const ys = dbs.map(frame.y);
+        const ring = points.findIndex(({ n }) => n === best);
+        return (
+          <>
+            <text x={0} y={10}>
+              {t('output SQNR, dB; higher is better')}
+            </text>
+            <YTicks frame={frame} values={ticks(y, 4)} text={String} />
+            <XTicks frame={frame} values={ticks(x, 4)} text={bytes} />
+            <path class="line int8 thin" d={linePath(xs, ys)} />
+            {xs.map((left, i) => (
+              <circle key={points[i].n} class={i === ring ? 'knob int8' : 'ring int8'} cx={left} cy={ys[i]} r={4} />
+            ))}
+            {ring >= 0 && <circle class="halo" cx={xs[ring]} cy={ys[ring]} r={7.5} />}
+            <circle class="chosen" cx={xs[at]} cy={ys[at]} r={10} />
+          </>
+        );
+      }}
+    </Plot>
+  );
+}

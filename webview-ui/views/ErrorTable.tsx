@@ -1,0 +1,116 @@
+import type { SensitivityDto, SensitivityLayerDto } from '../../src/protocol/dto';
+import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
+import { bytes, decibel, shortName, visible } from '../format';
+import { t } from '../l10n';
+import { act, page } from '../state/store';
+import { percentText } from './ErrorView';
+import { Icon } from './Icon';
+
+/** The axis of the bars, in percent. */
+const lowest = 0.001;
+
+function share(percent: number, highest: number): number {
+  if (percent <= lowest) return 0.02;
+  return Math.max(0.02, Math.min(1, Math.log10(percent / lowest) / Math.log10(highest / lowest)));
+}
+
+/** Layers by the error that each makes alone, with the target across all rows. */
+export function ErrorTable({ found, state }: { readonly found: SensitivityDto; readonly state: ViewSnapshotDto }) {
+  const highest = Math.max(10, ...found.layers.map(({ percent }) => percent));
+  const target = 100 * share(page.value.targetPercent, highest);
+  return (
+    <div class="error-table">
+      <div class="title-row error-head">
+        <h2>
+          {found.scope === 'model'
+            ? t('Layers by the output error each one adds')
+            : t('Layers by the error of their own output')}{' '}
+          <span class="muted">{t('one forward pass per layer')}</span>
+        </h2>
+        <span class="spacer" />
+        <button
+          type="button"
+          class="icon-button"
+          title={t('Measure Again')}
+          aria-label={t('Measure Again')}
+          disabled={state.busy !== null}
+          onClick={() => act('measureSensitivity', {})}
+        >
+          <Icon name="refresh" />
+        </button>
+      </div>
+      <div class="scroll">
+        <table>
+          <thead>
+            <tr>
+              <td />
+              <th scope="col" class="to-left">
+                {t('Layer')}
+              </th>
+              <th scope="col">{t('Saves')}</th>
+              <th scope="col" class="to-left">
+                {t('Output error, log')}
+              </th>
+              <th scope="col" />
+              <th scope="col">dB</th>
+            </tr>
+          </thead>
+          <tbody>
+            {found.layers.map((layer) => (
+              <Line key={layer.path} layer={layer} state={state} highest={highest} target={target} />
+            ))}
+          </tbody>
+        </table>
+        <p class="muted target-note">{t('dashed line: the target, {0}', percentText(page.value.targetPercent))}</p>
+      </div>
+    </div>
+  );
+}
+
+interface LineProps {
+  readonly layer: SensitivityLayerDto;
+  readonly state: ViewSnapshotDto;
+  readonly highest: number;
+  /** Percent of the bar's width. */
+  readonly target: number;
+}
+
+function Line({ layer, state, highest, target }: LineProps) {
+  const { path, percent, sqnrDb, bytes: size } = layer;
+  const ticked = !state.spec.exclude.includes(path);
+  const beyond = percent > page.value.targetPercent;
+  const name = visible(path || '(root)');
+  return (
+    <tr class={state.selection === `m:${path}` ? 'selected' : ''}>
+      <td>
+        <button
+          type="button"
+          class="tick"
+          role="checkbox"
+          aria-checked={ticked}
+          aria-label={t('Quantize {0}', name)}
+          disabled={state.busy !== null}
+          onClick={() => act('tick', { path, ticked: !ticked })}
+        >
+          {ticked && <Icon name="check" />}
+        </button>
+      </td>
+      <th scope="row">
+        <button type="button" class="plain-button" title={name} onClick={() => act('select', { id: `m:${path}` })}>
+          {shortName(name, 42)}
+        </button>
+      </th>
+      <td>{bytes(size.before - size.after)}</td>
+      <td class="error-bar">
+        <span
+          class={beyond ? 'fill int8 beyond' : 'fill int8 solid'}
+          style={{ width: `${100 * share(percent, highest)}%` }}
+          aria-hidden="true"
+        />
+        <span class="target-line" style={{ left: `${target}%` }} aria-hidden="true" />
+      </td>
+      <td>{percentText(percent)}</td>
+      <td>{decibel(sqnrDb)}</td>
+    </tr>
+  );
+}
