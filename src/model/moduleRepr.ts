@@ -56,8 +56,15 @@ export function moduleRepr(kind: ModuleKind): string {
   return `${kind.type}(${extraRepr(kind)})`;
 }
 
-/** The line of the dynamic module that takes this one's place; undefined for kinds that have none. */
-export function quantizedRepr(kind: ModuleKind, scheme: 'per_tensor' | 'per_channel'): string | undefined {
+/**
+ * The line of the dynamic module that takes the place of this one, whose own line is `repr`;
+ * undefined for kinds that have none.
+ */
+export function quantizedRepr(
+  kind: ModuleKind,
+  repr: string,
+  scheme: 'per_tensor' | 'per_channel',
+): string | undefined {
   switch (kind.type) {
     case 'Linear':
       return `DynamicQuantizedLinear(in_features=${kind.inFeatures}, out_features=${kind.outFeatures}, dtype=torch.qint8, qscheme=torch.${scheme}_affine)`;
@@ -66,7 +73,8 @@ export function quantizedRepr(kind: ModuleKind, scheme: 'per_tensor' | 'per_chan
     case 'LSTMCell':
     case 'GRUCell':
     case 'RNNCell':
-      return `DynamicQuantized${moduleRepr(kind)}`;
+      // The file may say more than the kind: dropout, batch_first, nonlinearity.
+      return `DynamicQuantized${repr}`;
     default:
       return undefined;
   }

@@ -57,7 +57,7 @@ export async function quantizeModel(
   const size = (what: typeof state) => plannedSize(what, model.stem, model.file.torchStyle ?? '2', spec.engine);
   const scheme = spec.perChannel ? 'per_channel' : 'per_tensor';
   const replaced = (node: ModuleNode<ModelTensor>) =>
-    plan.quantized.has(node.path) && node.kind ? quantizedRepr(node.kind, scheme) : undefined;
+    plan.quantized.has(node.path) && node.kind ? quantizedRepr(node.kind, node.repr, scheme) : undefined;
   return {
     engine: spec.engine,
     dtype: 'qint8',
