@@ -2,10 +2,12 @@
 export type DType =
   | 'float64' | 'float32' | 'float16' | 'bfloat16'
   | 'float8_e4m3fn' | 'float8_e5m2' | 'float8_e4m3fnuz' | 'float8_e5m2fnuz' | 'float8_e8m0fnu'
+  | 'float4_e2m1fn_x2'
   | 'complex32' | 'complex64' | 'complex128'
   | 'int64' | 'int32' | 'int16' | 'int8'
   | 'uint64' | 'uint32' | 'uint16' | 'uint8'
   | 'bool'
+  | 'bits8' | 'bits16' | 'bits1x8' | 'bits2x4' | 'bits4x2'
   | 'qint8' | 'quint8' | 'qint32' | 'quint4x2' | 'quint2x4';
 
 export type DTypeKind = 'float' | 'complex' | 'int' | 'bool' | 'quantized';
@@ -26,6 +28,8 @@ export const dtypes: Readonly<Record<DType, DTypeInfo>> = {
   float8_e4m3fnuz: { bytes: 1, kind: 'float' },
   float8_e5m2fnuz: { bytes: 1, kind: 'float' },
   float8_e8m0fnu: { bytes: 1, kind: 'float' },
+  /** Two numbers of four bits an element. */
+  float4_e2m1fn_x2: { bytes: 1, kind: 'float' },
   complex32: { bytes: 4, kind: 'complex' },
   complex64: { bytes: 8, kind: 'complex' },
   complex128: { bytes: 16, kind: 'complex' },
@@ -38,6 +42,11 @@ export const dtypes: Readonly<Record<DType, DTypeInfo>> = {
   uint16: { bytes: 2, kind: 'int' },
   uint8: { bytes: 1, kind: 'int' },
   bool: { bytes: 1, kind: 'bool' },
+  bits8: { bytes: 1, kind: 'int' },
+  bits16: { bytes: 2, kind: 'int' },
+  bits1x8: { bytes: 1, kind: 'int' },
+  bits2x4: { bytes: 1, kind: 'int' },
+  bits4x2: { bytes: 1, kind: 'int' },
   qint8: { bytes: 1, kind: 'quantized' },
   quint8: { bytes: 1, kind: 'quantized' },
   qint32: { bytes: 4, kind: 'quantized' },

@@ -2,6 +2,7 @@ import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import type { DType } from '../core/dtype';
 import type { ErrorDetails } from '../core/errors';
+import type { Progress } from '../core/progress';
 import type { OnnxModel } from './onnx/types';
 import type { PickleValue } from './pickle/types';
 
@@ -105,6 +106,13 @@ export interface ScriptProgram {
   source(path: string): Promise<string | undefined>;
 }
 
+/** What comparing a file with its own checksums found. */
+export interface Verification {
+  readonly records: number;
+  readonly bytes: number;
+  readonly problems: readonly { readonly entry: string; readonly code: string; readonly message: string }[];
+}
+
 /** An open model file: an inventory of its records, and the way to their bytes. */
 export interface ModelFile {
   /** Id of the format: `torch-zip`. */
@@ -130,6 +138,8 @@ export interface ModelFile {
   readonly safety: { readonly verdict: Verdict; readonly globals: readonly GlobalUse[] };
   /** Values that are neither plain data nor tensors, such as calls that were not made. */
   readonly opaque: readonly { readonly path: string; readonly name: string }[];
+  /** Compares every byte with the file's checksums; undefined where the format has none. */
+  verify?(abort: AbortCheck, progress: Progress): Promise<Verification>;
   /** Source code that the file carries, as TorchScript does; text to read, never run. */
   readonly sources?: readonly { readonly name: string; readonly bytes: number }[];
   /** One of `sources` as text; a very long one is cut off. */

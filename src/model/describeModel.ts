@@ -55,6 +55,7 @@ export async function inspect(model: Model, abort: AbortCheck): Promise<InspectD
       tensors: tensors.map(({ name }) => name),
     })),
     repr: printModel(reprTree(model.root, model.stem)),
+    sources: model.file.sources ?? [],
     metadata: model.file.metadata,
     warnings: model.file.warnings,
     safety: model.file.safety,

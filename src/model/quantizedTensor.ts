@@ -1,5 +1,5 @@
 import type { AbortCheck } from '../core/abort';
-import { QuantscopeError } from '../core/errors';
+import { malformed, QuantscopeError } from '../core/errors';
 import { isContiguous, numel } from '../core/shape';
 import { tensorFromBytes, toFloat32 } from '../engine/tensor/tensor';
 import type { TensorRecord } from '../formats/types';
@@ -30,7 +30,7 @@ export async function storedQuantization(
   return {
     scheme: 'per_channel',
     axis,
-    scales: await channelNumbers(model, scales, abort),
+    scales: soundScales(await channelNumbers(model, scales, abort)),
     zeroPoints: await channelNumbers(model, zeroPoints, abort),
     qscheme: qschemeOf({ quantization }) ?? 'per_channel_affine',
   };
@@ -47,6 +47,17 @@ export function qschemeOf({
   return float ? 'per_channel_affine_float_qparams' : 'per_channel_affine';
 }
 
+/** Scales that stand in a storage are only seen now. */
+function soundScales(scales: readonly number[]): readonly number[] {
+  const at = scales.findIndex((scale) => !(Number.isFinite(scale) && scale > 0));
+  if (at < 0) return scales;
+  throw malformed('E_PT_QPARAMS', `The scale of channel ${at} is not a positive number.`, {
+    found: String(scales[at]),
+    expected: 'a finite number above 0',
+    hint: 'The file was damaged, or its quantization went wrong; quantize the model again.',
+  });
+}
+
 async function channelNumbers(
   model: Model,
   numbers: TensorRecord | readonly number[],
@@ -58,21 +69,23 @@ async function channelNumbers(
 }
 
 /**
- * The float32 values that `dequantize()` gives: (code - zero point) · scale, in float32.
- * `channel` of an element is its index along the axis.
+ * The float32 values that `dequantize()` gives: (code - zero point) · scale. PyTorch multiplies in
+ * float32 per tensor and for float zero points, in double per channel. `channel` of an element is
+ * its index along the axis.
  */
 export function dequantize(
   codes: Float32Array,
   shape: readonly number[],
-  { scales, zeroPoints, axis }: StoredQuantization,
+  { scales, zeroPoints, axis, qscheme }: StoredQuantization,
 ): Float32Array {
   const values = new Float32Array(codes.length);
   const inner = axis === null ? codes.length : numel(shape.slice(axis + 1));
   const channels = axis === null ? 1 : shape[axis];
+  const factors = qscheme === 'per_channel_affine' ? scales : scales.map(Math.fround);
   for (let i = 0; i < codes.length; i++) {
     const channel = axis === null ? 0 : Math.floor(i / inner) % channels;
     const shifted = Math.fround(codes[i] - Math.fround(zeroPoints[channel]));
-    values[i] = shifted * Math.fround(scales[channel]);
+    values[i] = shifted * factors[channel];
   }
   return values;
 }

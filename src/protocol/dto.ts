@@ -731,6 +731,27 @@ export interface RecipeDto {
   readonly lines: readonly string[];
 }
 
+/** What comparing every byte of a file with its own checksums found. */
+export interface VerificationDto {
+  /** False for formats without checksums: then nothing was compared. */
+  readonly checksums: boolean;
+  readonly records: number;
+  readonly bytes: number;
+  readonly problems: readonly { readonly entry: string; readonly code: string; readonly message: string }[];
+}
+
+/** Source code that a file carries, as TorchScript does. */
+export interface SourceDto {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+export interface SourceTextDto {
+  readonly text: string;
+  /** True when only the start of a very long source is here. */
+  readonly truncated: boolean;
+}
+
 export interface InspectTensorDto {
   readonly name: string;
   readonly shape: readonly number[];
@@ -758,6 +779,8 @@ export interface InspectDto {
   readonly tensors: readonly InspectTensorDto[];
   readonly modules: readonly InspectModuleDto[];
   readonly repr: string;
+  /** Source code that the file carries; empty for most. */
+  readonly sources: readonly SourceDto[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly warnings: readonly WarningDto[];
   readonly safety: SafetyDto;

@@ -26,6 +26,8 @@ import type {
   Scheme,
   SensitivityDto,
   SensitivityRequestDto,
+  SourceDto,
+  SourceTextDto,
   SparklineDto,
   TensorDetailDto,
   TensorDetailQueryDto,
@@ -34,6 +36,7 @@ import type {
   TensorStatsDto,
   ValuesPageDto,
   ValuesQueryDto,
+  VerificationDto,
   WeightErrorDto,
 } from './dto';
 import type { ExportReportDto, ExportRequestDto } from './exportDto';
@@ -46,6 +49,12 @@ export interface EngineApi {
   open(args: { path: string }): ModelSummaryDto;
   inspect(args: Record<string, never>): InspectDto;
   scan(args: Record<string, never>): SafetyDto;
+  /** Reads the whole file: every storage against its checksum. */
+  verify(args: Record<string, never>): VerificationDto;
+  /** Names of the sources that the file carries. */
+  sources(args: Record<string, never>): readonly SourceDto[];
+  /** One of them as text, to be shown and never run. */
+  readSource(args: { name: string }): SourceTextDto;
   rows(args: RowsQueryDto): RowsPageDto;
   /** The rows right below a module (null: the root itself), for the native tree; the first `limit` of them. */
   children(args: { path: string | null; spec: QuantizeSpecDto | null; limit: number }): RowsPageDto;

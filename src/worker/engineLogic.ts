@@ -76,6 +76,17 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     },
     inspect: () => inspect(opened().model, abort),
     scan: () => opened().model.file.safety,
+    verify: async (_, { progress }) => {
+      const { file } = opened().model;
+      if (file.verify === undefined) return { checksums: false, records: 0, bytes: 0, problems: [] };
+      return { checksums: true, ...(await file.verify(abort, progress)) };
+    },
+    sources: () => opened().model.file.sources ?? [],
+    readSource: ({ name }) => {
+      const { file } = opened().model;
+      if (file.readSource === undefined) throw invalid('E_NO_SOURCE', 'The file carries no source code.');
+      return file.readSource(name);
+    },
     rows: ({ start, count, spec, ...query }) => {
       const lines = visibleRows(opened(), query, spec);
       return { total: lines.total, start, rows: lines.page(start, count) };

@@ -289,7 +289,21 @@ describe('every argument of every rebuild function, of every wrong type and numb
     _rebuild_parameter: [tensor(), 0x88, '}'],
     _rebuild_parameter_with_state: [tensor(), 0x88, '}', '}'],
     _rebuild_meta_tensor_no_storage: [global('torch', 'float32'), ints(2), ints(1), 0x89],
-    _rebuild_sparse_tensor: [global('torch', 'float32'), tuple(tensor(), tensor(), ints(2))],
+    _rebuild_sparse_tensor: [global('torch', 'sparse_coo'), tuple(tensor(), tensor(), ints(2))],
+    _rebuild_sparse_csr_tensor: [global('torch', 'sparse_csr'), tuple(tensor(), tensor(), tensor(), ints(2, 2))],
+    _rebuild_nested_tensor: [tensor(), tensor(), tensor(), tensor()],
+    _rebuild_wrapper_subclass: [
+      global('torch', 'Tensor'),
+      global('torch', 'float32'),
+      ints(2),
+      ints(1),
+      int(0),
+      global('torch', 'strided'),
+      text('cpu'),
+      0x89,
+    ],
+    _rebuild_device_tensor_from_cpu_tensor: [tensor(), global('torch', 'float32'), text('cpu'), 0x89],
+    _rebuild_device_tensor_from_numpy: ['N', global('torch', 'float32'), text('cpu'), 0x89],
   };
   for (const [name, args] of Object.entries(sound)) {
     it(`ends in a tensor or a refusal: ${name}`, async () => {
@@ -301,7 +315,7 @@ describe('every argument of every rebuild function, of every wrong type and numb
         for (const [, value] of values) cases.push(reduce(callee, ...args.map((arg, j) => (i === j ? value : arg))));
       const root = dict(cases.map((value, i) => [`case${i}`, value]));
       for (const code of await exercise(torchFile(pickle(proto2, root, '.'))))
-        assert.match(code, /^E_(PT_(ARGUMENT|DTYPE|META|QPARAMS)|TENSOR_OOB)$/);
+        assert.match(code, /^E_(PT_(ARGUMENT|DTYPE|META|QPARAMS|SPARSE|WRAPPER)|TENSOR_OOB)$/);
     });
   }
 });

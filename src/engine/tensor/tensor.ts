@@ -1,7 +1,8 @@
-import { type DType, dtypes } from '../../core/dtype';
+import { byteLength, type DType } from '../../core/dtype';
 import { invalid, unsupported } from '../../core/errors';
 import { bfloat16ToNumber, float16ToNumber } from '../../core/floatFormats';
 import { numel } from '../../core/shape';
+import { float4Values, float8Values } from '../../core/smallFloats';
 
 export type TypedArray =
   | Float64Array
@@ -15,7 +16,7 @@ export type TypedArray =
   | BigInt64Array
   | BigUint64Array;
 
-/** A dense tensor in row-major order. float16 and bfloat16 hold their bit patterns. */
+/** A dense tensor in row-major order. Floats below 32 bits hold their bit patterns, complex numbers two parts each, packed types their bytes. */
 export interface Tensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -66,6 +67,22 @@ const arrayTypes: Partial<Record<DType, ArrayType>> = {
   uint16: Uint16Array,
   uint8: Uint8Array,
   bool: Uint8Array,
+  float8_e4m3fn: Uint8Array,
+  float8_e5m2: Uint8Array,
+  float8_e4m3fnuz: Uint8Array,
+  float8_e5m2fnuz: Uint8Array,
+  float8_e8m0fnu: Uint8Array,
+  float4_e2m1fn_x2: Uint8Array,
+  complex32: Uint16Array,
+  complex64: Float32Array,
+  complex128: Float64Array,
+  bits8: Uint8Array,
+  bits16: Uint16Array,
+  bits1x8: Uint8Array,
+  bits2x4: Uint8Array,
+  bits4x2: Uint8Array,
+  quint4x2: Uint8Array,
+  quint2x4: Uint8Array,
   qint8: Int8Array,
   quint8: Uint8Array,
   qint32: Int32Array,
@@ -75,7 +92,7 @@ const arrayTypes: Partial<Record<DType, ArrayType>> = {
 export function tensorFromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Tensor {
   const ArrayOf = arrayTypes[dtype];
   if (ArrayOf === undefined) throw unsupported('E_DTYPE', `Values of dtype ${dtype} cannot be read yet.`);
-  const expected = numel(shape) * dtypes[dtype].bytes;
+  const expected = byteLength(dtype, numel(shape));
   if (bytes.length !== expected) {
     throw invalid(
       'E_SHAPE',
@@ -87,14 +104,49 @@ export function tensorFromBytes(bytes: Uint8Array, dtype: DType, shape: readonly
   return { dtype, shape, data: new ArrayOf(copy) };
 }
 
-/** The values as float32; exact for every small float, rounded for float64 and large integers. */
+/**
+ * The values as float32; exact for every small float, rounded for float64 and large integers.
+ * Complex numbers give two values each, real and imaginary; a pair of e2m1 gives two as well;
+ * packed quantized codes give one each.
+ */
 export function toFloat32(tensor: Tensor): Float32Array {
-  const { data, dtype } = tensor;
-  if (dtype === 'float32') return data as Float32Array;
-  if (dtype === 'float16') return widen(data as Uint16Array, float16ToNumber);
-  if (dtype === 'bfloat16') return widen(data as Uint16Array, bfloat16ToNumber);
+  const { data, dtype, shape } = tensor;
+  switch (dtype) {
+    case 'float32':
+    case 'complex64':
+      return data as Float32Array;
+    case 'float16':
+    case 'complex32':
+      return widen(data as Uint16Array, float16ToNumber);
+    case 'bfloat16':
+      return widen(data as Uint16Array, bfloat16ToNumber);
+    case 'quint4x2':
+      return Float32Array.from(unpacked(data as Uint8Array, 4, numel(shape)));
+    case 'quint2x4':
+      return Float32Array.from(unpacked(data as Uint8Array, 2, numel(shape)));
+    case 'float4_e2m1fn_x2':
+      return lookUp(unpacked(data as Uint8Array, 4, 2 * data.length), float4Values);
+  }
+  const table = float8Values(dtype);
+  if (table !== undefined) return lookUp(data as Uint8Array, table);
   const values = new Float32Array(data.length);
   for (let i = 0; i < values.length; i++) values[i] = Number(data[i]);
+  return values;
+}
+
+/** Codes of `bits` bits, the first one in the lowest bits of its byte. */
+function unpacked(bytes: Uint8Array, bits: number, count: number): Uint8Array {
+  const perByte = 8 / bits;
+  const mask = (1 << bits) - 1;
+  return Uint8Array.from(
+    { length: count },
+    (_, i) => (bytes[Math.floor(i / perByte)] >> (bits * (i % perByte))) & mask,
+  );
+}
+
+function lookUp(patterns: Uint8Array, table: Float32Array): Float32Array {
+  const values = new Float32Array(patterns.length);
+  for (let i = 0; i < values.length; i++) values[i] = table[patterns[i]];
   return values;
 }
 

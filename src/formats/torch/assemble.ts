@@ -1,5 +1,7 @@
+import type { AbortCheck } from '../../core/abort';
 import { overallVerdict, worstFirst } from '../pickle/safety';
 import type { ModelFile, Warning } from '../types';
+import { checkIndices } from './checkIndices';
 import type { Collected } from './collect';
 import { capped, type Judged, problemWarnings } from './judge';
 
@@ -17,7 +19,8 @@ export interface Parts {
 }
 
 /** An open file; what asks Python to run something stands first among its warnings. */
-export function assemble({ found, judged, warnings, ...rest }: Parts): ModelFile {
+export async function assemble({ found, judged, warnings, ...rest }: Parts, abort: AbortCheck): Promise<ModelFile> {
+  await checkIndices(found.tensors, found.composites, rest.readTensor, abort);
   const globals = worstFirst(judged.flatMap((one) => one.globals));
   return {
     ...rest,

@@ -23,16 +23,19 @@ export async function openBarePickle(source: ByteSource, abort: AbortCheck): Pro
   const bytes = await source.read(0, source.size);
   const result = readPickle(bytes, undefined, abort);
   const found = collect(result.root, { entry: undefined, storageEntry: () => undefined });
-  return assemble({
-    format: 'pickle',
-    label: 'Python pickle',
-    bytes: source.size,
-    torchStyle: '1.13',
-    found,
-    judged: [judgePickle(undefined, result), ...behind(bytes, result.length, abort)],
-    warnings: result.warnings,
-    readTensor: (tensor, check) => readTensorBytes(undefined, tensor, false, check),
-  });
+  return assemble(
+    {
+      format: 'pickle',
+      label: 'Python pickle',
+      bytes: source.size,
+      torchStyle: '1.13',
+      found,
+      judged: [judgePickle(undefined, result), ...behind(bytes, result.length, abort)],
+      warnings: result.warnings,
+      readTensor: (tensor, check) => readTensorBytes(undefined, tensor, false, check),
+    },
+    abort,
+  );
 }
 
 /** A second pickle behind the first one's STOP, which some readers load. */

@@ -2,12 +2,14 @@ import { dictEntry, entriesOf, globalCall, itemsOf } from '../pickle/access';
 import { kindOf } from '../pickle/read';
 import { PickleCall, PickleDict, PickleList, PickleTuple, type PickleValue } from '../pickle/types';
 import type { ModuleRecord, NamedTensor, Warning } from '../types';
+import type { PlacedComposite } from './checkIndices';
 import type { RebuildContext } from './context';
 import { maxDepth, maxNodes } from './limits';
 import { classNameOf, isModuleState, moduleRecord, scriptClass, shownClass } from './moduleRecord';
 import { numpyScalar } from './numpyArray';
 import { type Packed, type PackedPart, unpack } from './packed';
 import { type PackedModule, packedModules } from './packedModules';
+import { rebuildParts } from './parts';
 import { rebuildTensor } from './rebuild';
 import type { Constants } from './script';
 
@@ -20,6 +22,8 @@ export interface Collected {
   readonly metadata: Record<string, string>;
   readonly opaque: { path: string; name: string }[];
   readonly warnings: Warning[];
+  /** Sparse and nested tensors, with the places of their parts in the list of tensors. */
+  readonly composites: PlacedComposite[];
   readonly label: string;
 }
 
@@ -81,6 +85,7 @@ class Collector {
       metadata: Object.create(null) as Record<string, string>,
       opaque: [],
       warnings: [],
+      composites: [],
       label,
     };
   }
@@ -118,6 +123,7 @@ class Collector {
       this.found.tensors.push({ name: path, tensor });
       return [];
     }
+    if (this.addComposite(value, path)) return [];
     const plain = typeof value === 'object' && value !== null ? numpyScalar(value) : value;
     if (plain !== undefined || value instanceof Uint8Array) {
       this.addMetadata(path, plain ?? null);
@@ -151,6 +157,19 @@ class Collector {
     }
     module.weights.push({ at: this.found.tensors.length, name, index, tensor });
     this.found.tensors.push({ name: join(base, name), tensor });
+  }
+
+  private addComposite(value: PickleValue, path: string): boolean {
+    const composite = rebuildParts(value, this.context, (part) => rebuildTensor(part, this.context));
+    if (composite === undefined) return false;
+    const { layout, shape, parts } = composite;
+    const { tensors, composites, metadata } = this.found;
+    composites.push({ ...composite, at: tensors.length });
+    for (const { name, tensor } of parts) tensors.push({ name: name === '' ? path : join(path, name), tensor });
+    if (shape !== undefined && Object.keys(metadata).length < maxMetadata) {
+      metadata[path || 'root'] = `${layout} tensor of shape [${shape.join(', ')}]`;
+    }
+    return true;
   }
 
   private childrenOf(value: PickleValue, path: string): Child[] {

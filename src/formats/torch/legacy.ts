@@ -22,19 +22,22 @@ export async function openTorchLegacy(source: ByteSource, abort: AbortCheck): Pr
       return storage && { name: nameOf(key), size: storage.size };
     },
   });
-  return assemble({
-    format: 'torch-legacy',
-    label: `${found.label} (before 1.6)`,
-    bytes: source.size,
-    torchStyle: '1.13',
-    found,
-    judged: [judgePickle(undefined, header.object)],
-    warnings: [...header.warnings, ...warnings],
-    readTensor: (tensor, check) => {
-      const storage = byName.get(tensor.storage.entry);
-      return readTensorBytes(storage && rangeStorage(source, nameOf(storage.key), storage), tensor, false, check);
+  return assemble(
+    {
+      format: 'torch-legacy',
+      label: `${found.label} (before 1.6)`,
+      bytes: source.size,
+      torchStyle: '1.13',
+      found,
+      judged: [judgePickle(undefined, header.object)],
+      warnings: [...header.warnings, ...warnings],
+      readTensor: (tensor, check) => {
+        const storage = byName.get(tensor.storage.entry);
+        return readTensorBytes(storage && rangeStorage(source, nameOf(storage.key), storage), tensor, false, check);
+      },
     },
-  });
+    abort,
+  );
 }
 
 function nameOf(key: string): string {

@@ -7,6 +7,7 @@ import type { ModelFile } from '../types';
 import { type Locate, locator } from '../zip/locate';
 import { readEntry, readZip } from '../zip/read';
 import type { ZipArchive, ZipEntry } from '../zip/types';
+import { verifyEntries } from '../zip/verify';
 import { assemble } from './assemble';
 import { type Collected, collect } from './collect';
 import { type Judged, judgePickle, unjudged } from './judge';
@@ -35,20 +36,25 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
   // TorchScript has the byte order only; state dicts of 2.1 to 2.5 too, whose other records are those of 1.13.
   const current = locate(`${prefix}.format_version`) !== undefined || (isScript && byteOrder !== undefined);
   const bigEndian = byteOrder === 'big';
-  const file = assemble({
-    format: isScript ? 'torchscript' : 'torch-zip',
-    label: isScript ? 'TorchScript module' : found.label,
-    bytes: source.size,
-    torchStyle: current ? '2' : '1.13',
-    found,
-    judged,
-    warnings: [...archive.warnings, ...result.warnings],
-    readTensor: (tensor, check) =>
-      readTensorBytes(zipStorage(source, locate(tensor.storage.entry)), tensor, bigEndian, check),
-  });
-  if (!isScript) return file;
+  const file = await assemble(
+    {
+      format: isScript ? 'torchscript' : 'torch-zip',
+      label: isScript ? 'TorchScript module' : found.label,
+      bytes: source.size,
+      torchStyle: current ? '2' : '1.13',
+      found,
+      judged,
+      warnings: [...archive.warnings, ...result.warnings],
+      readTensor: (tensor, check) =>
+        readTensorBytes(zipStorage(source, locate(tensor.storage.entry)), tensor, bigEndian, check),
+    },
+    abort,
+  );
+  const verify: ModelFile['verify'] = (check, progress) => verifyEntries(source, archive.entries, check, progress);
+  if (!isScript) return { ...file, verify };
   return {
     ...file,
+    verify,
     sources: [...sources].map(([name, { size }]) => ({ name, bytes: size })),
     readSource: (name) => readScriptSource(source, sources, name),
     program: scriptProgram(source, result.root, pickle.name, prefix, locate),

@@ -1,6 +1,6 @@
 import { constants, crc32, inflateRawSync } from 'node:zlib';
 import type { ByteSource } from '../../core/byteSource';
-import { malformed, unsupported } from '../../core/errors';
+import { malformed, type QuantscopeError, unsupported } from '../../core/errors';
 import { maxDirectoryBytes, maxEntries, maxInflateRatio, maxTailBytes } from './limits';
 import type { ZipArchive, ZipEntry } from './types';
 
@@ -248,15 +248,18 @@ export async function readEntry(source: ByteSource, entry: ZipEntry, maxSize: nu
   }
   const raw = await source.read(await dataOffset(source, entry), entry.compressedSize);
   const bytes = entry.method === 'deflated' ? inflate(raw, entry) : raw;
-  if (crc32(bytes) !== entry.crc32) {
-    throw malformed('E_ZIP_CRC', `The checksum of ${JSON.stringify(entry.name)} does not match its bytes.`, {
-      where: { entry: entry.name, offset: entry.headerOffset },
-      found: hex(crc32(bytes)),
-      expected: hex(entry.crc32),
-      hint: 'The file was damaged after it was saved; copy it again from where it came from.',
-    });
-  }
+  const crc = crc32(bytes);
+  if (crc !== entry.crc32) throw wrongChecksum(entry, crc);
   return bytes;
+}
+
+export function wrongChecksum(entry: ZipEntry, crc: number): QuantscopeError {
+  return malformed('E_ZIP_CRC', `The checksum of ${JSON.stringify(entry.name)} does not match its bytes.`, {
+    where: { entry: entry.name, offset: entry.headerOffset },
+    found: hex(crc),
+    expected: hex(entry.crc32),
+    hint: 'The file was damaged after it was saved; copy it again from where it came from.',
+  });
 }
 
 /** The first bytes of an entry; its CRC is checked when that is all of them. */
