@@ -1,4 +1,4 @@
-import { type BigIntStats, constants } from 'node:fs';
+import { type BigIntStats, constants, fstatSync, readSync } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { ByteSource } from '../core/byteSource';
@@ -8,6 +8,13 @@ import { resolveSibling } from './siblingFile';
 
 /** One read call; the OS refuses more than 2^31 − 1 bytes, and smaller pieces keep aborts quick. */
 const maxReadBytes = 8 * 1024 * 1024;
+
+/**
+ * Reads up to here happen without waiting for the thread pool: three round trips to it cost more
+ * than the bytes, and a graph of a thousand weights is a thousand small reads. Only the engine's
+ * thread reads files, and it has nothing else to do meanwhile.
+ */
+const directBytes = 256 * 1024;
 
 // Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
 const readFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
@@ -109,9 +116,10 @@ function rangeReader(
       }
       try {
         return await lend(async (handle) => {
-          await refuseChanged(handle, name, opened);
+          if (length <= directBytes) return readDirectly(handle.fd, name, opened, offset, length);
+          refuseChanged(await handle.stat({ bigint: true }), name, opened);
           const bytes = await readFully(handle, name, offset, length);
-          await refuseChanged(handle, name, opened);
+          refuseChanged(await handle.stat({ bigint: true }), name, opened);
           return bytes;
         });
       } catch (error) {
@@ -131,11 +139,22 @@ async function readFully(handle: FileHandle, name: string, offset: number, lengt
   return bytes;
 }
 
+function readDirectly(fd: number, name: string, opened: BigIntStats, offset: number, length: number): Uint8Array {
+  refuseChanged(fstatSync(fd, { bigint: true }), name, opened);
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    const bytesRead = readSync(fd, bytes, done, length - done, offset + done);
+    if (bytesRead === 0) throw changed(name);
+    done += bytesRead;
+  }
+  refuseChanged(fstatSync(fd, { bigint: true }), name, opened);
+  return bytes;
+}
+
 /** What changes when a file is written to, replaced, cut, or has its times set back. */
 const identity = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const;
 
 /** An old header must never meet new bytes: both checks around a read compare the file with the one that was opened. */
-async function refuseChanged(handle: FileHandle, name: string, opened: BigIntStats): Promise<void> {
-  const now = await handle.stat({ bigint: true });
+function refuseChanged(now: BigIntStats, name: string, opened: BigIntStats): void {
   if (identity.some((field) => now[field] !== opened[field])) throw changed(name);
 }

@@ -54,6 +54,11 @@ export class ExternalFiles {
 
   constructor(private readonly source: ByteSource) {}
 
+  /** Names of the files that have another name elsewhere on the disk. */
+  hardLinked(): string[] {
+    return [...this.files].filter(([, file]) => file?.hardLinked === true).map(([name]) => name);
+  }
+
   /**
    * The file of that name, or undefined when it is missing. A name that leaves the model's folder
    * throws `E_SIBLING_PATH`, and nothing is touched.

@@ -97,7 +97,7 @@ export async function openOnnx(source: ByteSource, abort: AbortCheck): Promise<M
     metadata: metadataOf(model),
     moduleVersions: new Map(),
     moduleTypes: outlineTypes(graphs, inventory.ownerTypes),
-    warnings: [...warnings, ...checked, ...quantization.warnings, ...inventory.warnings()],
+    warnings: [...warnings, ...checked, ...quantization.warnings, ...inventory.warnings(), ...linkWarnings(files)],
     safety: { verdict: 'safe', globals: [] },
     opaque: inventory.texts,
     onnx: model,
@@ -108,6 +108,17 @@ export async function openOnnx(source: ByteSource, abort: AbortCheck): Promise<M
       return readPart(source, files, payload, tensor, check);
     },
   };
+}
+
+function linkWarnings(files: ExternalFiles): Warning[] {
+  const linked = files.hardLinked();
+  if (linked.length === 0) return [];
+  return [
+    {
+      code: 'E_ONNX_HARDLINK',
+      message: `${quoted(linked)} beside the model has another name elsewhere on the disk; make sure that it belongs to the model.`,
+    },
+  ];
 }
 
 interface Entry extends Placed {
