@@ -26,6 +26,23 @@ export function multiplyFloat(product: usize, x: usize, m: i32, out: usize, from
   const outBytes = <usize>n << 2;
   const weights = weightsOf(product);
   const bias = biasOf(product);
+  if (m == 1) {
+    // One row is bound by memory: four channels far apart are four streams for the prefetcher.
+    const quarter = to - from;
+    const first = from << 2;
+    for (let channel = first; channel < first + quarter; channel++) {
+      const sums = dot4(x, <usize>quarter * rowBytes, weights + <usize>channel * rowBytes, k);
+      const y = out + (<usize>channel << 2);
+      const far = <usize>quarter << 2;
+      const b = bias + (<usize>channel << 2);
+      const biased = bias != 0;
+      store<f32>(y, plus(f32x4.extract_lane(sums, 0), b, biased));
+      store<f32>(y + far, plus(f32x4.extract_lane(sums, 1), b + far, biased));
+      store<f32>(y + 2 * far, plus(f32x4.extract_lane(sums, 2), b + 2 * far, biased));
+      store<f32>(y + 3 * far, plus(f32x4.extract_lane(sums, 3), b + 3 * far, biased));
+    }
+    return;
+  }
   for (let panel = from; panel < to; panel++) {
     const w = weights + (<usize>panel << 2) * rowBytes;
     const at = <usize>panel << 4;
@@ -35,7 +52,10 @@ export function multiplyFloat(product: usize, x: usize, m: i32, out: usize, from
       const y = out + <usize>row * outBytes + at;
       tile2(x + <usize>row * rowBytes, rowBytes, w, k, added, bias != 0, y, y + outBytes);
     }
-    if (row < m) tile1(x + <usize>row * rowBytes, rowBytes, w, k, added, bias != 0, out + <usize>row * outBytes + at);
+    if (row < m) {
+      const sums = dot4(x + <usize>row * rowBytes, rowBytes, w, k);
+      v128.store(out + <usize>row * outBytes + at, bias != 0 ? f32x4.add(sums, added) : sums);
+    }
   }
 }
 
@@ -47,7 +67,16 @@ function fold(a0: v128, a1: v128, a2: v128, a3: v128): v128 {
   return f32x4.add(v128.shuffle<f32>(b0, b1, 0, 1, 4, 5), v128.shuffle<f32>(b0, b1, 2, 3, 6, 7));
 }
 
-function tile1(x: usize, rowBytes: usize, w: usize, k: i32, bias: v128, biased: bool, y: usize): void {
+// @ts-ignore: decorator
+@inline
+function plus(sum: f32, bias: usize, biased: bool): f32 {
+  return biased ? sum + load<f32>(bias) : sum;
+}
+
+/** One row of x with four rows of weights that lie `rowBytes` apart. */
+// @ts-ignore: decorator
+@inline
+function dot4(x: usize, rowBytes: usize, w: usize, k: i32): v128 {
   let t0 = f32x4.splat(0);
   let t1 = t0;
   let t2 = t0;
@@ -80,8 +109,7 @@ function tile1(x: usize, rowBytes: usize, w: usize, k: i32, bias: v128, biased: 
     t2 = f32x4.add(t2, a2);
     t3 = f32x4.add(t3, a3);
   }
-  const sums = fold(t0, t1, t2, t3);
-  v128.store(y, biased ? f32x4.add(sums, bias) : sums);
+  return fold(t0, t1, t2, t3);
 }
 
 function tile2(x: usize, rowBytes: usize, w: usize, k: i32, bias: v128, biased: bool, y0: usize, y1: usize): void {

@@ -4,6 +4,8 @@
 // is wrong only where the double lands on the middle between two float32. The vector form looks for
 // such lanes by their low mantissa bits and redoes them with a sum rounded to odd.
 
+import { LOW_28 } from './constants';
+
 /** `a·b + c` with one rounding. */
 export function fma32(a: f32, b: f32, c: f32): f32 {
   const product = <f64>a * <f64>b;
@@ -27,7 +29,7 @@ export function fma4(a: v128, b: v128, c: v128): v128 {
   );
   const high = f64x2.add(f64x2.mul(promoteHigh(a), promoteHigh(b)), promoteHigh(c));
   // A middle has the low 28 bits clear, also among subnormal results, where more bits are.
-  const mask = i64x2.splat(0x0fffffff);
+  const mask = v128.load(LOW_28);
   const zero = i64x2.splat(0);
   const middle = v128.or(i64x2.eq(v128.and(low, mask), zero), i64x2.eq(v128.and(high, mask), zero));
   if (v128.any_true(middle)) return fma4Slow(a, b, c);

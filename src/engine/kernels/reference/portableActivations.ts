@@ -19,16 +19,16 @@ const magic = 6755399441055744;
 const f64 = new Float64Array(1);
 const i32 = new Int32Array(f64.buffer);
 
-/** r + r² · Q(r), which is e^r − 1. */
+/** r + r² · Q(r), which is e^r − 1; the sums of Q in pairs, which is the order of the vector kernels. */
 function exponentialLessOne(r: number): number {
-  let p = r * 2.7617625110379297e-6 + 2.486793656219774e-5;
-  p = r * p + 0.0001984122450904205;
-  p = r * p + 0.0013888839010858958;
-  p = r * p + 0.008333333344235647;
-  p = r * p + 0.041666666786625194;
-  p = r * p + 0.1666666666666257;
-  p = r * p + 0.49999999999954925;
-  return r + r * r * p;
+  const r2 = r * r;
+  const p01 = r * 0.1666666666666257 + 0.49999999999954925;
+  const p23 = r * 0.008333333344235647 + 0.041666666786625194;
+  const p45 = r * 0.0001984122450904205 + 0.0013888839010858958;
+  const p67 = r * 2.7617625110379297e-6 + 2.486793656219774e-5;
+  const p03 = p01 + r2 * p23;
+  const p47 = p45 + r2 * p67;
+  return r + r2 * (p03 + r2 * r2 * p47);
 }
 
 /** x · 2^n, for a result that is a normal double. */
