@@ -146,6 +146,11 @@ export interface ModelFile {
   readSource?(name: string): Promise<{ readonly text: string; readonly truncated: boolean }>;
   /** The tensor's bytes: contiguous, row-major, little-endian. Throws the tensor's `problem`. */
   readTensor(tensor: TensorRecord, abort: AbortCheck): Promise<Uint8Array>;
+  /**
+   * The bytes of elements [start, start + count) in row-major order, without those around them; undefined
+   * for a tensor that can only be read whole, such as a strided view or a compressed one.
+   */
+  readRange?(tensor: TensorRecord, start: number, count: number, abort: AbortCheck): Promise<Uint8Array | undefined>;
 }
 
 /** One format: how to recognise it, and how to open it. */

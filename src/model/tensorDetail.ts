@@ -5,7 +5,7 @@ import { errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
 import { minMaxObserver } from '../engine/quantization/observers';
 import { dequantizeWeight, quantizeWeight, type Scheme } from '../engine/quantization/quantizeWeight';
 import { codeHistogram } from '../engine/stats/codeHistogram';
-import { histogram, percentiles, standardDeviation, sumStats } from '../engine/stats/tensorStats';
+import { standardDeviation, sumStats } from '../engine/stats/tensorStats';
 import type {
   SparklineDto,
   TensorDetailDto,
@@ -13,13 +13,14 @@ import type {
   TensorQuantizationDto,
   TensorStatsDto,
 } from '../protocol/dto';
-import { readValues } from './loadModule';
+import { describeValues } from './describeValues';
 import type { ModuleKind } from './moduleKind';
 import { findTensor, type Model, type ModelTensor } from './openModel';
 import { dequantize, describeStored, readCodes, storedQuantization } from './quantizedTensor';
 import { isQuantizedWeight, staysFloat } from './quantizePlan';
+import { inMemory, streamed } from './tensorTiles';
 
-/** Statistics and histogram of one tensor, or of all. */
+/** Statistics and histogram of one tensor, or of all; progress counts bytes. */
 export async function tensorStats(
   model: Model,
   name: string | null,
@@ -29,10 +30,16 @@ export async function tensorStats(
 ): Promise<TensorStatsDto[]> {
   const tensors = name === null ? [...model.tensors.values()] : [findTensor(model, name)];
   const results: TensorStatsDto[] = [];
+  const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
   for (const tensor of tensors) {
-    progress(results.length, tensors.length, tensor.name);
+    progress(done, total, tensor.name);
     abort.throwIfAborted();
-    results.push((await readStats(model, tensor, bins, abort)).stats);
+    const before = done;
+    results.push(
+      await streamStats(model, tensor, bins, abort, (bytes) => progress(before + bytes / 2, total, tensor.name)),
+    );
+    done += tensor.bytes;
   }
   return results;
 }
@@ -43,47 +50,28 @@ async function readStats(model: Model, tensor: ModelTensor, bins: number, abort:
   const stored = await storedQuantization(model, tensor.record, abort);
   const values = stored === undefined ? codes : dequantize(codes, tensor.shape, stored);
   const stats: TensorStatsDto = {
-    ...statsOf(tensor, values, bins),
+    ...(await describeValues(tensor, inMemory(values), bins)),
     stored: stored === undefined ? null : describeStored(stored, codes),
   };
   return { stats, values };
 }
 
-function statsOf(
-  { name, shape, dtype }: ModelTensor,
-  values: Float32Array,
+/** The same without the values: a large tensor is read twice, in tiles, instead of being held. */
+async function streamStats(
+  model: Model,
+  tensor: ModelTensor,
   bins: number,
-): Omit<TensorStatsDto, 'stored'> {
-  const sums = sumStats(values);
-  const [p01, p99] = percentiles(values, [0.01, 0.99]);
-  const { edges, counts } = sums.count === 0 ? histogram([], bins, 0, 0) : histogram(values, bins, sums.min, sums.max);
-  const { count, min, max, mean, zeros, nan, inf } = sums;
-  const empty = count === 0;
-  return {
-    name,
-    shape,
-    dtype,
-    count: values.length,
-    min: empty ? Number.NaN : min,
-    max: empty ? Number.NaN : max,
-    mean: empty ? Number.NaN : mean,
-    std: standardDeviation(sums),
-    zeros,
-    nan,
-    inf,
-    p01,
-    p99,
-    histogram: { edges: [...edges], counts: [...counts] },
-  };
+  abort: AbortCheck,
+  onBytes: (bytes: number) => void,
+): Promise<TensorStatsDto> {
+  const source = tensor.record.quantization === undefined ? streamed(model, tensor, abort, onBytes) : undefined;
+  if (source === undefined) return (await readStats(model, tensor, bins, abort)).stats;
+  return { ...(await describeValues(tensor, source, bins)), stored: null };
 }
 
 /** The small histogram of a row. */
 export async function sparkline(model: Model, name: string, bins: number, abort: AbortCheck): Promise<SparklineDto> {
-  const { min, max, mean, std, histogram } = statsOf(
-    findTensor(model, name),
-    await readValues(model, findTensor(model, name), abort),
-    bins,
-  );
+  const { min, max, mean, std, histogram } = await streamStats(model, findTensor(model, name), bins, abort, () => {});
   return { name, min, max, mean, std, counts: histogram.counts };
 }
 

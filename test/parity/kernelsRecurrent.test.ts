@@ -47,7 +47,8 @@ const kernels = everyKernels();
 describe('a layer in one call of the kernels gives the bits of its steps', () => {
   for (const mode of ['LSTM', 'GRU'] as const) {
     for (const hidden of [1, 3, 4, 7, 8, 17, 65, 129]) {
-      it(`${mode}, ${hidden} units, both directions, two layers, batches of 1 and 3`, () => {
+      it(`${mode}, ${hidden} units, both directions, two layers, batches of 1 and 3`, function () {
+        this.timeout(20_000);
         const random = gaussian(hidden);
         for (const [bidirectional, batch] of [
           [false, 1],

@@ -1,6 +1,7 @@
 import type { AbortCheck } from '../../core/abort';
 import type { PackedLinear } from '../quantization/dynamicLinear';
 import type { EngineSemantics } from '../quantization/engines';
+import type { StreamKernels } from './streamKernels';
 
 /** A float32 weight [rows, columns] and its bias. */
 export interface FloatWeight {
@@ -40,6 +41,7 @@ export interface RecurrentResult {
 export interface Kernels {
   /** For people: `reference`, `wasm simd`, `wasm relaxed simd`. */
   readonly name: string;
+  readonly streams: StreamKernels;
   /**
    * Codes 0…255 of an activation: `out[i] = clamp(round(code(values[i])))`, ties to even.
    * Returns how many values were clamped.

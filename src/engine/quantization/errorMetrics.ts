@@ -1,3 +1,6 @@
+import { selectKernels } from '../kernels/dispatch';
+import { forTiles } from '../kernels/streamKernels';
+
 /** How far quantized values are from the float ones. */
 export interface ErrorMetrics {
   /** 10 · log10(Σ x² / Σ (x − y)²); infinite where nothing differs. */
@@ -15,16 +18,12 @@ export interface ErrorSums {
 }
 
 export function errorSums(reference: Float32Array, values: Float32Array): ErrorSums {
-  let signal = 0;
-  let noise = 0;
-  let maxAbs = 0;
-  for (let i = 0; i < reference.length; i++) {
-    const error = reference[i] - values[i];
-    signal += reference[i] * reference[i];
-    noise += error * error;
-    maxAbs = Math.max(maxAbs, Math.abs(error));
-  }
-  return { signal, noise, maxAbs, count: reference.length };
+  const { streams } = selectKernels();
+  const parts: ErrorSums[] = [];
+  forTiles(reference.length, (start, end) => {
+    parts.push(streams.errors(reference.subarray(start, end), values.subarray(start, end)));
+  });
+  return addErrorSums(parts);
 }
 
 export function addErrorSums(sums: readonly ErrorSums[]): ErrorSums {

@@ -1,3 +1,5 @@
+import { selectKernels } from '../kernels/dispatch';
+import { forTiles } from '../kernels/streamKernels';
 import { symmetricScale } from './qparams';
 
 /**
@@ -11,15 +13,16 @@ export interface Range {
 }
 
 /** Smallest and largest value; NaN in both as soon as one value is NaN; empty input gives an inverted range. */
-export function observeRange(values: Float32Array, start = 0, end = values.length): Range {
+export function observeRange(values: Float32Array): Range {
+  const { streams } = selectKernels();
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
-  for (let i = start; i < end; i++) {
-    const value = values[i];
-    if (value < min) min = value;
-    if (value > max) max = value;
-    if (Number.isNaN(value)) return { min: Number.NaN, max: Number.NaN };
-  }
+  forTiles(values.length, (start, end) => {
+    const part = streams.range(values.subarray(start, end));
+    // Math.min and Math.max keep a NaN.
+    min = Math.min(min, part.min);
+    max = Math.max(max, part.max);
+  });
   return { min, max };
 }
 

@@ -66,7 +66,7 @@ export function quantizeEmbedding(
 }
 
 function rowQParams(weight: Float32Array, start: number, end: number, largest: number) {
-  const { min, max } = observeRange(weight, start, end);
+  const { min, max } = observeRange(weight.subarray(start, end));
   if (!(min <= max)) {
     throw invalid('E_NAN_WEIGHT', 'min nan should be less than max nan', {
       hint: 'This weight contains NaN; it cannot be quantized.',

@@ -1,4 +1,5 @@
-import { roundHalfEven } from '../../core/fma';
+import { selectKernels } from '../kernels/dispatch';
+import { forTiles } from '../kernels/streamKernels';
 import { minMaxObserver, perChannelMinMaxObserver } from './observers';
 
 export type Scheme = 'per_tensor' | 'per_channel';
@@ -34,11 +35,11 @@ export function quantizeWeight(weight: Float32Array, rows: number, columns: numb
  * float32, ties go to even. Source: quantize_val in aten/src/ATen/native/quantized/AffineQuantizerBase.cpp.
  */
 function quantize(values: Float32Array, scale: number, codes: Int8Array, start: number, end: number): void {
+  const { streams } = selectKernels();
   const inverse = Math.fround(1 / scale);
-  for (let i = start; i < end; i++) {
-    const rounded = roundHalfEven(Math.fround(values[i] * inverse));
-    codes[i] = rounded < -128 ? -128 : rounded > 127 ? 127 : rounded;
-  }
+  forTiles(end - start, (from, to) => {
+    streams.quantize(values.subarray(start + from, start + to), inverse, codes.subarray(start + from, start + to));
+  });
 }
 
 /** `value = code · scale` in float32. */

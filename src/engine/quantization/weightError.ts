@@ -62,7 +62,7 @@ export interface OutlierChannel {
 
 /** The `limit` rows whose amplitude is the most times the median, largest first. */
 export function outlierChannels({ channels }: WeightError, perChannel: WeightError, limit: number): OutlierChannel[] {
-  const [median] = percentiles(channels.amplitude, [0.5]);
+  const [median] = percentiles(Float32Array.from(channels.amplitude), [0.5]);
   return channels.amplitude
     .map((amplitude, channel) => ({
       channel,

@@ -1,3 +1,6 @@
+import { selectKernels } from '../kernels/dispatch';
+import { forTiles } from '../kernels/streamKernels';
+
 /**
  * Statistics of a tensor's values, summed in double in one pass. Parts can be merged, so that a
  * tensor larger than memory is read in pieces. NaN and ±Inf are counted and left out of the rest.
@@ -25,38 +28,21 @@ export const noStats: StatsSums = {
   inf: 0,
 };
 
-export function sumStats(values: ArrayLike<number>): StatsSums {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  let sum = 0;
-  let zeros = 0;
-  let nan = 0;
-  let inf = 0;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (Number.isNaN(value)) nan++;
-    else if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) inf++;
-    else {
-      if (value < min) min = value;
-      if (value > max) max = value;
-      if (value === 0) zeros++;
-      sum += value;
-    }
-  }
-  const count = values.length - nan - inf;
-  const mean = count === 0 ? 0 : sum / count;
-  let m2 = 0;
-  for (let i = 0; i < values.length; i++) {
-    const deviation = values[i] - mean;
-    if (Number.isFinite(deviation)) m2 += deviation * deviation;
-  }
-  return { count, min, max, mean, m2, zeros, nan, inf };
+export function sumStats(values: Float32Array): StatsSums {
+  const { streams } = selectKernels();
+  let sums = noStats;
+  forTiles(values.length, (start, end) => {
+    sums = mergeStats(sums, streams.stats(values.subarray(start, end)));
+  });
+  return sums;
 }
 
 /** The statistics of two parts together. Chan, Golub and LeVeque, 1979. */
 export function mergeStats(a: StatsSums, b: StatsSums): StatsSums {
   const count = a.count + b.count;
-  if (count === 0) return { ...noStats, nan: a.nan + b.nan, inf: a.inf + b.inf };
+  if (a.count === 0 || b.count === 0) {
+    return { ...(a.count === 0 ? b : a), nan: a.nan + b.nan, inf: a.inf + b.inf };
+  }
   const delta = b.mean - a.mean;
   return {
     count,
@@ -75,42 +61,70 @@ export function standardDeviation({ m2, count }: StatsSums): number {
   return Math.sqrt(m2 / count);
 }
 
-/** Counts of finite values in equal bins over [min, max]; the last bin includes its upper edge. */
-export function histogram(
-  values: ArrayLike<number>,
-  bins: number,
-  min: number,
-  max: number,
-): { edges: Float64Array; counts: Float64Array } {
+/** Equal bins over [min, max]. */
+export interface Bins {
+  readonly low: number;
+  readonly high: number;
+  readonly counts: Float64Array;
+}
+
+export function emptyBins(count: number, min: number, max: number): Bins {
   // All values equal: one unit around them, so that the bins have a width.
   const [low, high] = min < max ? [min, max] : [min - 0.5, max + 0.5];
-  const counts = new Float64Array(bins);
-  const perUnit = bins / (high - low);
-  for (let i = 0; i < values.length; i++) {
-    const bin = Math.floor((values[i] - low) * perUnit);
-    if (bin >= 0 && bin < bins) counts[bin]++;
-    else if (bin === bins && values[i] <= high) counts[bins - 1]++;
-  }
-  const edges = Float64Array.from({ length: bins + 1 }, (_, i) =>
-    i === bins ? high : low + ((high - low) * i) / bins,
-  );
-  return { edges, counts };
+  return { low, high, counts: new Float64Array(count) };
+}
+
+/** Counts the finite values, none of which may lie outside; the last bin includes its upper edge. */
+export function addToBins({ low, high, counts }: Bins, values: Float32Array): void {
+  const { streams } = selectKernels();
+  const perUnit = counts.length / (high - low);
+  forTiles(values.length, (start, end) => streams.histogram(values.subarray(start, end), low, perUnit, counts));
+}
+
+export function binEdges({ low, high, counts }: Bins): Float64Array {
+  const bins = counts.length;
+  return Float64Array.from({ length: bins + 1 }, (_, i) => (i === bins ? high : low + ((high - low) * i) / bins));
 }
 
 /** More values than this are sampled evenly before percentiles are taken. */
-const maxSorted = 1_000_000;
+const maxSampled = 1_000_000;
 
-/** Values below which the given shares lie, interpolated as torch.quantile does. */
-export function percentiles(values: ArrayLike<number>, shares: readonly number[]): number[] {
-  const stride = Math.max(1, Math.ceil(values.length / maxSorted));
-  const sample: number[] = [];
-  for (let i = 0; i < values.length; i += stride) if (Number.isFinite(values[i])) sample.push(values[i]);
-  const sorted = Float64Array.from(sample).sort();
-  return shares.map((share) => {
-    if (sorted.length === 0) return Number.NaN;
-    const at = share * (sorted.length - 1);
-    const below = Math.floor(at);
-    const above = Math.min(below + 1, sorted.length - 1);
-    return sorted[below] + (sorted[above] - sorted[below]) * (at - below);
+/** Every so manieth of `count` values stands for all of them where percentiles are taken. */
+export function sampleStride(count: number): number {
+  return Math.max(1, Math.ceil(count / maxSampled));
+}
+
+/** Finite values below which the given shares lie, interpolated as torch.quantile does. */
+export function percentiles(values: Float32Array, shares: readonly number[]): number[] {
+  const finite = values.filter(Number.isFinite);
+  if (finite.length === 0) return shares.map(() => Number.NaN);
+  const places = shares.map((share) => share * (finite.length - 1));
+  const wanted = places.flatMap((at) => [Math.floor(at), Math.min(Math.floor(at) + 1, finite.length - 1)]);
+  const ranked = ranks(finite, wanted);
+  return places.map((at, i) => {
+    const [below, above] = [ranked[2 * i], ranked[2 * i + 1]];
+    return below + (above - below) * (at - Math.floor(at));
   });
+}
+
+/**
+ * The values that would stand at these places if all were sorted. Counting by the upper 16 bits finds the
+ * few that need sorting: two passes instead of n log n.
+ */
+function ranks(values: Float32Array, places: readonly number[]): number[] {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  // Negative floats sort backwards as integers, and below the others.
+  const bucketOf = (pattern: number) => (pattern >>> 31 ? 0xffff - (pattern >>> 16) : 0x8000 + (pattern >>> 16));
+  const counts = new Uint32Array(0x10000);
+  for (let i = 0; i < bits.length; i++) counts[bucketOf(bits[i])]++;
+  const found = places.map((place) => {
+    let before = 0;
+    let bucket = 0;
+    while (before + counts[bucket] <= place) before += counts[bucket++];
+    return { bucket, place: place - before };
+  });
+  const members = new Map(found.map(({ bucket }) => [bucket, [] as number[]]));
+  for (let i = 0; i < bits.length; i++) members.get(bucketOf(bits[i]))?.push(values[i]);
+  for (const list of members.values()) list.sort((a, b) => a - b);
+  return found.map(({ bucket, place }) => (members.get(bucket) as number[])[place]);
 }

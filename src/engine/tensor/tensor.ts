@@ -1,8 +1,10 @@
 import { byteLength, type DType } from '../../core/dtype';
 import { invalid, unsupported } from '../../core/errors';
-import { bfloat16ToNumber, float16ToNumber } from '../../core/floatFormats';
+import { bfloat16ToNumber } from '../../core/floatFormats';
 import { numel } from '../../core/shape';
 import { float4Values, float8Values } from '../../core/smallFloats';
+import { selectKernels } from '../kernels/dispatch';
+import { forTiles } from '../kernels/streamKernels';
 
 export type TypedArray =
   | Float64Array
@@ -117,7 +119,7 @@ export function toFloat32(tensor: Tensor): Float32Array {
       return data as Float32Array;
     case 'float16':
     case 'complex32':
-      return widen(data as Uint16Array, float16ToNumber);
+      return widenFloat16(data as Uint16Array);
     case 'bfloat16':
       return widen(data as Uint16Array, bfloat16ToNumber);
     case 'quint4x2':
@@ -147,6 +149,15 @@ function unpacked(bytes: Uint8Array, bits: number, count: number): Uint8Array {
 function lookUp(patterns: Uint8Array, table: Float32Array): Float32Array {
   const values = new Float32Array(patterns.length);
   for (let i = 0; i < values.length; i++) values[i] = table[patterns[i]];
+  return values;
+}
+
+function widenFloat16(patterns: Uint16Array): Float32Array {
+  const { streams } = selectKernels();
+  const values = new Float32Array(patterns.length);
+  forTiles(patterns.length, (start, end) =>
+    streams.float16(patterns.subarray(start, end), values.subarray(start, end)),
+  );
   return values;
 }
 

@@ -1,6 +1,6 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
-import { byteLength } from '../../core/dtype';
+import { byteLength, dtypes } from '../../core/dtype';
 import { QuantscopeError, unsupported } from '../../core/errors';
 import type { ModelFile, TensorRecord, Warning } from '../types';
 import { cappedWarnings } from '../warnings';
@@ -25,6 +25,7 @@ export async function openSafetensors(source: ByteSource, abort: AbortCheck): Pr
     safety: { verdict: 'safe', globals: [] },
     opaque: [],
     readTensor: (tensor, check) => readTensor(source, tensor, check),
+    readRange: (tensor, start, count, check) => readRange(source, tensor, start, count, check),
   };
 }
 
@@ -40,6 +41,20 @@ async function readTensor(source: ByteSource, tensor: TensorRecord, abort: Abort
   }
   const raw = await source.read(offset, bytes);
   return tensor.encoding?.name === 'F4' ? decodeFloat4(raw) : raw;
+}
+
+async function readRange(
+  source: ByteSource,
+  tensor: TensorRecord,
+  start: number,
+  count: number,
+  abort: AbortCheck,
+): Promise<Uint8Array | undefined> {
+  if (tensor.problem !== undefined) throw new QuantscopeError(tensor.problem);
+  const { dtype, storage, encoding } = tensor;
+  if (encoding !== undefined || dtypes[dtype].bytes < 1) return undefined;
+  abort.throwIfAborted();
+  return source.read((storage.offset ?? 0) + byteLength(dtype, start), byteLength(dtype, count));
 }
 
 function tensorBytes({ dtype, storage, encoding }: TensorRecord): number {

@@ -16,6 +16,7 @@ export interface Parts {
   /** Of the container. */
   readonly warnings: readonly Warning[];
   readonly readTensor: ModelFile['readTensor'];
+  readonly readRange?: ModelFile['readRange'];
 }
 
 /** An open file; what asks Python to run something stands first among its warnings. */

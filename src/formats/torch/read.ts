@@ -13,7 +13,7 @@ import { type Collected, collect } from './collect';
 import { type Judged, judgePickle, unjudged } from './judge';
 import { maxRecordBytes } from './limits';
 import { scriptProgram } from './program';
-import { readTensorBytes } from './readTensor';
+import { readTensorBytes, readTensorRange } from './readTensor';
 import { readScriptSource, scriptConstants, scriptSources } from './script';
 import { zipStorage } from './storage';
 
@@ -47,6 +47,12 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
       warnings: [...archive.warnings, ...result.warnings],
       readTensor: (tensor, check) =>
         readTensorBytes(zipStorage(source, locate(tensor.storage.entry)), tensor, bigEndian, check),
+      async readRange(tensor, start, count, check) {
+        const entry = locate(tensor.storage.entry);
+        // A compressed storage would be inflated whole for each of its parts.
+        if (entry?.method !== 'stored') return undefined;
+        return readTensorRange(zipStorage(source, entry), tensor, start, count, bigEndian, check);
+      },
     },
     abort,
   );

@@ -42,6 +42,20 @@ export async function readTensorBytes(
   return tensor.negated === undefined ? little : negate(little, tensor.dtype, tensor.negated);
 }
 
+/** A part of a tensor; undefined where it does not lie in one piece. */
+export async function readTensorRange(
+  container: Storage | undefined,
+  tensor: TensorRecord,
+  start: number,
+  count: number,
+  bigEndian: boolean,
+  abort: AbortCheck,
+): Promise<Uint8Array | undefined> {
+  if (dtypes[tensor.dtype].bytes < 1 || !isRowMajor(tensor)) return undefined;
+  const storageOffset = tensor.storageOffset + start;
+  return readTensorBytes(container, { ...tensor, shape: [count], strides: [1], storageOffset }, bigEndian, abort);
+}
+
 function lastElement({ storageOffset, shape, strides }: TensorRecord): number {
   return shape.reduce((last, size, i) => last + (size - 1) * strides[i], storageOffset);
 }

@@ -7,6 +7,8 @@ export { lstmSteps, gruSteps } from './recurrent';
 export { sigmoidArray, tanhArray } from './activations';
 export { minMaxArray } from './range';
 
+export { errorTile, float16Tile, histogramTile, quantizeTile, statsTile } from './stats';
+
 /** First byte that the host may use. */
 export function heapBase(): usize {
   return __heap_base;

@@ -1,10 +1,12 @@
 import { roundHalfEven } from '../../../core/fma';
 import type { Kernels } from '../kernels';
 import { dotFloat } from './floatProduct';
+import { referenceStreams } from './referenceStreams';
 
 /** The arithmetic as plainly as it can be written; every faster kernel is compared with this, bit for bit. */
 export const referenceKernels: Kernels = {
   name: 'reference',
+  streams: referenceStreams,
 
   quantizeActivation(values, scale, zeroPoint, engine, out) {
     const inverse = engine.inverse(scale);

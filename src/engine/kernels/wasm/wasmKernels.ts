@@ -3,8 +3,10 @@ import { neverAborted } from '../../../core/abort';
 import type { PackedLinear } from '../../quantization/dynamicLinear';
 import type { FloatWeight, Kernels, RecurrentCall, RecurrentResult } from '../kernels';
 import { referenceKernels } from '../reference/referenceKernels';
+import type { StreamKernels } from '../streamKernels';
 import { type Product, ProductStore } from './productStore';
 import type { WasmHeap } from './wasmHeap';
+import { wasmStreams } from './wasmStreams';
 import type { KernelExports } from './webAssembly';
 
 /** Multiply-adds between two looks at the abort flag: a few milliseconds. */
@@ -20,6 +22,7 @@ const slack = 64;
 export class WasmKernels implements Kernels {
   readonly quantizeActivation = referenceKernels.quantizeActivation;
   readonly gemmInt8 = referenceKernels.gemmInt8;
+  readonly streams: StreamKernels;
   private readonly store: ProductStore;
   private scratch = { start: 0, bytes: 0 };
 
@@ -29,6 +32,7 @@ export class WasmKernels implements Kernels {
     private readonly heap: WasmHeap,
     relaxed: boolean,
   ) {
+    this.streams = wasmStreams(kernels, heap) ?? referenceKernels.streams;
     this.store = new ProductStore(heap, kernels, relaxed);
   }
 

@@ -32,6 +32,11 @@ export interface KernelExports {
   sigmoidArray(values: number, count: number): void;
   tanhArray(values: number, count: number): void;
   minMaxArray(values: number, count: number, out: number): number;
+  statsTile(values: number, count: number, out: number): void;
+  histogramTile(values: number, count: number, low: number, perUnit: number, bins: number, counters: number): void;
+  quantizeTile(values: number, count: number, inverse: number, codes: number): void;
+  errorTile(reference: number, values: number, count: number, out: number): void;
+  float16Tile(patterns: number, count: number, out: number): void;
   relaxedDotProbe(weight: number, code: number): number;
 }
 

@@ -1,0 +1,91 @@
+import { float16ToNumber } from '../../../core/floatFormats';
+import { roundHalfEven } from '../../../core/fma';
+import type { StreamKernels } from '../streamKernels';
+
+/**
+ * The streaming kernels as plainly as their order of additions allows: double sums in four lanes by
+ * i modulo 4, added as (0 + 2) + (1 + 3).
+ */
+export const referenceStreams: StreamKernels = {
+  stats(values) {
+    const lanes = [0, 0, 0, 0];
+    let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    let [count, zeros, nan] = [0, 0, 0];
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (Number.isNaN(value)) nan++;
+      if (!Number.isFinite(value)) continue;
+      if (value < min) min = value;
+      if (value > max) max = value;
+      if (value === 0) zeros++;
+      lanes[i % 4] += value;
+      count++;
+    }
+    const mean = count === 0 ? 0 : total(lanes) / count;
+    const squares = [0, 0, 0, 0];
+    for (let i = 0; i < values.length; i++) {
+      const deviation = values[i] - mean;
+      if (Number.isFinite(deviation)) squares[i % 4] += deviation * deviation;
+    }
+    return {
+      count,
+      min: min + 0,
+      max: max + 0,
+      mean,
+      m2: total(squares),
+      zeros,
+      nan,
+      inf: values.length - count - nan,
+    };
+  },
+
+  histogram(values, low, perUnit, counts) {
+    const bins = counts.length;
+    for (let i = 0; i < values.length; i++) {
+      const bin = Math.floor((values[i] - low) * perUnit);
+      if (bin >= 0 && bin < bins) counts[bin]++;
+      // The upper edge belongs to the last bin.
+      else if (bin === bins) counts[bins - 1]++;
+    }
+  },
+
+  quantize(values, inverse, codes) {
+    for (let i = 0; i < values.length; i++) {
+      const rounded = roundHalfEven(Math.fround(values[i] * inverse));
+      codes[i] = rounded < -128 ? -128 : rounded > 127 ? 127 : rounded;
+    }
+  },
+
+  errors(reference, values) {
+    const signal = [0, 0, 0, 0];
+    const noise = [0, 0, 0, 0];
+    let maxAbs = 0;
+    for (let i = 0; i < reference.length; i++) {
+      const error = reference[i] - values[i];
+      signal[i % 4] += reference[i] * reference[i];
+      noise[i % 4] += error * error;
+      maxAbs = Math.max(maxAbs, Math.abs(error));
+    }
+    return { signal: total(signal), noise: total(noise), maxAbs, count: reference.length };
+  },
+
+  range(values) {
+    let min = Number.POSITIVE_INFINITY;
+    let max = Number.NEGATIVE_INFINITY;
+    for (const value of values) {
+      if (value < min) min = value;
+      if (value > max) max = value;
+      if (Number.isNaN(value)) return { min: Number.NaN, max: Number.NaN };
+    }
+    // Which zero comes first is nobody's business: −0 + 0 is 0.
+    return { min: min + 0, max: max + 0 };
+  },
+
+  float16(patterns, out) {
+    for (let i = 0; i < patterns.length; i++) out[i] = float16ToNumber(patterns[i]);
+  },
+};
+
+function total([a, b, c, d]: readonly number[]): number {
+  return a + c + (b + d);
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { referenceStreams } from '../../src/engine/kernels/reference/referenceStreams';
+import { tileLength } from '../../src/engine/kernels/streamKernels';
+import { everyKernels } from '../support/kernels';
+import { gaussian } from '../support/random';
+
+const lengths = [0, 1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 63, 65, 127, 129, 255, 1023, tileLength];
+
+const kernels = [...everyKernels().values()];
+
+/** Normal values; every third array has NaN, infinities and zeros among them, some have nothing else. */
+function tiles(): Float32Array[] {
+  const random = gaussian(8);
+  const specials = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0];
+  return lengths.flatMap((length) => [
+    random(length),
+    random(length).map((value) => 1e6 + value),
+    random(length).map((value, i) => (i % 7 < 5 ? specials[i % 7] : value)),
+    new Float32Array(length).fill(Number.NaN),
+  ]);
+}
+
+describe('the streaming kernels give the bits of the reference', () => {
+  for (const { name, streams } of kernels) {
+    it(`${name}: statistics and range`, () => {
+      for (const values of tiles()) {
+        assert.deepEqual(streams.stats(values), referenceStreams.stats(values), `${values.length}`);
+        assert.deepEqual(streams.range(values), referenceStreams.range(values), `${values.length}`);
+      }
+    });
+
+    it(`${name}: histogram`, () => {
+      for (const values of tiles()) {
+        const { count, min, max } = referenceStreams.stats(values);
+        const [low, high] = count > 0 && min < max ? [min, max] : [-1, 1];
+        for (const bins of [1, 7, 64, 512]) {
+          const [actual, expected] = [new Float64Array(bins).fill(3), new Float64Array(bins).fill(3)];
+          streams.histogram(values, low, bins / (high - low), actual);
+          referenceStreams.histogram(values, low, bins / (high - low), expected);
+          assert.deepEqual(actual, expected, `${values.length} values, ${bins} bins`);
+        }
+      }
+    });
+
+    it(`${name}: codes of weights, ties included`, () => {
+      for (const values of tiles()) {
+        for (const inverse of [1, 127.5 / 3, 1e-3, 1e30]) {
+          const [actual, expected] = [new Int8Array(values.length), new Int8Array(values.length)];
+          const halves = values.map((value) => Math.round(value * 2) / 2);
+          for (const input of [values, halves]) {
+            streams.quantize(input, inverse, actual);
+            referenceStreams.quantize(input, inverse, expected);
+            assert.deepEqual(actual, expected, `${values.length} values, inverse ${inverse}`);
+          }
+        }
+      }
+    });
+
+    it(`${name}: errors`, () => {
+      const random = gaussian(9);
+      for (const length of lengths) {
+        const [a, b] = [random(length), random(length)];
+        assert.deepEqual(streams.errors(a, b), referenceStreams.errors(a, b), `${length}`);
+      }
+    });
+
+    it(`${name}: every float16 pattern`, () => {
+      const patterns = Uint16Array.from({ length: 65_536 }, (_, i) => i);
+      const [actual, expected] = [new Float32Array(65_536), new Float32Array(65_536)];
+      streams.float16(patterns, actual);
+      referenceStreams.float16(patterns, expected);
+      // NaN keep their sign and payload in one of them.
+      const at = actual.findIndex((value, i) => !Object.is(value, expected[i]));
+      assert.equal(at, -1);
+    });
+  }
+});
