@@ -15,6 +15,8 @@ export interface EntrySpec {
   /** Name of the local header, where it differs. */
   readonly localName?: string;
   readonly localSignature?: number;
+  /** What the local header says otherwise than the directory. */
+  readonly local?: { readonly flags?: number; readonly method?: number; readonly crc?: number; readonly size?: number };
   /** Extra field of the central header. */
   readonly extra?: Uint8Array;
 }
@@ -58,12 +60,12 @@ function local(entry: EntrySpec): { head: Uint8Array; body: Uint8Array } {
   const head = concat(
     le(4, entry.localSignature ?? 0x04034b50),
     le(2, 20),
-    le(2, (entry.flags ?? 0) & ~dataDescriptor),
-    le(2, methodOf(entry)),
+    le(2, entry.local?.flags ?? (entry.flags ?? 0) & ~dataDescriptor),
+    le(2, entry.local?.method ?? methodOf(entry)),
     le(4, 0),
-    le(4, entry.crc ?? crc32(entry.data)),
+    le(4, entry.local?.crc ?? entry.crc ?? crc32(entry.data)),
     le(4, body.length),
-    le(4, entry.data.length),
+    le(4, entry.local?.size ?? entry.data.length),
     le(2, name.length),
     le(2, 0),
     name,

@@ -3,14 +3,17 @@ import type { ByteSource } from '../../core/byteSource';
 import { malformed, QuantscopeError, unsupported } from '../../core/errors';
 import { maxPickleBytes } from '../pickle/limits';
 import { readPickle } from '../pickle/read';
-import type { ModelFile } from '../types';
+import type { PickleResult, PickleValue } from '../pickle/types';
+import type { ModelFile, Warning } from '../types';
+import { localMismatch } from '../zip/localHeader';
 import { type Locate, locator } from '../zip/locate';
-import { readEntry, readZip } from '../zip/read';
+import { readDamaged, readEntry, readZip } from '../zip/read';
 import type { ZipArchive, ZipEntry } from '../zip/types';
 import { verifyEntries } from '../zip/verify';
 import { assemble } from './assemble';
 import { type Collected, collect } from './collect';
 import { type Judged, judgePickle, unjudged } from './judge';
+import { storageTypes } from './legacyStream';
 import { maxRecordBytes } from './limits';
 import { scriptProgram } from './program';
 import { readTensorBytes, readTensorRange } from './readTensor';
@@ -22,16 +25,18 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
   const archive = await readZip(source);
   const locate = locator(archive.entries);
   const { pickle, prefix } = findPickle(archive, locate);
-  await checkVersion(source, locate, prefix);
+  if (!archive.recovered) await checkVersion(source, locate, prefix);
   const byteOrder = await readByteOrder(source, locate, prefix);
   const script = locate(`${prefix}constants.pkl`);
   const sources = script === undefined ? new Map<string, ZipEntry>() : scriptSources(archive.entries, prefix);
   const constants = await scriptConstants(source, sources, abort);
-  const result = readPickle(await readEntry(source, pickle, maxPickleBytes), pickle.name, abort);
+  const { bytes, damage } = await readDamaged(source, pickle, maxPickleBytes);
+  const result = readDamagedPickle(bytes, pickle.name, damage, abort);
   const storageEntry = (folder: string) => (key: string) => locate(`${prefix}${folder}/${key}`);
   const found = collect(result.root, { entry: pickle.name, storageEntry: storageEntry('data') }, constants);
   if (script !== undefined) await collectConstants(source, script, storageEntry('constants'), found, abort);
-  const judged = [judgePickle(pickle.name, result), ...(await otherPickles(source, archive, pickle, abort))];
+  const others = await otherPickles(source, archive, pickle, abort);
+  const judged = [judgePickle(pickle.name, result), ...others.map(({ judged: one }) => one)];
   const isScript = script !== undefined;
   // TorchScript has the byte order only; state dicts of 2.1 to 2.5 too, whose other records are those of 1.13.
   const current = locate(`${prefix}.format_version`) !== undefined || (isScript && byteOrder !== undefined);
@@ -44,7 +49,16 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
       torchStyle: current ? '2' : '1.13',
       found,
       judged,
-      warnings: [...archive.warnings, ...result.warnings],
+      warnings: [
+        ...(damage === undefined
+          ? []
+          : [{ code: damage.code, message: `${damage.message} What follows may be wrong.` }]),
+        ...archive.warnings,
+        ...result.warnings,
+        ...(archive.recovered ? recoveredStorages(result, storageEntry('data')) : []),
+        ...otherContents(pickle, found, others, storageEntry('data')),
+        ...(await recordWarnings(source, archive, [pickle, ...others.map(({ entry }) => entry)], locate, prefix)),
+      ],
       readTensor: (tensor, check) =>
         readTensorBytes(zipStorage(source, locate(tensor.storage.entry)), tensor, bigEndian, check),
       async readRange(tensor, start, count, check) {
@@ -90,28 +104,52 @@ async function collectConstants(
 const maxOtherPickles = 16;
 const maxOtherBytes = 64 * 1024 * 1024;
 
+interface OtherPickle {
+  readonly entry: ZipEntry;
+  readonly judged: Judged;
+  readonly root: PickleValue | undefined;
+}
+
 /** Other tools load other pickles of an archive, such as the last of two with one name. */
 async function otherPickles(
   source: ByteSource,
   { entries }: ZipArchive,
   loaded: ZipEntry,
   abort: AbortCheck,
-): Promise<Judged[]> {
-  const judged: Judged[] = [];
+): Promise<OtherPickle[]> {
+  const judged: OtherPickle[] = [];
   const others = entries.filter((entry) => entry !== loaded && /\.pkl$/i.test(entry.name));
   for (const entry of others.slice(0, maxOtherPickles)) {
     try {
-      judged.push(
-        judgePickle(entry.name, readPickle(await readEntry(source, entry, maxOtherBytes), entry.name, abort)),
-      );
+      const result = readPickle(await readEntry(source, entry, maxOtherBytes), entry.name, abort);
+      judged.push({ entry, judged: judgePickle(entry.name, result), root: result.root });
     } catch (error) {
       if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
-      judged.push(unjudged(`The pickle ${JSON.stringify(entry.name.slice(0, 80))} cannot be judged: ${error.message}`));
+      const message = `The pickle ${JSON.stringify(entry.name.slice(0, 80))} cannot be judged: ${error.message}`;
+      judged.push({ entry, judged: unjudged(message), root: undefined });
     }
   }
   const more = others.length - maxOtherPickles;
-  if (more > 0) judged.push(unjudged(`${more} more pickles of the archive were not judged.`));
+  if (more > 0) {
+    const message = `${more} more pickles of the archive were not judged.`;
+    judged.push({ entry: others[maxOtherPickles], judged: unjudged(message), root: undefined });
+  }
   return judged;
+}
+
+/** A damaged pickle is read as far as it makes sense; one that makes none is refused for its checksum. */
+function readDamagedPickle(
+  bytes: Uint8Array,
+  entry: string,
+  damage: QuantscopeError | undefined,
+  abort: AbortCheck,
+): PickleResult {
+  try {
+    return readPickle(bytes, entry, abort);
+  } catch (error) {
+    if (damage === undefined || !(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
+    throw damage;
+  }
 }
 
 /** `data.pkl` in the archive's one top folder. */
@@ -127,6 +165,82 @@ function findPickle({ entries }: ZipArchive, locate: Locate): { pickle: ZipEntry
     });
   }
   return { pickle, prefix: pickle.name.slice(0, -'data.pkl'.length) };
+}
+
+const maxFolderNames = 4;
+
+/** What is odd about the archive's records beside the pickle that is loaded. */
+async function recordWarnings(
+  source: ByteSource,
+  { entries }: ZipArchive,
+  pickles: readonly ZipEntry[],
+  locate: Locate,
+  prefix: string,
+): Promise<Warning[]> {
+  const warnings: Warning[] = [];
+  for (const entry of pickles) {
+    const other = await localMismatch(source, entry);
+    if (other === undefined) continue;
+    const message = `The header of ${JSON.stringify(entry.name.slice(0, 80))} at byte ${entry.headerOffset} says ${other}, the directory says otherwise; tools disagree about this entry.`;
+    warnings.push({ code: 'E_ZIP_LOCAL', message });
+  }
+  const folders = new Set(
+    entries.filter(({ name }) => /^[^/]+\/data\.pkl$/i.test(name)).map(({ name }) => name.split('/')[0]),
+  );
+  if (folders.size > 1) {
+    const names = [...folders].slice(0, maxFolderNames).map((name) => JSON.stringify(name.slice(0, 40)));
+    const message = `The archive has ${folders.size} folders with a data.pkl: ${names.join(', ')}. PyTorch refuses it.`;
+    warnings.push({ code: 'E_PT_TWO_ROOTS', message });
+  }
+  const native = entries.filter(({ name }) => /\.(so|dll|dylib|pyd|ptx|cubin)$/i.test(name));
+  if (native.length > 0) {
+    const message = `The archive contains native code, such as ${JSON.stringify(native[0].name.slice(0, 80))}. Quantscope does not load it.`;
+    warnings.push({ code: 'E_PT_NATIVE_CODE', message });
+  }
+  const alignment = locate(`${prefix}.storage_alignment`);
+  if (alignment !== undefined && !(await isAlignment(source, alignment))) {
+    const message = 'The record .storage_alignment holds no alignment that could be; it was ignored.';
+    warnings.push({ code: 'E_PT_ALIGNMENT', message });
+  }
+  return warnings;
+}
+
+async function isAlignment(source: ByteSource, entry: ZipEntry): Promise<boolean> {
+  try {
+    const text = new TextDecoder().decode(await readEntry(source, entry, maxRecordBytes));
+    return /^[1-9]\d{0,8}$/.test(text);
+  } catch (error) {
+    if (error instanceof QuantscopeError && error.details.kind !== 'aborted') return false;
+    throw error;
+  }
+}
+
+/** `412 of 512 storages are present`. */
+function recoveredStorages(result: PickleResult, storageEntry: (key: string) => ZipEntry | undefined): Warning[] {
+  const keys = [...storageTypes(result).keys()];
+  const present = keys.filter((key) => storageEntry(key) !== undefined).length;
+  return [{ code: 'E_PT_RECOVERED', message: `${present} of ${keys.length} storages are present.` }];
+}
+
+/** What a tool that takes another pickle of the same name would show. */
+function otherContents(
+  loaded: ZipEntry,
+  found: Collected,
+  others: readonly OtherPickle[],
+  storageEntry: (key: string) => ZipEntry | undefined,
+): Warning[] {
+  return others.flatMap(({ entry, root }) => {
+    if (root === undefined || entry.name.toLowerCase() !== loaded.name.toLowerCase()) return [];
+    const other = collect(root, { entry: entry.name, storageEntry });
+    const message = `PyTorch loads the data.pkl at byte ${loaded.headerOffset} with ${found.tensors.length} tensors; other tools load the one at byte ${entry.headerOffset} with ${other.tensors.length} tensors${firstNames(other)}.`;
+    return [{ code: 'E_PT_TWO_PICKLES', message }];
+  });
+}
+
+function firstNames({ tensors }: Collected): string {
+  if (tensors.length === 0) return '';
+  const names = tensors.slice(0, 3).map(({ name }) => JSON.stringify(name.slice(0, 40)));
+  return ` (${names.join(', ')}${tensors.length > 3 ? ', …' : ''})`;
 }
 
 /** Highest container version that PyTorch has ever written or read. */

@@ -9,3 +9,9 @@ export const maxTailBytes = 65_535 + 22 + 76;
 
 /** A deflated entry may grow at most this much: deflate's own limit is 1,032. */
 export const maxInflateRatio = 1_032;
+
+/** Records that are looked for in a file whose directory is missing. */
+export const maxRecoveredEntries = 100_000;
+
+/** Bytes of such a file that are looked through: a second or two on a slow disk. */
+export const maxRecoveredBytes = 1024 * 1024 * 1024;

@@ -1,7 +1,9 @@
 import { constants, crc32, inflateRawSync } from 'node:zlib';
 import type { ByteSource } from '../../core/byteSource';
 import { malformed, type QuantscopeError, unsupported } from '../../core/errors';
+import { checkEntries, type Directory } from './check';
 import { maxDirectoryBytes, maxEntries, maxInflateRatio, maxTailBytes } from './limits';
+import { recoverEntries } from './recover';
 import type { ZipArchive, ZipEntry } from './types';
 
 /**
@@ -16,18 +18,10 @@ const locatorSignature = 0x07064b50;
 const centralSignature = 0x02014b50;
 const localSignature = 0x04034b50;
 
-interface Directory {
-  readonly offset: number;
-  readonly size: number;
-  readonly count: number;
-  /** Where the end record starts. */
-  readonly end: number;
-  readonly comment: number;
-}
-
 /** Reads the directory of an archive; entries are checked against the file, not read. */
 export async function readZip(source: ByteSource): Promise<ZipArchive> {
   const directory = await findDirectory(source);
+  if (directory === undefined) return recoverEntries(source);
   if (directory.size > maxDirectoryBytes) {
     throw unsupported(
       'E_ZIP_DIRECTORY_LIMIT',
@@ -37,34 +31,42 @@ export async function readZip(source: ByteSource): Promise<ZipArchive> {
   const bytes = await source.read(directory.offset, directory.size);
   const entries = parseDirectory(bytes, directory);
   const warnings = checkEntries(entries, directory, source.size);
-  return { entries, warnings };
+  return { entries, recovered: false, warnings };
 }
 
-async function findDirectory(source: ByteSource): Promise<Directory> {
+/** The last end record whose comment fits into the file; undefined when there is none. */
+async function findDirectory(source: ByteSource): Promise<Directory | undefined> {
   const tailLength = Math.min(source.size, maxTailBytes);
   const start = source.size - tailLength;
   const tail = await source.read(start, tailLength);
-  const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
+  const view = dataView(tail);
+  const ends: number[] = [];
   for (let at = tailLength - 22; at >= 0; at--) {
-    if (view.getUint32(at, true) !== endSignature || at + 22 + view.getUint16(at + 20, true) > tailLength) continue;
-    return readEnd(source, view, at, start);
+    if (view.getUint32(at, true) === endSignature && at + 22 + view.getUint16(at + 20, true) <= tailLength)
+      ends.push(at);
   }
-  throw await truncated(source);
+  if (ends.length === 0) return undefined;
+  const directory = await readEnd(source, view, ends[0], start);
+  return ends.length === 1 ? directory : { ...directory, warnings: [...directory.warnings, twoEnds(ends, start)] };
+}
+
+function twoEnds(ends: readonly number[], start: number) {
+  const places = ends.slice(0, 4).map((at) => `byte ${start + at}`);
+  return {
+    code: 'E_ZIP_TWO_EOCD',
+    message: `The file has ${ends.length} end records of archives, at ${places.join(' and ')}; tools disagree which archive this is. Quantscope reads the directory that the last one names, as PyTorch does.`,
+  };
 }
 
 async function readEnd(source: ByteSource, view: DataView, at: number, start: number): Promise<Directory> {
   const end = start + at;
-  const plain = {
-    count: view.getUint16(at + 10, true),
-    size: view.getUint32(at + 12, true),
-    offset: view.getUint32(at + 16, true),
-    end,
-    comment: view.getUint16(at + 20, true),
-  };
+  const count = view.getUint16(at + 10, true);
+  const plain = { count, size: view.getUint32(at + 12, true), offset: view.getUint32(at + 16, true), end };
   if (view.getUint16(at + 4, true) !== view.getUint16(at + 6, true)) {
     throw unsupported('E_ZIP_MULTI_DISK', 'The archive is spread over several disks.', { where: { offset: end } });
   }
-  const directory = (await readEnd64(source, end)) ?? plain;
+  const { record, warnings } = await readEnd64(source, end, count);
+  const directory = { ...(record ?? plain), archiveEnd: end + 22 + view.getUint16(at + 20, true), warnings };
   if (directory.offset + directory.size > end) {
     throw malformed('E_ZIP_DIRECTORY', 'The archive’s directory lies outside the file.', {
       where: { offset: end, field: 'central directory' },
@@ -76,15 +78,20 @@ async function readEnd(source: ByteSource, view: DataView, at: number, start: nu
   return directory;
 }
 
+type End64 = Pick<Directory, 'count' | 'size' | 'offset' | 'end'>;
+
 /** The zip64 record, where the locator right before the end record points to a sound one. */
-async function readEnd64(source: ByteSource, end: number): Promise<Directory | undefined> {
-  if (end < 20) return undefined;
+async function readEnd64(source: ByteSource, end: number, plainCount: number) {
+  const none = { record: undefined, warnings: [] };
+  if (end < 20) return none;
   const locator = dataView(await source.read(end - 20, 20));
-  if (locator.getUint32(0, true) !== locatorSignature) return undefined;
+  if (locator.getUint32(0, true) !== locatorSignature) return none;
   const at = Number(locator.getBigUint64(8, true));
-  if (at + 56 > end) return undefined;
-  const record = dataView(await source.read(at, 56));
-  if (record.getUint32(0, true) !== end64Signature) return undefined;
+  const record = at + 56 > end ? undefined : dataView(await source.read(at, 56));
+  if (record?.getUint32(0, true) !== end64Signature) {
+    const message = `The archive’s zip64 locator points to byte ${at}, where no zip64 record is; it was ignored.`;
+    return { record: undefined, warnings: [{ code: 'E_ZIP64_LOCATOR', message }] };
+  }
   const count = Number(record.getBigUint64(32, true));
   const size = Number(record.getBigUint64(40, true));
   const offset = Number(record.getBigUint64(48, true));
@@ -93,7 +100,10 @@ async function readEnd64(source: ByteSource, end: number): Promise<Directory | u
       where: { offset: at },
     });
   }
-  return { count, size, offset, end: at, comment: 0 };
+  const found: End64 = { count, size, offset, end: at };
+  if (plainCount === count || plainCount === 0xffff) return { record: found, warnings: [] };
+  const message = `The archive’s end records disagree: ${plainCount} entries and ${count}. The second was taken.`;
+  return { record: found, warnings: [{ code: 'E_ZIP_COUNT', message }] };
 }
 
 function parseDirectory(bytes: Uint8Array, directory: Directory): ZipEntry[] {
@@ -173,46 +183,6 @@ function zip64Sizes(view: DataView, at: number, extraAt: number, extraLength: nu
   return fields;
 }
 
-/** What several readers would read differently is said; what cannot be true is refused. */
-function checkEntries(entries: readonly ZipEntry[], directory: Directory, fileSize: number) {
-  const warnings: { code: string; message: string }[] = [];
-  const seen = new Map<string, string>();
-  const starts = new Set<number>();
-  for (const { name, headerOffset, compressedSize } of entries) {
-    if (headerOffset + 30 + compressedSize > directory.offset) {
-      throw malformed('E_ZIP_ENTRY_RANGE', `The archive’s entry ${JSON.stringify(name)} runs past the data.`, {
-        where: { entry: name, offset: headerOffset },
-        found: `${compressedSize} bytes at ${headerOffset}`,
-        expected: `an end before byte ${directory.offset}`,
-      });
-    }
-    const folded = name.toLowerCase();
-    const other = seen.get(folded);
-    if (other === name)
-      warnings.push({
-        code: 'E_ZIP_DUP_NAME',
-        message: `Two entries are named ${JSON.stringify(name)}; tools disagree which one counts. PyTorch and Quantscope take the first.`,
-      });
-    else if (other !== undefined)
-      warnings.push({
-        code: 'E_ZIP_NAME_CASE',
-        message: `The names ${JSON.stringify(other)} and ${JSON.stringify(name)} differ only in case, which PyTorch ignores.`,
-      });
-    else seen.set(folded, name);
-    if (starts.has(headerOffset)) {
-      warnings.push({
-        code: 'E_ZIP_OVERLAP',
-        message: `The entry ${JSON.stringify(name)} shares its bytes with another one.`,
-      });
-    }
-    starts.add(headerOffset);
-  }
-  const trailing = fileSize - directory.end - directory.comment;
-  if (trailing > 22 + 20 + 56)
-    warnings.push({ code: 'E_ZIP_TRAILING', message: `${trailing} bytes follow the archive’s directory.` });
-  return warnings;
-}
-
 /** Where an entry's data starts: the local header has its own lengths of name and extra field. */
 export async function dataOffset(source: ByteSource, entry: ZipEntry): Promise<number> {
   const header = dataView(await source.read(entry.headerOffset, 30));
@@ -238,6 +208,24 @@ export async function dataOffset(source: ByteSource, entry: ZipEntry): Promise<n
 
 /** A whole entry, inflated if it must be, its CRC checked. `maxSize` bounds what it may become. */
 export async function readEntry(source: ByteSource, entry: ZipEntry, maxSize: number): Promise<Uint8Array> {
+  const bytes = await readUnchecked(source, entry, maxSize);
+  const crc = crc32(bytes);
+  if (crc !== entry.crc32) throw wrongChecksum(entry, crc);
+  return bytes;
+}
+
+/** The same with the error in place of throwing it, for bytes that are worth showing although they are damaged. */
+export async function readDamaged(
+  source: ByteSource,
+  entry: ZipEntry,
+  maxSize: number,
+): Promise<{ bytes: Uint8Array; damage: QuantscopeError | undefined }> {
+  const bytes = await readUnchecked(source, entry, maxSize);
+  const crc = crc32(bytes);
+  return { bytes, damage: crc === entry.crc32 ? undefined : wrongChecksum(entry, crc) };
+}
+
+async function readUnchecked(source: ByteSource, entry: ZipEntry, maxSize: number): Promise<Uint8Array> {
   refuseUnreadable(entry);
   if (entry.size > maxSize || entry.size > entry.compressedSize * maxInflateRatio + 1024) {
     throw malformed('E_ZIP_ENTRY_LIMIT', `The entry ${JSON.stringify(entry.name)} would have ${entry.size} bytes.`, {
@@ -247,10 +235,7 @@ export async function readEntry(source: ByteSource, entry: ZipEntry, maxSize: nu
     });
   }
   const raw = await source.read(await dataOffset(source, entry), entry.compressedSize);
-  const bytes = entry.method === 'deflated' ? inflate(raw, entry) : raw;
-  const crc = crc32(bytes);
-  if (crc !== entry.crc32) throw wrongChecksum(entry, crc);
-  return bytes;
+  return entry.method === 'deflated' ? inflate(raw, entry) : raw;
 }
 
 export function wrongChecksum(entry: ZipEntry, crc: number): QuantscopeError {
@@ -322,64 +307,6 @@ function inflate(raw: Uint8Array, entry: ZipEntry): Uint8Array {
       expected: String(entry.size),
     },
   );
-}
-
-/** Without an end record: counts the whole entries from the front, for a message that helps. */
-async function truncated(source: ByteSource) {
-  const { whole, last } = await countLocalEntries(source);
-  return malformed(
-    'E_ZIP_TRUNCATED',
-    'The file is cut off: the table of records that a PyTorch file ends with is missing.',
-    {
-      where: { offset: source.size, field: 'end of central directory' },
-      found:
-        whole === 0
-          ? `${source.size} bytes and no whole record`
-          : `${whole} whole records, the last one ${JSON.stringify(last)}`,
-      expected: 'an end-of-central-directory record',
-      hint: 'The download or copy did not finish; fetch the file again.',
-    },
-  );
-}
-
-/** How many records are walked for the message about a cut file. */
-const maxWalk = 10_000;
-
-/** Walks PyTorch's local headers, whose sizes stand in the data descriptors that follow the data. */
-async function countLocalEntries(source: ByteSource): Promise<{ whole: number; last: string }> {
-  let whole = 0;
-  let last = '';
-  let at = 0;
-  while (whole < maxWalk && at + 30 <= source.size) {
-    const header = dataView(await source.read(at, 30));
-    if (header.getUint32(0, true) !== localSignature) break;
-    const nameLength = header.getUint16(26, true);
-    const dataAt = at + 30 + nameLength + header.getUint16(28, true);
-    if (dataAt > source.size) break;
-    const name = new TextDecoder().decode(await source.read(at + 30, nameLength));
-    const end = await descriptorEnd(source, dataAt);
-    if (end === undefined) break;
-    whole++;
-    last = name;
-    at = end;
-  }
-  return { whole, last };
-}
-
-const descriptorSearch = 64 * 1024 * 1024;
-
-/** The end of the data descriptor (signature, CRC, two sizes) whose size equals its distance from the data. */
-async function descriptorEnd(source: ByteSource, dataAt: number): Promise<number | undefined> {
-  const chunk = 1 << 20;
-  for (let from = dataAt; from < Math.min(source.size, dataAt + descriptorSearch); from += chunk) {
-    const bytes = await source.read(from, Math.min(chunk + 16, source.size - from));
-    const view = dataView(bytes);
-    for (let i = 0; i + 16 <= bytes.length; i++) {
-      if (bytes[i] !== 0x50 || view.getUint32(i, true) !== 0x08074b50) continue;
-      if (view.getUint32(i + 12, true) === from + i - dataAt) return from + i + 16;
-    }
-  }
-  return undefined;
 }
 
 function dataView(bytes: Uint8Array): DataView {

@@ -13,5 +13,7 @@ export interface ZipEntry {
 export interface ZipArchive {
   /** In the order of the central directory. */
   readonly entries: readonly ZipEntry[];
+  /** True when the directory was missing and the entries were found from the front. */
+  readonly recovered: boolean;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
