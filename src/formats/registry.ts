@@ -3,6 +3,7 @@ import type { ByteSource } from '../core/byteSource';
 import { malformed } from '../core/errors';
 import { openGguf } from './gguf/read';
 import { ggufMagic, sniffGguf } from './gguf/sniff';
+import { readConfig, withConfig } from './huggingface/read';
 import { isNpz, openNpz } from './npy/archive';
 import { openNpy } from './npy/read';
 import { npyMagic, sniffNpy, sniffNpz } from './npy/sniff';
@@ -36,6 +37,7 @@ const singleFormats: readonly Format[] = [
     name: 'PyTorch',
     suffixes: ['.pt', '.pth', '.ckpt', '.bin', '.pkl'],
     magic: [0x50, 0x4b, 3, 4],
+    hasConfig: true,
     sniff: sniffTorchZip,
     open: openTorchZip,
   },
@@ -51,6 +53,7 @@ const singleFormats: readonly Format[] = [
     id: 'safetensors',
     name: 'safetensors',
     suffixes: ['.safetensors'],
+    hasConfig: true,
     sniff: sniffSafetensors,
     open: openSafetensors,
   },
@@ -74,6 +77,7 @@ export const formats: readonly Format[] = [
     name: 'an index of shards',
     suffixes: ['.safetensors.index.json', '.bin.index.json'],
     isText: true,
+    hasConfig: true,
     sniff: sniffShardIndex,
     open: (source, abort) => openSharded(source, abort, openShard),
   },
@@ -105,7 +109,9 @@ async function openAs(among: readonly Format[], source: ByteSource, abort: Abort
   const named = formatNamed(among, source.name);
   const format = (await recognise(among, source, prefix)) ?? bareFormat(named, prefix, source);
   if (format === undefined) throw unknownContent(prefix, source, among, named);
-  const file = await format.open(source, abort);
+  const opened = await format.open(source, abort);
+  const config = format.hasConfig && among === formats ? await readConfig(source, abort) : undefined;
+  const file = config === undefined ? opened : withConfig(opened, config);
   return { ...file, warnings: [...nameWarnings(source, format, named), ...file.warnings] };
 }
 

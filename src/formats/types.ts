@@ -134,6 +134,8 @@ export interface ModelFile {
   readonly onnx?: OnnxModel;
   /** The code of a TorchScript archive. */
   readonly program?: ScriptProgram;
+  /** Tensors that are also something that has no tensor of its own, such as a tied `lm_head.weight`, by name. */
+  readonly tied?: ReadonlyMap<string, string>;
   readonly warnings: readonly Warning[];
   readonly safety: { readonly verdict: Verdict; readonly globals: readonly GlobalUse[] };
   /** Values that are neither plain data nor tensors, such as calls that were not made. */
@@ -162,6 +164,8 @@ export interface Format {
   readonly suffixes: readonly string[];
   /** The bytes that every such file starts with; undefined where a format has none. */
   readonly magic?: readonly number[];
+  /** Its files lie in folders with a `config.json` that tells what the model is. */
+  readonly hasConfig?: true;
   /** Its files are text, as error pages are that were saved as models. */
   readonly isText?: true;
   /** Looks at the first bytes; never throws. */

@@ -69,9 +69,17 @@ async function inspectTensors(model: Model, abort: AbortCheck): Promise<InspectT
   const tensors: InspectTensorDto[] = [];
   let samples = 0;
   for (const tensor of model.tensors.values()) {
-    const { name, shape, dtype, bytes, record, encoding } = tensor;
+    const { name, shape, dtype, bytes, record, encoding, tiedTo } = tensor;
     const module = model.owners.get(name)?.path ?? '';
-    const described = { name, shape, dtype, bytes, module, ...(encoding === undefined ? {} : { encoding }) };
+    const described = {
+      name,
+      shape,
+      dtype,
+      bytes,
+      module,
+      ...(encoding === undefined ? {} : { encoding }),
+      ...(tiedTo === undefined ? {} : { tiedTo }),
+    };
     const quantized = record.quantization !== undefined && ++samples <= maxSamples;
     const stored = quantized ? await sampleStored(model, tensor, abort) : null;
     tensors.push(stored === null ? described : { ...described, stored });

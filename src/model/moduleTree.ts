@@ -18,6 +18,8 @@ export interface TensorEntry {
   readonly encoding?: string;
   /** Dotted path of its module, where its name does not tell. */
   readonly module?: string;
+  /** Name of the tensor, there or not, that has the same bytes. */
+  readonly tiedTo?: string;
 }
 
 /** What a file itself says of its modules, by path; empty for a plain state dict. */

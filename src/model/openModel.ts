@@ -7,6 +7,7 @@ import { openFile } from '../formats/registry';
 import type { ModelFile, TensorRecord } from '../formats/types';
 import { buildModuleTree, type ModuleNode, type TensorEntry, walk } from './moduleTree';
 import { qschemeOf } from './quantizedTensor';
+import { tiedTensors } from './tiedTensors';
 
 /** A tensor of the file, unread. */
 export interface ModelTensor extends TensorEntry {
@@ -36,8 +37,10 @@ export async function openModel(source: ByteSource, abort: AbortCheck): Promise<
 
 /** An open file's records joined with its module tree. */
 export function modelOf(file: ModelFile, fileName: string): Model {
-  const stem = fileName.replace(/\.[^.]*$/, '') || fileName;
+  // `model.safetensors.index.json` is the model.
+  const stem = fileName.replace(/(\.\w+\.index)?\.[^.]*$/, '') || fileName;
   const tensors = new Map<string, ModelTensor>();
+  const tied = tiedTensors(file);
   for (const { name, tensor, module } of file.tensors) {
     const count = numel(tensor.shape);
     const bytes = tensor.encoding?.bytes ?? byteLength(tensor.dtype, count);
@@ -53,6 +56,7 @@ export function modelOf(file: ModelFile, fileName: string): Model {
       encoding,
       module,
       qscheme: qschemeOf(tensor),
+      tiedTo: tied.get(name),
     });
   }
   const tree = buildModuleTree([...tensors.values()], stem, {

@@ -132,6 +132,7 @@ export class TreeRows {
       shape: tensor.shape,
       dtype: storedAs(tensor),
       bytes: tensor.bytes,
+      note: tensor.tiedTo === undefined ? '' : `tied to ${tensor.tiedTo}`,
       after: replaced ? { dtype: 'qint8', bytes: tensor.numel, sqnrDb: sqnrDb.get(tensor.name) ?? null } : null,
     };
   }

@@ -762,6 +762,8 @@ export interface InspectTensorDto {
   readonly encoding?: string;
   /** Only of tensors that the file holds quantized. */
   readonly stored?: StoredQuantizationDto;
+  /** The other name of its bytes: tied weights. */
+  readonly tiedTo?: string;
 }
 
 export interface InspectModuleDto {

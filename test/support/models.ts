@@ -23,3 +23,8 @@ export function spec(changes: Partial<QuantizeSpecDto> = {}): QuantizeSpecDto {
 export function quantized(model: Model, changes: Partial<QuantizeSpecDto> = {}): Promise<QuantizeReportDto> {
   return quantizeModel(model, spec(changes), neverAborted, noProgress);
 }
+
+/** A model from bytes of any format. */
+export function modelFrom(bytes: Uint8Array, fileName: string): Promise<Model> {
+  return openModel(bytesSource(bytes, fileName), neverAborted);
+}

@@ -1,4 +1,5 @@
 import type { DType } from '../../core/dtype';
+import { float4Values } from '../../core/smallFloats';
 
 /** An element type of safetensors; those of fewer than eight bits are packed without gaps. */
 export interface ElementType {
@@ -35,15 +36,9 @@ export const elementTypes: ReadonlyMap<string, ElementType> = new Map<string, El
   ['BOOL', { bits: 8, dtype: 'bool' }],
 ]);
 
-/** Magnitudes of float4 E2M1 by the lower three bits (OCP Microscaling Formats 1.0, table 5). */
-const float4 = [0, 0.5, 1, 1.5, 2, 3, 4, 6];
-
 /** float4 pairs as float32; the first value of a pair is in the lower bits, as in PyTorch's float4_e2m1fn_x2. */
 export function decodeFloat4(packed: Uint8Array): Uint8Array {
   const values = new Float32Array(packed.length * 2);
-  for (let i = 0; i < values.length; i++) {
-    const code = (packed[i >> 1] >> (4 * (i & 1))) & 15;
-    values[i] = code < 8 ? float4[code] : -float4[code - 8];
-  }
+  for (let i = 0; i < values.length; i++) values[i] = float4Values[(packed[i >> 1] >> (4 * (i & 1))) & 15];
   return new Uint8Array(values.buffer);
 }
