@@ -1,6 +1,7 @@
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { malformed } from '../core/errors';
+import { appendedZipWarnings } from './appendedZip';
 import { openGguf } from './gguf/read';
 import { ggufMagic, sniffGguf } from './gguf/sniff';
 import { readConfig, withConfig } from './huggingface/read';
@@ -112,7 +113,8 @@ async function openAs(among: readonly Format[], source: ByteSource, abort: Abort
   const opened = await format.open(source, abort);
   const config = format.hasConfig && among === formats ? await readConfig(source, abort) : undefined;
   const file = config === undefined ? opened : withConfig(opened, config);
-  return { ...file, warnings: [...nameWarnings(source, format, named), ...file.warnings] };
+  const appended = sniffTorchZip(prefix) ? [] : await appendedZipWarnings(source);
+  return { ...file, warnings: [...nameWarnings(source, format, named), ...appended, ...file.warnings] };
 }
 
 async function recognise(

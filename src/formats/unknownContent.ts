@@ -86,6 +86,12 @@ const looks: readonly Look[] = [
     hint: 'Decompress it and open what is inside.',
   },
   {
+    code: 'E_TAR',
+    test: /^.{257}ustar/s,
+    message: 'This is a tar archive.',
+    hint: 'Unpack it and open the model file inside.',
+  },
+  {
     code: 'E_ZIP_EMPTY',
     test: /^PK\x05\x06/,
     message: 'This is an empty ZIP archive.',
@@ -108,7 +114,7 @@ const looks: readonly Look[] = [
 /** Whether the first bytes belong to something else than the format that the file's name promises. */
 export function looksLikeElse(prefix: Uint8Array, source: ByteSource, { isText }: Format): boolean {
   const look = lookOf(prefix);
-  if (isText) return look !== undefined && look.code !== 'E_JSON';
+  if (isText) return !/^\s*\{/.test(latin1Text(prefix)) || (look !== undefined && look.code !== 'E_JSON');
   return look !== undefined || (source.size >= 8 && printableText(prefix) !== undefined);
 }
 
