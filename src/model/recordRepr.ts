@@ -32,6 +32,12 @@ class Attributes {
     return pythonRepr(value ?? null);
   }
 
+  /** Python's str of an attribute: a string without its quotes. */
+  plain(name: string): string {
+    const value = this.get(name);
+    return typeof value === 'string' ? value : this.text(name);
+  }
+
   float(name: string): string {
     const value = this.get(name);
     return typeof value === 'number' ? pythonFloat(value) : this.text(name);
@@ -76,7 +82,17 @@ function pythonRepr(value: PlainValue): string {
 }
 
 const nothing: Extra = () => '';
-const inplace: Extra = (a) => (a.is('inplace', true) ? 'inplace=True' : '');
+const inplaceIfSet = (a: Attributes) => (a.is('inplace', true) ? ['inplace=True'] : []);
+const inplace: Extra = (a) => inplaceIfSet(a).join();
+const alpha: Extra = (a) => [`alpha=${a.float('alpha')}`, ...inplaceIfSet(a)].join(', ');
+const dimension: Extra = (a) => `dim=${a.text('dim')}`;
+
+/** A single scale factor is a float, whatever it was made with. */
+const upsample: Extra = (a, { torch }) =>
+  [
+    a.is('scale_factor', null) ? `size=${a.text('size')}` : `scale_factor=${a.float('scale_factor')}`,
+    `mode=${torch === '2' ? a.text('mode') : a.plain('mode')}`,
+  ].join(', ');
 
 /** The order of torch.nn.RNNBase.extra_repr; what equals the default is not printed. */
 const recurrent: Extra = (a) =>
@@ -103,7 +119,7 @@ const convolution: Extra = (a, { parameters }) =>
   [
     `${a.text('in_channels')}, ${a.text('out_channels')}`,
     ...a.pairs('kernel_size', 'stride'),
-    ...(a.every('padding', 0) ? [] : a.pairs('padding')),
+    ...(a.every('padding', 0) ? [] : [`padding=${a.plain('padding')}`]),
     ...(a.every('dilation', 1) ? [] : a.pairs('dilation')),
     ...(a.get('output_padding') === undefined || a.every('output_padding', 0) ? [] : a.pairs('output_padding')),
     ...(a.is('groups', 1) ? [] : a.pairs('groups')),
@@ -202,8 +218,17 @@ const extras: Readonly<Record<string, Extra>> = {
       ...a.pairs('elementwise_affine'),
       ...(torch === '2' ? [`bias=${pythonRepr(parameters.has('bias'))}`] : []),
     ].join(', '),
-  GroupNorm: (a) =>
-    [a.text('num_groups'), a.text('num_channels'), `eps=${a.float('eps')}`, ...a.pairs('affine')].join(', '),
+  InstanceNorm1d: batchNorm,
+  InstanceNorm2d: batchNorm,
+  InstanceNorm3d: batchNorm,
+  GroupNorm: (a, { parameters, torch }) =>
+    [
+      a.text('num_groups'),
+      a.text('num_channels'),
+      `eps=${a.float('eps')}`,
+      ...a.pairs('affine'),
+      ...(torch === '2' ? [`bias=${pythonRepr(parameters.has('bias'))}`] : []),
+    ].join(', '),
   RMSNorm: (a) => [a.text('normalized_shape'), `eps=${a.float('eps')}`, ...a.pairs('elementwise_affine')].join(', '),
   Dropout: dropout,
   Dropout1d: dropout,
@@ -215,20 +240,28 @@ const extras: Readonly<Record<string, Extra>> = {
   SiLU: inplace,
   Mish: inplace,
   GELU: (a) => `approximate=${a.text('approximate')}`,
-  Softmax: (a) => `dim=${a.text('dim')}`,
-  LogSoftmax: (a) => `dim=${a.text('dim')}`,
+  Softmax: dimension,
+  LogSoftmax: dimension,
   Flatten: (a) => a.pairs('start_dim', 'end_dim').join(', '),
   Unflatten: (a) => a.pairs('dim', 'unflattened_size').join(', '),
-  LeakyReLU: (a) =>
-    [`negative_slope=${a.float('negative_slope')}`, ...(a.is('inplace', true) ? ['inplace=True'] : [])].join(', '),
-  ELU: (a) => [`alpha=${a.float('alpha')}`, ...(a.is('inplace', true) ? ['inplace=True'] : [])].join(', '),
+  LeakyReLU: (a) => [`negative_slope=${a.float('negative_slope')}`, ...inplaceIfSet(a)].join(', '),
+  ELU: alpha,
+  CELU: alpha,
+  SELU: inplace,
+  RReLU: (a) => [`lower=${a.float('lower')}, upper=${a.float('upper')}`, ...inplaceIfSet(a)].join(', '),
+  Threshold: (a) => [...a.pairs('threshold', 'value'), ...inplaceIfSet(a)].join(', '),
+  Hardshrink: (a) => a.float('lambd'),
+  Softshrink: (a) => a.float('lambd'),
+  GLU: dimension,
+  Softmin: dimension,
+  PixelShuffle: (a) => a.pairs('upscale_factor').join(),
+  PixelUnshuffle: (a) => a.pairs('downscale_factor').join(),
+  ChannelShuffle: (a) => a.pairs('groups').join(),
+  Upsample: upsample,
+  UpsamplingNearest2d: upsample,
+  UpsamplingBilinear2d: upsample,
   PReLU: (a) => `num_parameters=${a.text('num_parameters')}`,
-  Hardtanh: (a) =>
-    [
-      `min_val=${a.float('min_val')}`,
-      `max_val=${a.float('max_val')}`,
-      ...(a.is('inplace', true) ? ['inplace=True'] : []),
-    ].join(', '),
+  Hardtanh: (a) => [`min_val=${a.float('min_val')}`, `max_val=${a.float('max_val')}`, ...inplaceIfSet(a)].join(', '),
   Softplus: (a, { torch }) =>
     torch === '2'
       ? `beta=${a.float('beta')}, threshold=${a.float('threshold')}`
@@ -236,11 +269,15 @@ const extras: Readonly<Record<string, Extra>> = {
   MaxPool1d: pool,
   MaxPool2d: pool,
   MaxPool3d: pool,
+  AvgPool1d: averagePool,
   AvgPool2d: averagePool,
   AvgPool3d: averagePool,
   AdaptiveAvgPool1d: adaptivePool,
   AdaptiveAvgPool2d: adaptivePool,
   AdaptiveAvgPool3d: adaptivePool,
+  AdaptiveMaxPool1d: adaptivePool,
+  AdaptiveMaxPool2d: adaptivePool,
+  AdaptiveMaxPool3d: adaptivePool,
   DynamicQuantizedLinear: dynamicLinear,
   DynamicQuantizedLinearReLU: dynamicLinear,
   DynamicQuantizedLSTM: recurrent,
