@@ -803,6 +803,23 @@ describe('ONNX models that are shown with a warning', function () {
     assert.equal(file.metadata[html], `${'a'.repeat(65_536)}… (100000000 bytes)`);
   });
 
+  it('O-17: notes in every message are stepped over without a warning', async () => {
+    const note = 'note';
+    const tensor = tensorProto({ more: [len(9, floats(1, 2)), len(12, note), len(16, '')] });
+    const node = concat(nodeProto({ inputs: ['x'], outputs: ['y'] }), len(6, note), len(10, ''));
+    const value = concat(len(1, 'x'), len(3, note), len(2, concat(len(6, note), len(4, ''))));
+    const body = concat(
+      graphProto({ nodes: [node], tensors: [tensor] }),
+      len(11, value),
+      len(10, note),
+      len(14, ''),
+      len(16, ''),
+    );
+    const file = await open(onnxFile(body, len(25, concat(len(1, 'f'), len(8, note))), len(26, '')));
+    assert.deepEqual(file.warnings, []);
+    assert.deepEqual(await file.readTensor(file.tensors[0].tensor, neverAborted), floats(1, 2));
+  });
+
   it('O-17: names that objects have of their own are names', async () => {
     const names = ['__proto__', 'constructor', 'toString', ''];
     const file = await open(onnxWith(...names.map((name) => tensorProto({ name }))));

@@ -89,8 +89,8 @@ class Decoder {
       const { number, wire } = this.tag(frame);
       const field = frame.shape.get(number);
       const known = field !== undefined && fits(field, wire);
-      if (!known) {
-        this.unknownFields++;
+      if (!known || field.kind === 'skip') {
+        if (!known) this.unknownFields++;
         await this.skip(number, wire, begin, frame);
         continue;
       }
@@ -118,7 +118,7 @@ class Decoder {
   }
 
   /** One known field. Returns a promise only when bytes must be brought first. */
-  private take(field: Field<never>, wire: number, begin: number, frame: Frame): Promise<void> | undefined {
+  private take(field: WantedField, wire: number, begin: number, frame: Frame): Promise<void> | undefined {
     const { cursor } = this;
     const target = frame.target as never;
     if (wire !== delimited) {
@@ -153,7 +153,7 @@ class Decoder {
     return cursor.load(wanted).then(() => this.takeBytes(field, length, wanted, frame));
   }
 
-  private takeBytes(field: Field<never>, length: number, wanted: number, frame: Frame): void {
+  private takeBytes(field: WantedField, length: number, wanted: number, frame: Frame): void {
     const { cursor } = this;
     const target = frame.target as never;
     const end = cursor.position + length;
@@ -282,6 +282,9 @@ class Decoder {
 /** Bytes of a packed list that are looked at: as many as its items may need. */
 const packedBytes = maxListItems * 10;
 
+/** A field whose value is taken. */
+type WantedField = Exclude<Field<never>, { readonly kind: 'skip' }>;
+
 function fits(field: Field<never>, wire: number): boolean {
   switch (field.kind) {
     case 'int':
@@ -292,6 +295,8 @@ function fits(field: Field<never>, wire: number): boolean {
       return field.field === 'raw' || field.field === 'string'
         ? wire === delimited
         : wire === dataWire[field.field] || wire === delimited;
+    case 'skip':
+      return true;
     default:
       return wire === delimited;
   }

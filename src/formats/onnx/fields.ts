@@ -6,6 +6,7 @@ export type Field<T> = { readonly name: string } & (
   | { readonly kind: 'float'; set(target: T, value: number): void; elide?(target: T): void }
   | { readonly kind: 'text'; set(target: T, value: string): void }
   | { readonly kind: 'data'; readonly field: DataField; add(target: T, run: FoundRun): void }
+  | { readonly kind: 'skip' }
   | {
       readonly kind: 'message';
       readonly shape: () => MessageShape<never>;
@@ -27,6 +28,11 @@ export function int<T>(name: string, set: (target: T, value: OnnxInt) => void, e
 
 export function float<T>(name: string, set: (target: T, value: number) => void, elide?: (target: T) => void): Field<T> {
   return { name, kind: 'float', set, elide };
+}
+
+/** A field that onnx.proto has and that nothing here needs. */
+export function skip<T>(name: string): Field<T> {
+  return { name, kind: 'skip' };
 }
 
 export function text<T>(name: string, set: (target: T, value: string) => void): Field<T> {

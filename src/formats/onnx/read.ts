@@ -6,7 +6,7 @@ import { checkModel, quoted } from './checkGraph';
 import { dataTypeName } from './dataTypes';
 import { type Decoded, decode } from './decode';
 import { ExternalFiles, unknownKeys } from './external';
-import { maxIndexBytes, maxMessageBytes, minConstantElements } from './limits';
+import { maxIndexBytes, maxMessageBytes, minConstantElements, newestIrVersion } from './limits';
 import { findQuantization } from './quantization';
 import { missing, readPart, readSparseIndices, short } from './readTensor';
 import { emptyModel, modelShape } from './schema';
@@ -67,7 +67,7 @@ function scanWarnings({ cut, unknownFields }: Decoded, graphs: number): Warning[
   if (unknownFields > 0)
     warnings.push({
       code: 'E_ONNX_UNKNOWN_FIELDS',
-      message: `${unknownFields} fields are not read here: notes, or parts of a newer ONNX.`,
+      message: `${unknownFields} fields are unknown here: the model is newer than IR version ${newestIrVersion}, or damaged.`,
     });
   return warnings;
 }

@@ -11,6 +11,8 @@ import { openModel } from '../../../../src/model/openModel';
 import { tensorStats } from '../../../../src/model/tensorDetail';
 import { expectedOf, fixturePath, openBytes, readFixture } from '../../../support/fixtures';
 import { folderSource } from '../../../support/folderSource';
+import { graphProto, len, nodeProto, onnxFile, tensorProto } from '../../../support/protoBuilder';
+import { concat } from '../../../support/zipBuilder';
 
 interface ExpectedInitializer {
   readonly dims: readonly number[];
@@ -127,6 +129,30 @@ describe('the module tree of a graph', () => {
         ['model.choice.If.else_branch.add', 'Add'],
         ['model.choice.If.then_branch.add', 'Add'],
         ['Twice.Add_0', 'Add'],
+      ],
+    );
+  });
+
+  it('follows the scopes and classes that torch.onnx.export(dynamo=True) writes beside each node', async () => {
+    const entry = (key: string, value: string) => len(9, concat(len(1, key), len(2, value)));
+    const node = concat(
+      nodeProto({ type: 'MatMul', name: 'node_linear', inputs: ['x', 'val_3'], outputs: ['y'] }),
+      entry('pkg.torch.onnx.name_scopes', "['', 'encoder', 'encoder.fc', 'linear']"),
+      entry(
+        'pkg.torch.onnx.class_hierarchy',
+        "['__main__.Net', 'app.Encoder', 'torch.nn.modules.linear.Linear', 'aten.linear.default']",
+      ),
+    );
+    const graph = graphProto({ nodes: [node], tensors: [tensorProto({ name: 'val_3' })], inputs: ['x'] });
+    const file = await openBytes(onnxFile(graph), 'dynamo.onnx');
+    assert.deepEqual(file.tensors[0].module, 'encoder.fc.node_linear');
+    assert.deepEqual(
+      [...file.moduleTypes],
+      [
+        ['', 'Net'],
+        ['encoder', 'Encoder'],
+        ['encoder.fc', 'Linear'],
+        ['encoder.fc.node_linear', 'MatMul'],
       ],
     );
   });
