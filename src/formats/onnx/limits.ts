@@ -32,7 +32,7 @@ export const maxTensorBytes = 2 ** 31 - 1;
 export const maxExternalFiles = 4_096;
 
 /** Nodes that the module tree shows; beyond it only those that hold weights. */
-export const maxOutlineNodes = 20_000;
+export const maxOutlineNodes = 5_000;
 
 /** A constant of so many elements is a weight that an exporter folded; smaller ones are shapes and axes. */
 export const minConstantElements = 1_024;

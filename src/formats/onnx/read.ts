@@ -7,10 +7,11 @@ import { dataTypeName } from './dataTypes';
 import { type Decoded, decode } from './decode';
 import { ExternalFiles, unknownKeys } from './external';
 import { maxIndexBytes, maxMessageBytes, minConstantElements, newestIrVersion } from './limits';
+import { firstUsers, ownerOf } from './owners';
 import { findQuantization } from './quantization';
 import { missing, readPart, readSparseIndices, short } from './readTensor';
 import { emptyModel, modelShape } from './schema';
-import { graphsOf, outlineTypes, type ScopedGraph, scopedNode, split } from './scopes';
+import { graphsOf, outlineTypes, type ScopedGraph } from './scopes';
 import { denseRecord, type Payload, type Placed, sparseRecord } from './tensorRecords';
 import type { OnnxModel, OnnxTensor } from './types';
 
@@ -137,8 +138,9 @@ class Inventory {
 
   constructor(private readonly fileSize: number) {}
 
-  addGraph({ graph, path }: ScopedGraph): void {
-    const users = firstUsers(graph, path);
+  addGraph(scoped: ScopedGraph): void {
+    const { graph, path } = scoped;
+    const users = firstUsers(scoped);
     for (const tensor of graph.initializers) this.add(tensor, denseRecord(tensor, this.fileSize), users, path);
     for (const sparse of graph.sparseInitializers)
       if (sparse.values !== undefined) this.add(sparse.values, sparseRecord(sparse, this.fileSize), users, path);
@@ -158,7 +160,7 @@ class Inventory {
     }
   }
 
-  private add(tensor: OnnxTensor, placed: Placed, users: ReadonlyMap<string, Owner>, graphPath: string): void {
+  private add(tensor: OnnxTensor, placed: Placed, users: ReturnType<typeof firstUsers>, graphPath: string): void {
     if (dataTypeName(tensor.dataType) === 'string') {
       this.texts.push({ path: tensor.name, name: `string tensor [${tensor.dims.join(', ')}]` });
       return;
@@ -245,40 +247,6 @@ async function indexProblem(
     if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
     return error.details;
   }
-}
-
-/** A module or node that a tensor belongs to. */
-interface Owner {
-  readonly path: string;
-  /** The operator's type; undefined for a module. */
-  readonly type?: string;
-}
-
-/** The first node that uses each value; a value that is only dequantized belongs to who uses the result. */
-function firstUsers({ nodes }: ScopedGraph['graph'], graphPath: string): Map<string, Owner> {
-  const users = new Map<string, Owner>();
-  const dequantized = new Map<string, string>();
-  for (const [index, node] of nodes.entries()) {
-    const { path } = scopedNode(node, index, graphPath);
-    for (const name of node.inputs) if (name !== '' && !users.has(name)) users.set(name, { path, type: node.opType });
-    if (node.opType === 'DequantizeLinear' && node.outputs.length > 0)
-      for (const name of node.inputs) if (!dequantized.has(name)) dequantized.set(name, node.outputs[0]);
-  }
-  for (const [name, output] of dequantized) {
-    const user = users.get(output);
-    if (user !== undefined) users.set(name, user);
-  }
-  return users;
-}
-
-/**
- * Names that are dotted paths tell the module themselves; paths with slashes tell it too; a name
- * that an exporter made up (`onnx::MatMul_123`) says nothing, and its node does.
- */
-function ownerOf(name: string, user: Owner | undefined, graphPath: string): Owner | undefined {
-  if (!name.includes('/') && /^[^:]+\.[^:]+$/.test(name) && graphPath === '') return undefined;
-  if (name.includes('/')) return { path: split(name).slice(0, -1).join('.') };
-  return user ?? (graphPath === '' ? undefined : { path: graphPath });
 }
 
 function metadataOf(model: OnnxModel): Record<string, string> {

@@ -11,7 +11,7 @@ import { openModel } from '../../../../src/model/openModel';
 import { tensorStats } from '../../../../src/model/tensorDetail';
 import { expectedOf, fixturePath, openBytes, readFixture } from '../../../support/fixtures';
 import { folderSource } from '../../../support/folderSource';
-import { graphProto, len, nodeProto, onnxFile, tensorProto } from '../../../support/protoBuilder';
+import { graphProto, len, nodeProto, num, onnxFile, tensorProto } from '../../../support/protoBuilder';
 import { concat } from '../../../support/zipBuilder';
 
 interface ExpectedInitializer {
@@ -161,9 +161,38 @@ describe('the module tree of a graph', () => {
     const file = await openBytes(await readFixture('torch-2.13', 'mlp.onnx'), 'mlp.onnx');
     assert.deepEqual(
       file.tensors.map(({ module }) => module),
-      [undefined, undefined, undefined, undefined],
+      ['0', undefined, '2', undefined],
     );
     assert.equal(file.moduleTypes.get('0.Gemm'), 'Gemm');
+    assert.equal(file.moduleTypes.get('0'), 'Linear');
+  });
+
+  const uses: readonly [what: string, node: Parameters<typeof nodeProto>[0], repr: string][] = [
+    [
+      'a Gemm that transposes',
+      { type: 'Gemm', attributes: [concat(len(1, 'transB'), num(3, 1), num(20, 2))] },
+      'Linear(in_features=3, out_features=2, bias=False)',
+    ],
+    ['a Gemm that does not', { type: 'Gemm' }, 'Gemm'],
+    ['a MatMul', { type: 'MatMul' }, 'MatMul'],
+    ['a Gather', { type: 'Gather', inputs: ['fc.weight', 'x'] }, 'Embedding(2, 3)'],
+  ];
+  for (const [what, node, repr] of uses) {
+    it(`takes a weight of [2, 3] for what its use proves: ${what}`, async () => {
+      const weight = tensorProto({ name: 'fc.weight', dims: [2, 3], raw: new Uint8Array(24) });
+      const graph = graphProto({
+        nodes: [nodeProto({ name: 'n', inputs: ['x', 'fc.weight'], outputs: ['y'], ...node })],
+        tensors: [weight],
+        inputs: ['x'],
+      });
+      const model = await openModel(bytesSource(onnxFile(graph), 'uses.onnx'), neverAborted);
+      assert.equal(model.modules.get('fc')?.repr, repr);
+    });
+  }
+
+  it('has the operators behind the modules', async () => {
+    const file = await openBytes(await readFixture('torch-2.13', 'mlp.onnx'), 'mlp.onnx');
+    assert.equal(file.moduleTypes.get('2.Gemm'), 'Gemm');
   });
 });
 
