@@ -7,6 +7,7 @@ import './styles/charts.css';
 import './styles/responsive.css';
 import { reportErrors } from './host';
 import { followActivation, followSelection } from './state/detail';
+import { followExplain, followWeightError } from './state/explain';
 import { followOverview } from './state/overview';
 import { followQuery } from './state/rows';
 import { followSensitivity } from './state/sensitivity';
@@ -22,6 +23,8 @@ const side = document.body.dataset.view === 'side';
 if (!side) {
   followQuery();
   followActivation();
+  followExplain();
+  followWeightError();
   followOverview();
   followSensitivity();
   followValues();

@@ -18,6 +18,9 @@ interface PageState {
   readonly reprOpen: boolean;
   /** Output error that the Error tab aims at. */
   readonly targetPercent: number;
+  readonly explainOpen: boolean;
+  /** Place of the output number that is explained. */
+  readonly explainAt: { readonly row: number; readonly channel: number };
   readonly weightsMode: 'histogram' | 'heatmap' | 'table';
   /** What heatmap and table show. */
   readonly layer: 'float' | 'int8' | 'error';
@@ -41,6 +44,8 @@ const initial: PageState = {
   scaleLog: true,
   reprOpen: true,
   targetPercent: 0.1,
+  explainOpen: false,
+  explainAt: { row: 0, channel: 0 },
   weightsMode: 'histogram',
   layer: 'float',
   element: { row: 0, column: 0 },

@@ -3,6 +3,7 @@ import { ChannelScales, rowName } from '../charts/ChannelScales';
 import { bytes, decibel, significant } from '../format';
 import { t } from '../l10n';
 import { perTensorDetail } from '../state/detail';
+import { weightError } from '../state/explain';
 import { goToElement } from '../state/values';
 
 interface Props {
@@ -39,7 +40,7 @@ export function ChannelView({ tensor, quantization }: Props) {
             : t('The smallest row would get a scale {0} times finer.', (perTensorScale / smallest).toFixed(1))}
         </p>
       </section>
-      <Outliers quantization={quantization} />
+      <Outliers tensor={tensor} quantization={quantization} />
     </>
   );
 }
@@ -101,7 +102,8 @@ function signed(value: number, digits: number): string {
 const shownRows = 8;
 
 /** The rows farthest from the rest on both sides: the small ones gain, the large ones set the per-tensor scale. */
-function Outliers({ quantization }: { readonly quantization: TensorQuantizationDto }) {
+function Outliers({ tensor, quantization }: Props) {
+  const errors = weightError.value?.name === tensor.name ? weightError.value.channels.sqnrDb : undefined;
   const { scales, gates, sqnrDb } = quantization;
   const order = scales.map((_, i) => i).sort((a, b) => scales[a] - scales[b]);
   const ranked =
@@ -120,7 +122,7 @@ function Outliers({ quantization }: { readonly quantization: TensorQuantizationD
             </th>
             <th scope="col">{t('max |w|')}</th>
             <th scope="col">{t('scale')}</th>
-            <th scope="col">{t('of per tensor')}</th>
+            <th scope="col">{t('SQNR per tensor')}</th>
           </tr>
         </thead>
         <tbody>
@@ -133,7 +135,7 @@ function Outliers({ quantization }: { readonly quantization: TensorQuantizationD
               </th>
               <td>{significant(scales[row] * codesOfMaximum, 6)}</td>
               <td title={String(scales[row])}>{significant(scales[row], 5)}</td>
-              <td>{((100 * scales[row]) / quantization.perTensorScale).toFixed(1)} %</td>
+              <td>{errors === undefined ? '…' : `${decibel(errors[row])} dB`}</td>
             </tr>
           ))}
         </tbody>

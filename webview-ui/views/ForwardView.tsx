@@ -3,6 +3,7 @@ import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { OutputChart } from '../charts/OutputChart';
 import { engineText, t } from '../l10n';
 import { act } from '../state/store';
+import { ExplainPanel } from './ExplainPanel';
 import { ForwardForm } from './ForwardForm';
 import { Icon } from './Icon';
 import { RuntimeScales } from './RuntimeScales';
@@ -34,6 +35,7 @@ export function ForwardView({ state, model }: Props) {
           )}
           <Sentences forward={forward} />
           <RuntimeScales forward={forward} />
+          <ExplainPanel />
           <section>
             <div class="title-row">
               <h2>

@@ -1,0 +1,50 @@
+import { effect, signal } from '@preact/signals';
+import type { ErrorDto, ExplainedElementDto, WeightErrorDto } from '../../src/protocol/dto';
+import { host } from '../host';
+import { currentIndex, currentProduct, detail } from './detail';
+import { page, snapshot } from './store';
+
+/** One output number of the chosen product at the chosen step, taken apart. */
+export const explained = signal<ExplainedElementDto | null>(null);
+export const explainFailure = signal('');
+
+export function followExplain(): void {
+  let latest = 0;
+  effect(() => {
+    const product = currentProduct();
+    const { explainOpen, explainAt } = page.value;
+    const mine = ++latest;
+    if (!explainOpen || snapshot.value?.tab !== 'forward' || product === undefined || product.scale.length === 0)
+      return;
+    const index = currentIndex(product);
+    const { module, weight, call, step } = product;
+    host.call('explain', { module, weight, call: call[index], step: step[index], ...explainAt }).then(
+      (value) => {
+        if (mine !== latest) return;
+        explained.value = value;
+        explainFailure.value = '';
+      },
+      (error) => {
+        if (mine === latest) explainFailure.value = (error as { details?: ErrorDto }).details?.message ?? String(error);
+      },
+    );
+  });
+}
+
+/** The per-tensor error of every row, for the table of outliers. */
+export const weightError = signal<WeightErrorDto | null>(null);
+
+export function followWeightError(): void {
+  let latest = 0;
+  effect(() => {
+    const tensor = detail.value;
+    const mine = ++latest;
+    if (tensor?.quantization?.scheme !== 'per_channel') return;
+    host.call('weightError', { name: tensor.name, scheme: 'per_tensor' }).then(
+      (value) => {
+        if (mine === latest) weightError.value = value;
+      },
+      () => {},
+    );
+  });
+}
