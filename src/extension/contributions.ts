@@ -13,6 +13,8 @@ export const commandIds = {
   showReprDiff: 'quantscope.showReprDiff',
   createRecipeModel: 'quantscope.createRecipeModel',
   exportReport: 'quantscope.exportReport',
+  compareQuantized: 'quantscope.compareQuantized',
+  openWalkthrough: 'quantscope.openWalkthrough',
   compareFiles: 'quantscope.compareFiles',
   compareSelected: 'quantscope.compareSelected',
   applyRun: 'quantscope.applyRun',
@@ -44,6 +46,8 @@ export const contextKeys = {
 export const settingIds = {
   engine: 'quantscope.engine',
   perChannel: 'quantscope.perChannel',
+  modules: 'quantscope.modules',
+  forwardWarmup: 'quantscope.forward.warmup',
   forwardSeed: 'quantscope.forward.seed',
   forwardRuns: 'quantscope.forward.runs',
 } as const;

@@ -12,13 +12,24 @@ export function defaultSpec(): QuantizeSpecDto {
     engine: setting<EngineName>(settingIds.engine, 'fbgemm'),
     dtype: 'qint8',
     perChannel: setting(settingIds.perChannel, false),
-    modules: null,
+    modules: moduleTypes(),
     exclude: [],
   };
 }
 
 export function forwardSeed(): number {
   return setting(settingIds.forwardSeed, 29592);
+}
+
+/** Type names, or null where the setting is not a list of them. */
+function moduleTypes(): readonly string[] | null {
+  const types = setting<unknown>(settingIds.modules, null);
+  return Array.isArray(types) && types.every((type) => typeof type === 'string') ? types : null;
+}
+
+/** Runs of each model before the timed ones. */
+export function forwardWarmup(): number {
+  return setting(settingIds.forwardWarmup, 30);
 }
 
 /** Timed runs of each model in a forward pass. */

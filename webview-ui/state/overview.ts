@@ -11,10 +11,14 @@ export const health = signal<HealthDto | 'reading' | 'stopped' | null>(null);
 /** Models up to this many bytes are checked without being asked. */
 const checkedByItself = 256_000_000;
 
+/** How often a check that gave way is begun again. */
+const maxRetries = 3;
+
 /** Follows the model and the spec while the tab is shown. */
 export function followOverview(): void {
   let shown = '';
   let checked = '';
+  let retries = maxRetries;
   effect(() => {
     const state = snapshot.value;
     if (state === null || state.phase !== 'ready' || state.model === null || state.tab !== 'overview') return;
@@ -32,7 +36,11 @@ export function followOverview(): void {
     if (model !== checked) {
       checked = model;
       health.value = null;
+      retries = 0;
       if (state.model.tensorBytes <= checkedByItself) checkHealth();
+    } else if (health.value === 'stopped' && state.busy === null && retries++ < maxRetries) {
+      // Work that a person asked for went first; now there is time again.
+      checkHealth();
     }
   });
 }

@@ -84,10 +84,7 @@ function Compared({ tensor }: { readonly tensor: ComparedTensorDto }) {
           {visible(name)}
         </button>
       </th>
-      <td class="to-left">
-        <span class="muted">{before === null ? '' : `${shape(before.shape)} ${before.dtype}`}</span>
-        {after !== null && sideText(before) !== sideText(after) && ` → ${shape(after.shape)} ${after.dtype}`}
-      </td>
+      <td class="to-left">{sides(before, after)}</td>
       {error === null ? (
         <td colSpan={2}>{change === 'changed' || change === 'equal' ? '' : words[change]}</td>
       ) : (
@@ -100,6 +97,14 @@ function Compared({ tensor }: { readonly tensor: ComparedTensorDto }) {
       )}
     </tr>
   );
+}
+
+/** `256 × 64 float32 → qint8`: what both sides share is said once. */
+function sides(before: ComparedTensorDto['before'], after: ComparedTensorDto['after']): string {
+  if (before === null || after === null) return sideText(before ?? after);
+  if (shape(before.shape) !== shape(after.shape)) return `${sideText(before)} → ${sideText(after)}`;
+  const dtypes = before.dtype === after.dtype ? before.dtype : `${before.dtype} → ${after.dtype}`;
+  return `${shape(before.shape)} ${dtypes}`;
 }
 
 function sideText(side: ComparedTensorDto['before']): string {

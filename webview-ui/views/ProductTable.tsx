@@ -75,6 +75,9 @@ function ScaleLine({ product }: { readonly product: ProductDto }) {
   );
 }
 
+/** Closer than this, two measurements of one machine say the same. */
+const sameLatency = 0.95;
+
 function Latency({ forward }: { readonly forward: ForwardResultDto }) {
   const { float, quantized, ratio } = forward.latencyUs;
   const rows: readonly (readonly [string, LatencyDto])[] = [
@@ -107,7 +110,7 @@ function Latency({ forward }: { readonly forward: ForwardResultDto }) {
           ))}
         </tbody>
       </table>
-      {ratio < 1 && (
+      {ratio < sameLatency && (
         <p>
           <Icon name="warning" kind="warning" /> <b>{t('int8 is {0} times slower here.', (1 / ratio).toFixed(1))}</b>{' '}
           <span class="muted">

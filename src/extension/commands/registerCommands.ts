@@ -33,6 +33,8 @@ export function registerCommands(services: Services): void {
     copyAsPython: () => copyAsPython(active()),
     exportReport: () => exportReport(active()),
     compareFiles: () => compareFiles(active()),
+    compareQuantized: async (uri) => compareQuantized(await documentFor(services, uri)),
+    openWalkthrough: () => openWalkthrough(services),
     compareSelected: (uri, selected) => compareSelected(services, uri, selected),
     createRecipeModel: () => createRecipeModel(services),
     scan: async (uri) => showScan(await documentFor(services, uri)),
@@ -51,6 +53,17 @@ export function registerCommands(services: Services): void {
       ),
     );
   }
+}
+
+/** Quantizes where that is not done yet, then runs both models on the same input. */
+async function compareQuantized(document: InspectorDocument | undefined): Promise<void> {
+  if (document?.snapshot.phase !== 'ready') return;
+  if (document.snapshot.quantized === null) await document.quantize();
+  await runForward(document);
+}
+
+async function openWalkthrough({ context }: Services): Promise<void> {
+  await vscode.commands.executeCommand('workbench.action.openWalkthrough', `${context.extension.id}#recipe`, false);
 }
 
 /** Two files chosen in the Explorer: the one that was clicked is the one after. */

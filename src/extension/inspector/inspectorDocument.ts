@@ -5,11 +5,9 @@ import type { ForwardRequestDto, HealthDto, QuantizeSpecDto, ReportDto } from '.
 import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import type { Services } from '../services';
-import { defaultSpec, forwardRuns, forwardSeed } from '../settings';
+import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-const warmupRuns = 30;
 
 /** Whether the errors of single layers stay what they were: ticks do not change them. */
 function sameMeasure(a: QuantizeSpecDto | null, b: QuantizeSpecDto): boolean {
@@ -174,7 +172,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       engine,
       perChannel,
       runs: forwardRuns(),
-      warmup: warmupRuns,
+      warmup: forwardWarmup(),
     };
     await this.work(vscode.l10n.t('Running float and int8'), async (options) => {
       const forward = await this.engine.call('forward', request, options);

@@ -8,6 +8,9 @@ import type { Services } from '../services';
 /** One level of a native tree is not virtual; below a folder of more rows the inspector is the place to look. */
 const maxChildren = 1000;
 
+/** Levels that a reveal walks down. */
+const maxDepth = 100;
+
 /** A row, with the way up that `reveal` needs. */
 interface Node {
   readonly row: RowDto;
@@ -43,6 +46,22 @@ class ModulesTree implements vscode.TreeDataProvider<Node> {
 
   node(id: string): Node | undefined {
     return this.nodes.get(id);
+  }
+
+  /** The row with this id, asking level by level for what was not shown yet. */
+  async locate(id: string): Promise<Node | undefined> {
+    const name = id.slice(2);
+    let level = await this.getChildren();
+    for (let depth = 0; depth < maxDepth; depth++) {
+      const exact = level.find(({ row }) => row.id === id);
+      if (exact !== undefined) return exact;
+      const on = level.find(
+        ({ row }) => row.kind === 'module' && (row.fullName === '' || name.startsWith(`${row.fullName}.`)),
+      );
+      if (on === undefined) return undefined;
+      level = await this.getChildren(on);
+    }
+    return undefined;
   }
 
   getParent(node: Node): Node | undefined {
@@ -119,14 +138,18 @@ export function registerModulesTree(services: Services): void {
     for (const [{ row }, state] of items)
       void documents.active?.tick(row.id.slice(2), state === vscode.TreeItemCheckboxState.Checked);
   });
+  const reveal = async (id: string) => {
+    const node = provider.node(id) ?? (await provider.locate(id));
+    const wanted = documents.active?.snapshot.selection === id && view.visible;
+    if (node === undefined || !wanted || view.selection[0]?.row.id === id) return;
+    // A tree that is being filled refuses; the next change asks again.
+    await view.reveal(node, { select: true, focus: false }).then(undefined, () => {});
+  };
   const follow = () => {
     const snapshot = documents.active?.snapshot;
     view.description = snapshot?.file;
     provider.refresh();
-    const selected = snapshot?.selection == null ? undefined : provider.node(snapshot.selection);
-    if (selected !== undefined && view.visible && view.selection[0] !== selected) {
-      view.reveal(selected, { select: true, focus: false }).then(undefined, () => {});
-    }
+    if (snapshot?.selection != null && view.visible) void reveal(snapshot.selection);
   };
   context.subscriptions.push(view, documents.onDidChange(follow), view.onDidChangeVisibility(follow));
 }

@@ -105,3 +105,32 @@ export const views: readonly View[] = [
     },
   },
 ];
+
+async function quantizedRecipe({ page }: InspectorPage): Promise<void> {
+  await page.getByTestId('quantize').click();
+  await page.getByTestId('coverage').waitFor();
+}
+
+/** The five steps of the walkthrough, on the recipe's LSTM. */
+export const walkthroughViews: readonly View[] = [
+  { name: 'setUp', file: recipe, show: (views.find(({ name }) => name === 'overview') as View).show },
+  {
+    name: 'quantize',
+    file: recipe,
+    async show(inspector) {
+      await quantizedRecipe(inspector);
+      await inspector.page.locator('[data-id="t:lstm.weight_ih_l0"]').click();
+      await inspector.page.getByTestId('scale-value').waitFor();
+    },
+  },
+  {
+    name: 'size',
+    file: recipe,
+    async show(inspector) {
+      await quantizedRecipe(inspector);
+      await inspector.page.locator('.fill.int8').waitFor();
+    },
+  },
+  { name: 'latency', file: recipe, show: (views.find(({ name }) => name === 'forward') as View).show },
+  { name: 'accuracy', file: mlp, show: (views.find(({ name }) => name === 'error') as View).show },
+];
