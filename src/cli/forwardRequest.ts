@@ -5,6 +5,7 @@ import { engineName, shapeOption, UsageError, wholeNumber } from './command';
 export const forwardOptions = {
   module: { type: 'string' },
   random: { type: 'string' },
+  inputs: { type: 'string' },
   shape: { type: 'string', multiple: true },
   engine: { type: 'string' },
   'per-channel': { type: 'boolean' },
@@ -16,6 +17,7 @@ export const forwardOptions = {
 interface ForwardValues {
   readonly module?: string;
   readonly random?: string;
+  readonly inputs?: string;
   readonly shape?: readonly string[];
   readonly engine?: string;
   readonly 'per-channel'?: boolean;
@@ -40,11 +42,15 @@ export async function forwardRequest(
       `--module: no module of that name can be run. ${names === '' ? 'This file has none.' : `Try ${names}.`}`,
     );
   }
+  if (values.inputs !== undefined && (values.random !== undefined || values.shape !== undefined)) {
+    throw new UsageError('--inputs goes without --random and --shape.');
+  }
   const shapes = values.shape?.map(shapeOption) ?? found.inputs.map(({ shape }) => shape);
   return {
     module: found.path,
     seed: wholeNumber('--random', values.random, 29592),
     shapes,
+    inputs: values.inputs === undefined ? null : { kind: 'file', path: values.inputs },
     engine: engineName(values.engine),
     perChannel: values['per-channel'] ?? false,
     runs: Math.max(wholeNumber('--runs', values.runs, 100), 1),

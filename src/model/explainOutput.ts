@@ -5,10 +5,11 @@ import type { QuantizableModule } from '../engine/nn/module';
 import type { PackedLinear } from '../engine/quantization/dynamicLinear';
 import { type ExplainedElement, explainElement } from '../engine/quantization/explainElement';
 import type { ActivationRecord, Tap } from '../engine/quantization/tap';
+import type { Tensor } from '../engine/tensor/tensor';
 import type { ExplainedElementDto, ExplainQueryDto } from '../protocol/dto';
 import { comparisonSpec, loadPair } from './loadPair';
 import { findModule, type Model } from './openModel';
-import { randomInputs } from './randomInputs';
+import { requestInputs } from './randomInputs';
 import { defaultInputs } from './runnable';
 
 const maxTerms = 512;
@@ -18,6 +19,7 @@ export async function explainOutput(
   model: Model,
   query: ExplainQueryDto,
   abort: AbortCheck,
+  given?: readonly Tensor[],
 ): Promise<ExplainedElementDto> {
   const { request } = query;
   const node = findModule(model, request.module);
@@ -36,7 +38,7 @@ export async function explainOutput(
       explained = report(query, record, product, module, element, codes.length);
     },
   };
-  const inputs = randomInputs(request.seed, request.shapes, defaultInputs(node) ?? []);
+  const inputs = requestInputs(request, defaultInputs(node) ?? [], given);
   quantized.forward(inputs, { kernels: selectKernels(), abort, tap });
   if (explained === undefined) {
     throw invalid(

@@ -7,7 +7,7 @@ import type { DynamicModule, RunnableModule } from '../engine/nn/module';
 import { engineSemantics } from '../engine/quantization/engines';
 import { accuracy, errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
 import type { ActivationRecord, Tap } from '../engine/quantization/tap';
-import type { FloatTensor } from '../engine/tensor/tensor';
+import type { FloatTensor, Tensor } from '../engine/tensor/tensor';
 import type {
   ActivationDetailDto,
   ActivationQueryDto,
@@ -19,7 +19,7 @@ import type {
 import { comparisonSpec, loadPair } from './loadPair';
 import { measure } from './measure';
 import { findModule, type Model } from './openModel';
-import { randomInputs } from './randomInputs';
+import { requestInputs } from './randomInputs';
 import { defaultInputs } from './runnable';
 
 /** Values of a series that a chart draws. */
@@ -31,12 +31,13 @@ export async function forwardModule(
   request: ForwardRequestDto,
   abort: AbortCheck,
   progress: Progress,
+  given?: readonly Tensor[],
 ): Promise<ForwardResultDto> {
   const node = findModule(model, request.module);
   const known = defaultInputs(node) ?? [];
   const pair = await loadPair(model, node, comparisonSpec(node, request), abort);
   const { float, quantized, dynamics, plan } = pair;
-  const inputs = randomInputs(request.seed, request.shapes, known);
+  const inputs = requestInputs(request, known, given);
   const kernels = selectKernels();
   const recorder = new Recorder();
   const run = (module: RunnableModule, tap?: Tap) =>
@@ -141,6 +142,7 @@ export async function activationDetail(
   model: Model,
   { request, module, weight, call, step }: ActivationQueryDto,
   abort: AbortCheck,
+  given?: readonly Tensor[],
 ): Promise<ActivationDetailDto> {
   const node = findModule(model, request.module);
   const { quantized } = await loadPair(model, node, comparisonSpec(node, request), abort);
@@ -152,7 +154,7 @@ export async function activationDetail(
       detail = describeActivation(record, values, codes, codeMax);
     },
   };
-  const inputs = randomInputs(request.seed, request.shapes, defaultInputs(node) ?? []);
+  const inputs = requestInputs(request, defaultInputs(node) ?? [], given);
   quantized.forward(inputs, { kernels: selectKernels(), abort, tap });
   if (detail === undefined)
     throw invalid('E_NO_ACTIVATION', `${module}.${weight} has no step ${step} in call ${call}.`);

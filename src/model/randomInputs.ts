@@ -2,7 +2,7 @@ import { invalid } from '../core/errors';
 import { numel } from '../core/shape';
 import { Generator } from '../engine/random/generator';
 import { int64Tensor, type Tensor } from '../engine/tensor/tensor';
-import type { RunnableDto } from '../protocol/dto';
+import type { ForwardRequestDto, RunnableDto } from '../protocol/dto';
 
 /** Values of one input; more is a typing error more often than a wish. */
 const maxInputValues = 50_000_000;
@@ -31,4 +31,13 @@ export function randomInputs(
       ? int64Tensor(generator.randint(0, Math.max(high, 1), numel(shape)), shape)
       : generator.randn(shape);
   });
+}
+
+/** The inputs of a request: those that were given, else random ones. */
+export function requestInputs(
+  { seed, shapes }: Pick<ForwardRequestDto, 'seed' | 'shapes'>,
+  known: RunnableDto['inputs'],
+  given: readonly Tensor[] | undefined,
+): readonly Tensor[] {
+  return given ?? randomInputs(seed, shapes, known);
 }

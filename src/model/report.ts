@@ -1,5 +1,6 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
+import type { Tensor } from '../engine/tensor/tensor';
 import type {
   ForwardRequestDto,
   ForwardResultDto,
@@ -26,6 +27,7 @@ export async function modelReport(
   quantized: QuantizeReportDto,
   abort: AbortCheck,
   progress: Progress,
+  given?: readonly Tensor[],
 ): Promise<ReportDto> {
   const summary = summarize(model);
   const [first] = summary.runnable;
@@ -44,7 +46,7 @@ export async function modelReport(
   let forwardFailure = '';
   if (chosen !== undefined) {
     try {
-      forward = await forwardModule(model, chosen, abort, progress);
+      forward = await forwardModule(model, chosen, abort, progress, given);
     } catch (error) {
       if ((error as { code?: string }).code === 'E_ABORTED') throw error;
       // The other four steps stand without it, and the report says why it is missing.

@@ -312,10 +312,17 @@ export interface ForwardRequestDto {
   readonly shapes: readonly (readonly number[])[];
   readonly engine: EngineName;
   readonly perChannel: boolean;
+  /** Instead of random inputs: a file with arrays, or what a person typed. */
+  readonly inputs?: GivenInputsDto | null;
   /** Timed runs of each model, after the warm-up. */
   readonly runs: number;
   readonly warmup: number;
 }
+
+export type GivenInputsDto =
+  | { readonly kind: 'file'; readonly path: string }
+  /** Nested lists of numbers, one input a line. */
+  | { readonly kind: 'literal'; readonly text: string };
 
 export interface LatencyDto {
   /** Microseconds. */

@@ -42,6 +42,8 @@ export interface ViewSnapshotDto {
   readonly quantizedSpec: QuantizeSpecDto | null;
   readonly quantized: QuantizedSummaryDto | null;
   readonly forward: ForwardResultDto | null;
+  /** Base name of the file with inputs that was chosen; empty without one. */
+  readonly inputsFile: string;
   /** The forward pass belongs to an older spec. */
   readonly forwardStale: boolean;
   /** The file compared with another; null until somebody asks. */
@@ -91,7 +93,16 @@ export interface HostApi {
   /** Leaves exactly these modules in float and quantizes again. */
   keepFloat(args: { paths: readonly string[] }): void;
   undo(args: Record<string, never>): void;
-  runForward(args: { module: string; seed: number; shapes: readonly (readonly number[])[] }): void;
+  /** `file` runs with the file that `pickInputs` chose, a literal with what was typed; both instead of the seed. */
+  runForward(args: {
+    module: string;
+    seed: number;
+    shapes: readonly (readonly number[])[];
+    source: 'seed' | 'file' | 'literal';
+    literal: string;
+  }): void;
+  /** Asks the person for a file with inputs. */
+  pickInputs(args: Record<string, never>): void;
   /** Cancels what `busy` names. */
   cancel(args: Record<string, never>): void;
   reload(args: Record<string, never>): void;

@@ -1,6 +1,7 @@
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { invalid } from '../core/errors';
+import type { Tensor } from '../engine/tensor/tensor';
 import { runBenchmarks } from '../model/benchmark';
 import { breakEven } from '../model/breakEven';
 import { compareModels } from '../model/compareModels';
@@ -9,20 +10,22 @@ import { inspect, summarize } from '../model/describeModel';
 import { explainOutput } from '../model/explainOutput';
 import { planExport } from '../model/export/exportModel';
 import { activationDetail, forwardModule } from '../model/forwardModule';
+import { fileInputs, literalInputs } from '../model/givenInputs';
 import { modelHealth } from '../model/modelHealth';
-import { type Model, openModel } from '../model/openModel';
+import { findModule, type Model, openModel } from '../model/openModel';
 import { modelOverview } from '../model/overview';
 import { pythonLines } from '../model/pythonLines';
 import { quantizeModel, summarizeReport } from '../model/quantizeModel';
 import { planQuantization } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
 import { modelReport } from '../model/report';
+import { defaultInputs } from '../model/runnable';
 import { sensitivity } from '../model/sensitivity';
 import { sparkline, tensorDetail, tensorStats } from '../model/tensorDetail';
 import { tensorImage, tensorValues } from '../model/tensorValues';
 import { type RowsContext, TreeRows } from '../model/treeRows';
 import { weightErrorReport } from '../model/weightErrorReport';
-import type { QuantizeReportDto, QuantizeSpecDto, RowsPageDto } from '../protocol/dto';
+import type { ForwardRequestDto, QuantizeReportDto, QuantizeSpecDto, RowsPageDto } from '../protocol/dto';
 import type { EngineApi } from '../protocol/engineApi';
 import type { CallContext, Handlers } from '../protocol/rpc';
 import { exportFiles } from './exportFiles';
@@ -62,6 +65,18 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     for (const oldest of [...reports.keys()].slice(0, -maxCachedReports)) reports.delete(oldest);
     opened().rows = undefined;
     return result;
+  };
+  /** What a request gives instead of random inputs; a file is opened, read and closed. */
+  const givenInputs = async ({ module, inputs }: ForwardRequestDto): Promise<readonly Tensor[] | undefined> => {
+    if (inputs == null) return undefined;
+    const known = defaultInputs(findModule(opened().model, module)) ?? [];
+    if (inputs.kind === 'literal') return literalInputs(inputs.text, known);
+    const source = await openSource(inputs.path);
+    try {
+      return await fileInputs(await openModel(source, abort), known, abort);
+    } finally {
+      await source.close();
+    }
   };
   return {
     async open({ path }) {
@@ -112,7 +127,15 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       }
     },
     report: async ({ spec, forward }, context) =>
-      modelReport(opened().model, spec, forward, await report(spec, context), abort, context.progress),
+      modelReport(
+        opened().model,
+        spec,
+        forward,
+        await report(spec, context),
+        abort,
+        context.progress,
+        forward === null ? undefined : await givenInputs(forward),
+      ),
     stats: ({ tensor, bins }, { progress }) => tensorStats(opened().model, tensor, bins, abort, progress),
     quantize: report,
     quantizeSummary: async (spec, context) => summarizeReport(await report(spec, context), spec),
@@ -127,8 +150,9 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       const { quantized } = planQuantization(opened().model.tree, everything);
       return [...quantized.keys()].filter((module) => path === '' || module === path || module.startsWith(`${path}.`));
     },
-    forward: (request, { progress }) => forwardModule(opened().model, request, abort, progress),
-    activation: (query) => activationDetail(opened().model, query, abort),
+    forward: async (request, { progress }) =>
+      forwardModule(opened().model, request, abort, progress, await givenInputs(request)),
+    activation: async (query) => activationDetail(opened().model, query, abort, await givenInputs(query.request)),
     exportModel: async (request, { progress }) => {
       const { model, path } = opened();
       const planned = await planExport(model, request, abort, progress);
@@ -143,7 +167,7 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
         verified,
       };
     },
-    explain: (query) => explainOutput(opened().model, query, abort),
+    explain: async (query) => explainOutput(opened().model, query, abort, await givenInputs(query.request)),
     weightError: ({ name, scheme }) => weightErrorReport(opened().model, name, scheme, abort),
     coverage: ({ spec, values }, { progress }) => coverage(opened().model, spec, values, abort, progress),
     sensitivity: (request, { progress }) => sensitivity(opened().model, request, abort, progress),

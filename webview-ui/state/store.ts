@@ -18,6 +18,9 @@ interface PageState {
   readonly reprOpen: boolean;
   /** Output error that the Error tab aims at. */
   readonly targetPercent: number;
+  readonly inputsSource: 'seed' | 'file' | 'literal';
+  /** Typed inputs, one a line. */
+  readonly literal: string;
   readonly explainOpen: boolean;
   /** Place of the output number that is explained. */
   readonly explainAt: { readonly row: number; readonly channel: number };
@@ -44,6 +47,8 @@ const initial: PageState = {
   scaleLog: true,
   reprOpen: true,
   targetPercent: 0.1,
+  inputsSource: 'seed',
+  literal: '',
   explainOpen: false,
   explainAt: { row: 0, channel: 0 },
   weightsMode: 'histogram',

@@ -1,12 +1,16 @@
 import { useState } from 'preact/hooks';
 import type { ForwardResultDto, RunnableDto } from '../../src/protocol/dto';
+import { visible } from '../format';
 import { t } from '../l10n';
-import { act } from '../state/store';
+import { act, page, setPage } from '../state/store';
 import { Icon } from './Icon';
+import { Segmented } from './Segmented';
 
 interface Props {
   readonly runnable: readonly RunnableDto[];
   readonly forward: ForwardResultDto | null;
+  /** Chosen file with inputs; empty without one. */
+  readonly inputsFile: string;
   readonly busy: boolean;
 }
 
@@ -17,7 +21,7 @@ export function parseShape(text: string): number[] | undefined {
 }
 
 /** Which module, which seed, which shapes. */
-export function ForwardForm({ runnable, forward, busy }: Props) {
+export function ForwardForm({ runnable, forward, inputsFile, busy }: Props) {
   const [path, setPath] = useState(forward?.module ?? runnable[0].path);
   const [seed, setSeed] = useState(String(forward?.seed ?? 29592));
   const [texts, setTexts] = useState<Record<string, string>>({});
@@ -29,10 +33,25 @@ export function ForwardForm({ runnable, forward, busy }: Props) {
   });
   const shapes = fields.map(({ text }) => parseShape(text));
   const seedValue = /^-?\d{1,15}$/.test(seed.trim()) ? Number(seed) : undefined;
-  const valid = seedValue !== undefined && shapes.every((shape) => shape !== undefined);
+  const { inputsSource: source, literal } = page.value;
+  const valid =
+    source === 'seed'
+      ? seedValue !== undefined && shapes.every((shape) => shape !== undefined)
+      : source === 'file'
+        ? inputsFile !== ''
+        : literal.trim() !== '';
   const submit = (event: Event) => {
     event.preventDefault();
-    if (valid && !busy) act('runForward', { module: module.path, seed: seedValue, shapes: shapes as number[][] });
+    if (!valid || busy) return;
+    // Shapes and seed of the form are not used where inputs are given, but they must be whole.
+    const whole = module.inputs.map(({ shape }) => shape);
+    act('runForward', {
+      module: module.path,
+      seed: seedValue ?? 0,
+      shapes: source === 'seed' ? (shapes as number[][]) : whole,
+      source,
+      literal,
+    });
   };
   return (
     <form id="forward-form" class="forward-form" onSubmit={submit}>
@@ -48,29 +67,61 @@ export function ForwardForm({ runnable, forward, busy }: Props) {
           </select>
         </label>
       )}
-      <label>
-        {t('seed')}
-        <input
-          type="text"
-          class="vscode-textfield seed"
-          inputMode="numeric"
-          value={seed}
-          aria-invalid={seedValue === undefined}
-          onInput={(event) => setSeed(event.currentTarget.value)}
+      <Segmented
+        label={t('Inputs')}
+        options={[
+          ['seed', t('Seed')],
+          ['file', t('File…')],
+          ['literal', t('Typed')],
+        ]}
+        value={source}
+        onChange={(next) => {
+          setPage({ inputsSource: next });
+          if (next === 'file' && inputsFile === '') act('pickInputs', {});
+        }}
+      />
+      {source === 'seed' && (
+        <>
+          <label>
+            {t('seed')}
+            <input
+              type="text"
+              class="vscode-textfield seed"
+              inputMode="numeric"
+              value={seed}
+              aria-invalid={seedValue === undefined}
+              onInput={(event) => setSeed(event.currentTarget.value)}
+            />
+          </label>
+          {fields.map(({ key, name, text }, i) => (
+            <label key={key}>
+              {name}
+              <input
+                type="text"
+                class="vscode-textfield shape"
+                value={text}
+                aria-invalid={shapes[i] === undefined}
+                onInput={(event) => setTexts({ ...texts, [key]: event.currentTarget.value })}
+              />
+            </label>
+          ))}
+        </>
+      )}
+      {source === 'file' && (
+        <button type="button" class="link" onClick={() => act('pickInputs', {})}>
+          {inputsFile === '' ? t('Choose a .npy, .npz or .pt file…') : visible(inputsFile)}
+        </button>
+      )}
+      {source === 'literal' && (
+        <textarea
+          class="vscode-textfield literal"
+          rows={Math.min(4, Math.max(1, module.inputs.length))}
+          placeholder={t('[[1, 2], [3, 4]], one input a line: {0}', module.inputs.map(({ name }) => name).join(', '))}
+          aria-label={t('Typed inputs, one a line')}
+          value={literal}
+          onInput={(event) => setPage({ literal: event.currentTarget.value })}
         />
-      </label>
-      {fields.map(({ key, name, text }, i) => (
-        <label key={key}>
-          {name}
-          <input
-            type="text"
-            class="vscode-textfield shape"
-            value={text}
-            aria-invalid={shapes[i] === undefined}
-            onInput={(event) => setTexts({ ...texts, [key]: event.currentTarget.value })}
-          />
-        </label>
-      ))}
+      )}
       <button
         type="submit"
         class="icon-button"

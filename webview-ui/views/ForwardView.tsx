@@ -22,7 +22,12 @@ export function ForwardView({ state, model }: Props) {
   }
   return (
     <div class="scroll">
-      <ForwardForm runnable={model.runnable} forward={forward} busy={state.busy !== null} />
+      <ForwardForm
+        runnable={model.runnable}
+        forward={forward}
+        inputsFile={state.inputsFile}
+        busy={state.busy !== null}
+      />
       {forward !== null && (
         <div class={state.forwardStale ? 'stale' : ''}>
           {state.forwardStale && (

@@ -178,6 +178,8 @@ function runForward({ tab, model, forward }: ViewSnapshotDto): void {
       module: module.path,
       seed: forward?.seed ?? 29592,
       shapes: module.inputs.map(({ shape }) => shape),
+      source: 'seed',
+      literal: '',
     });
 }
 

@@ -12,6 +12,7 @@ export const emptySnapshot: ViewSnapshotDto = {
   quantizedSpec: null,
   quantized: null,
   forward: null,
+  inputsFile: '',
   forwardStale: false,
   comparison: null,
   sensitivity: null,

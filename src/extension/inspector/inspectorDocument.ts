@@ -1,13 +1,16 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
-import type { ForwardRequestDto, HealthDto, QuantizeSpecDto, ReportDto } from '../../protocol/dto';
+import type { ForwardRequestDto, GivenInputsDto, HealthDto, QuantizeSpecDto, ReportDto } from '../../protocol/dto';
 import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import type { Services } from '../services';
 import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What a person chooses of a forward pass. */
+type ForwardChoice = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs'>;
 
 /** Whether the errors of single layers stay what they were: ticks do not change them. */
 function sameMeasure(a: QuantizeSpecDto | null, b: QuantizeSpecDto): boolean {
@@ -24,6 +27,7 @@ export class InspectorDocument implements vscode.CustomDocument {
   private readonly closed = new vscode.EventEmitter<void>();
   private running: AbortController | undefined;
   private undoStack: QuantizeSpecDto[] = [];
+  private inputsPath = '';
   private healthRun: Promise<HealthDto> | undefined;
   private healthAbort: AbortController | undefined;
   private lastForward: ForwardRequestDto | undefined;
@@ -50,6 +54,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       quantizedSpec: null,
       quantized: null,
       forward: null,
+      inputsFile: '',
       forwardStale: false,
       comparison: null,
       sensitivity: null,
@@ -162,13 +167,14 @@ export class InspectorDocument implements vscode.CustomDocument {
   }
 
   /** Runs one module with inputs drawn from the seed; the rest of the request follows the spec and the settings. */
-  async runForward({ module, seed, shapes }: Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes'>): Promise<void> {
+  async runForward({ module, seed, shapes, inputs }: ForwardChoice): Promise<void> {
     const spec = this.state.quantizedSpec ?? this.state.spec;
     const { engine, perChannel } = spec;
     const request: ForwardRequestDto = {
       module,
       seed,
       shapes,
+      inputs,
       engine,
       perChannel,
       runs: forwardRuns(),
@@ -180,6 +186,26 @@ export class InspectorDocument implements vscode.CustomDocument {
       this.update({ forward, forwardStale: false, tab: 'forward' });
       this.services.history.addForward(this.uri.toString(), this.state.file, spec, request, forward);
     });
+  }
+
+  /** What a forward pass takes instead of random inputs. */
+  givenInputs(source: 'seed' | 'file' | 'literal', text: string): GivenInputsDto | null {
+    if (source === 'literal') return { kind: 'literal', text };
+    return source === 'file' && this.inputsPath !== '' ? { kind: 'file', path: this.inputsPath } : null;
+  }
+
+  /** Asks for a file with arrays; paths never come from the page. */
+  async pickInputs(): Promise<void> {
+    const [uri] =
+      (await vscode.window.showOpenDialog({
+        canSelectMany: false,
+        defaultUri: vscode.Uri.joinPath(this.uri, '..'),
+        openLabel: vscode.l10n.t('Use as Inputs'),
+        filters: { [vscode.l10n.t('Arrays')]: ['npy', 'npz', 'pt', 'pth', 'safetensors'] },
+      })) ?? [];
+    if (uri === undefined) return;
+    this.inputsPath = uri.fsPath;
+    this.update({ inputsFile: basename(uri.fsPath) });
   }
 
   /** Quantizes with a whole spec, such as one of an earlier run. */

@@ -77,7 +77,9 @@ function handlers(
     keepFloat: ({ paths }) => document().applySpec({ ...document().snapshot.spec, exclude: paths }),
     quantize: () => document().quantize(),
     undo: () => document().undo(),
-    runForward: (args) => document().runForward(args),
+    runForward: ({ source, literal, ...request }) =>
+      document().runForward({ ...request, inputs: document().givenInputs(source, literal) }),
+    pickInputs: () => document().pickInputs(),
     cancel: () => document().cancel(),
     reload: () => document().reload(),
     command: ({ name }) => void vscode.commands.executeCommand(commandIds[name]),
