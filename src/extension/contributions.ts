@@ -20,6 +20,7 @@ export const commandIds = {
   applyRun: 'quantscope.applyRun',
   compareRuns: 'quantscope.compareRuns',
   clearRuns: 'quantscope.clearRuns',
+  openSource: 'quantscope.openSource',
   copyAsPython: 'quantscope.copyAsPython',
   scan: 'quantscope.scan',
   goToModule: 'quantscope.goToModule',

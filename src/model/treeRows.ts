@@ -1,4 +1,4 @@
-import type { RowDto, RowsQueryDto, RowsSortDto } from '../protocol/dto';
+import type { RowDto, RowPlaceDto, RowsQueryDto, RowsSortDto } from '../protocol/dto';
 import { type ModuleNode, ownName, storedAs, type TensorEntry, walk } from './moduleTree';
 import { isQuantizedWeight, type QuantizePlan, staysFloat } from './quantizePlan';
 
@@ -40,6 +40,11 @@ type Line =
       readonly size: number;
     };
 
+function lineId(line: Line): string {
+  if (line.kind === 'module') return `m:${line.node.path}`;
+  return line.kind === 'tensor' ? `t:${line.tensor.name}` : `o:${line.path}`;
+}
+
 /** A model of up to so many tensors opens fully expanded; a larger one down to the root's children. */
 const expandAllTensors = 200;
 
@@ -57,6 +62,18 @@ export class TreeRows {
 
   get total(): number {
     return this.lines.length;
+  }
+
+  /** Where a row stands among the visible lines. */
+  place(id: string): RowPlaceDto {
+    const index = this.lines.findIndex((line) => lineId(line) === id);
+    if (index >= 0) return { index, collapsed: [] };
+    const name = id.slice(2);
+    const hiding = this.lines.filter(
+      (line) =>
+        line.kind === 'module' && !line.expanded && (line.node.path === '' || name.startsWith(`${line.node.path}.`)),
+    );
+    return { index: -1, collapsed: hiding.map(lineId) };
   }
 
   page(start: number, count: number): RowDto[] {

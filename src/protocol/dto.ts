@@ -198,6 +198,12 @@ export interface RowDto {
   readonly after: { readonly dtype: string; readonly bytes: number; readonly sqnrDb: number | null } | null;
 }
 
+/** `index` is −1 while the row is hidden; then `collapsed` are the ids to expand. */
+export interface RowPlaceDto {
+  readonly index: number;
+  readonly collapsed: readonly string[];
+}
+
 export interface RowsPageDto {
   readonly total: number;
   readonly start: number;

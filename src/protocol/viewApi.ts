@@ -11,6 +11,7 @@ import type {
   OverviewDto,
   QuantizedSummaryDto,
   QuantizeSpecDto,
+  RowPlaceDto,
   RowsPageDto,
   RowsQueryDto,
   Scheme,
@@ -71,6 +72,7 @@ export interface HostApi {
   /** The first call of every view; again after it was hidden. */
   ready(args: Record<string, never>): ViewSnapshotDto;
   rows(args: RowsQueryDto): RowsPageDto;
+  locate(args: Omit<RowsQueryDto, 'start' | 'count'> & { readonly id: string }): RowPlaceDto;
   sparklines(args: { names: readonly string[] }): readonly SparklineDto[];
   tensorDetail(args: TensorDetailQueryDto): TensorDetailDto;
   /** Of what the next Quantize would do. */
@@ -121,6 +123,7 @@ export const viewCommandNames = [
   'revealEditor',
   'goToModule',
   'copyAsPython',
+  'openSource',
   'exportReport',
   'exportModel',
   'compareFiles',

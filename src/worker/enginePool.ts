@@ -21,7 +21,17 @@ export interface EngineCallOptions {
 }
 
 /** Requests that answer at once and may overtake a computation under way. */
-const light = new Set<keyof EngineApi>(['rows', 'children', 'scan', 'inspect', 'quantizable', 'overview', 'python']);
+const light = new Set<keyof EngineApi>([
+  'rows',
+  'children',
+  'scan',
+  'inspect',
+  'quantizable',
+  'overview',
+  'python',
+  'locate',
+  'sources',
+]);
 
 interface Running {
   readonly worker: Worker;

@@ -1,7 +1,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { RowDto, RowsQueryDto, SparklineDto } from '../../src/protocol/dto';
 import { host } from '../host';
-import { page, snapshot } from './store';
+import { page, setPage, snapshot } from './store';
 
 /** Rows are fetched in pages of this many, only those that are looked at. */
 const pageSize = 100;
@@ -58,6 +58,22 @@ export function followQuery(): void {
   effect(() => {
     if (queryKey.value !== '' && snapshot.value?.phase === 'ready') needRows(0, 1);
   });
+}
+
+/**
+ * Where the row with this id stands, after expanding what hides it; undefined where the filter
+ * does not let it through.
+ */
+export async function locateRow(id: string): Promise<number | undefined> {
+  const { index, collapsed } = await host.call('locate', { ...query.value, id });
+  if (index >= 0) return index;
+  if (collapsed.length === 0) return undefined;
+  const { toggled } = page.value;
+  const flipped = (each: string) => toggled.includes(each);
+  setPage({
+    toggled: [...toggled.filter((each) => !collapsed.includes(each)), ...collapsed.filter((each) => !flipped(each))],
+  });
+  return locateRow(id);
 }
 
 export const sparklines = signal<ReadonlyMap<string, SparklineDto>>(new Map());

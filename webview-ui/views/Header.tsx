@@ -29,7 +29,7 @@ export function Header({ state, model }: Props) {
             {quantized === null ? <FloatFacts model={model} /> : <QuantizedFacts state={state} model={model} />}
           </div>
         </div>
-        <Actions state={state} />
+        <Actions state={state} model={model} />
       </header>
       {busy !== null && (
         <div class="busy" role="status">
@@ -125,7 +125,7 @@ export function Safety({ verdict }: { readonly verdict: Verdict }) {
   );
 }
 
-function Actions({ state }: { readonly state: ViewSnapshotDto }) {
+function Actions({ state, model }: Props) {
   const quantized = state.quantized !== null;
   const idle = state.busy === null;
   return (
@@ -160,7 +160,7 @@ function Actions({ state }: { readonly state: ViewSnapshotDto }) {
       >
         <Icon name="export" /> {t('Export…')}
       </button>
-      <Overflow state={state} />
+      <Overflow state={state} model={model} />
     </div>
   );
 }
@@ -229,7 +229,7 @@ function EngineMenu({
   );
 }
 
-function Overflow({ state }: { readonly state: ViewSnapshotDto }) {
+function Overflow({ state, model }: Props) {
   const command = (name: ViewCommand) => () => act('command', { name });
   return (
     <Menu
@@ -243,6 +243,9 @@ function Overflow({ state }: { readonly state: ViewSnapshotDto }) {
         { text: t('Export Report…'), run: command('exportReport') },
         { text: t('Compare with Another File…'), run: command('compareFiles'), separator: true },
         { text: t('Show Module Repr Diff'), disabled: state.quantized === null, run: command('showReprDiff') },
+        ...(model.format.includes('script') || model.label.startsWith('TorchScript')
+          ? [{ text: t('Open Source…'), run: command('openSource') }]
+          : []),
         { text: t('Go to Module…'), run: command('goToModule') },
         { text: t('Reload from Disk'), run: () => act('reload', {}), separator: true },
       ]}

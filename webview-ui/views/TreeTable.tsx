@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { RowDto, RowsSortDto } from '../../src/protocol/dto';
 import { count } from '../format';
 import { t } from '../l10n';
-import { needRows, needSparklines, rowAt, totalRows } from '../state/rows';
+import { locateRow, needRows, needSparklines, rowAt, totalRows } from '../state/rows';
 import { act, page, setPage, snapshot } from '../state/store';
 import { Icon } from './Icon';
 import { Row } from './Row';
@@ -42,12 +42,29 @@ export function TreeTable() {
     else if (top + rowHeight > target.scrollTop + target.clientHeight)
       target.scrollTop = top + rowHeight - target.clientHeight;
   };
+  const chosenHere = useRef<string | null>(null);
+  const selection = snapshot.value?.selection ?? null;
+  // A choice made elsewhere, in the native tree or a chart, is shown here.
+  useEffect(() => {
+    if (selection === null || selection === chosenHere.current) return;
+    chosenHere.current = selection;
+    locateRow(selection).then(
+      (index) => {
+        if (index === undefined) return;
+        setActive(index);
+        reveal(index);
+      },
+      () => {},
+    );
+  }, [selection]);
   const move = (index: number) => {
     const next = Math.max(0, Math.min(total - 1, index));
     setActive(next);
     reveal(next);
     const row = rowAt(next);
-    if (row !== undefined && row.kind !== 'opaque') act('select', { id: row.id });
+    if (row === undefined || row.kind === 'opaque') return;
+    chosenHere.current = row.id;
+    act('select', { id: row.id });
   };
   const keys = (event: KeyboardEvent) => {
     const handled = treeKey(event.key, active, rowAt(active), {

@@ -8,6 +8,7 @@ import { createRecipeModel } from './createRecipeModel';
 import { exportModel } from './exportModel';
 import { exportReport } from './exportReport';
 import { goToModule } from './goToModule';
+import { openSource, registerSources } from './openSource';
 import { quantize } from './quantize';
 import { registerReprDiff, showReprDiff } from './reprDiff';
 import { runForward } from './runForward';
@@ -20,6 +21,7 @@ type OwnCommand = Exclude<keyof typeof commandIds, 'applyRun' | 'compareRuns' | 
 /** The palette's and the menus' commands. Each works on the file it was called on, else on the active model. */
 export function registerCommands(services: Services): void {
   registerReprDiff(services);
+  registerSources(services);
   const active = () => services.documents.active;
   const handlers: Record<OwnCommand, (uri?: vscode.Uri, selected?: readonly vscode.Uri[]) => unknown> = {
     openModel: () => openModel(),
@@ -30,6 +32,7 @@ export function registerCommands(services: Services): void {
     undo: () => active()?.undo(),
     exportModel: async (uri) => exportModel(await documentFor(services, uri), services),
     showReprDiff: () => showReprDiff(active()),
+    openSource: () => openSource(active()),
     copyAsPython: () => copyAsPython(active()),
     exportReport: () => exportReport(active()),
     compareFiles: () => compareFiles(active()),

@@ -21,19 +21,20 @@ const spec = v.strictObject({
 });
 const shape = v.pipe(v.array(v.pipe(count, v.maxValue(2 ** 31))), v.maxLength(8));
 
+const rowsQuery = {
+  filter: v.pipe(v.string(), v.maxLength(1024)),
+  toggled: v.pipe(v.array(name), v.maxLength(100_000)),
+  base: v.picklist(['default', 'all', 'none']),
+  sort: v.optional(
+    v.nullable(v.strictObject({ by: v.picklist(['name', 'type', 'size', 'sqnr']), descending: v.boolean() })),
+  ),
+  spec: v.nullable(spec),
+};
+
 export const schemas = {
   ready: empty,
-  rows: v.strictObject({
-    filter: v.pipe(v.string(), v.maxLength(1024)),
-    toggled: v.pipe(v.array(name), v.maxLength(100_000)),
-    base: v.picklist(['default', 'all', 'none']),
-    start: count,
-    count: page,
-    sort: v.optional(
-      v.nullable(v.strictObject({ by: v.picklist(['name', 'type', 'size', 'sqnr']), descending: v.boolean() })),
-    ),
-    spec: v.nullable(spec),
-  }),
+  rows: v.strictObject({ ...rowsQuery, start: count, count: page }),
+  locate: v.strictObject({ ...rowsQuery, id: name }),
   sparklines: v.strictObject({ names: v.pipe(v.array(name), v.maxLength(500)) }),
   tensorDetail: v.strictObject({
     name,

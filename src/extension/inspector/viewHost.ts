@@ -57,6 +57,7 @@ function handlers(
   const checked: Handlers<HostApi> = {
     ready: snapshot,
     rows: (args, { signal }) => document().engine.call('rows', args, { signal }),
+    locate: (args, { signal }) => document().engine.call('locate', args, { signal }),
     sparklines: ({ names }, { signal }) =>
       document().engine.call('sparklines', { names, bins: sparklineBins }, { signal }),
     tensorDetail: (args, { signal }) => document().engine.call('tensorDetail', args, { signal }),
