@@ -51,7 +51,7 @@ export function ErrorTable({ found, state }: { readonly found: SensitivityDto; r
               <th scope="col" class="to-left">
                 {t('Output error, log')}
               </th>
-              <th scope="col" />
+              <td />
               <th scope="col">dB</th>
             </tr>
           </thead>

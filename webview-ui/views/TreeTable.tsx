@@ -10,6 +10,9 @@ import { Row } from './Row';
 const rowHeight = 22;
 const overscan = 8;
 
+/** Row elements at most; more than fit on any screen. */
+const slots = 512;
+
 /** The module tree as an ARIA treegrid: one tab stop, only the rows in view are in the document. */
 export function TreeTable() {
   const body = useRef<HTMLDivElement>(null);
@@ -117,7 +120,8 @@ export function TreeTable() {
           <div class="tree-space" role="presentation" style={{ height: `${total * rowHeight}px` }}>
             {rows.map((row, i) => (
               <Row
-                key={row?.id ?? `waiting-${first + i}`}
+                // Elements are used again for other rows: scrolling changes texts and builds nothing.
+                key={(first + i) % slots}
                 row={row}
                 index={first + i}
                 top={(first + i) * rowHeight}

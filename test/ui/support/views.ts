@@ -16,7 +16,8 @@ const quantizedLm = fixturePath('torch-2.13', 'word_lm.fbgemm.quantized.pt');
 
 async function quantized({ page }: InspectorPage): Promise<void> {
   await page.getByTestId('quantize').click();
-  await page.getByTestId('coverage').waitFor();
+  // A narrow page hides the sentence, not what it says.
+  await page.getByTestId('coverage').waitFor({ state: 'attached' });
   await page.locator('[data-id="t:rnn.weight_ih_l0"]').click();
   await page.getByTestId('scale-value').waitFor();
 }
@@ -69,7 +70,7 @@ export const views: readonly View[] = [
     file: recipe,
     async show({ page }) {
       await page.getByTestId('quantize').click();
-      await page.getByTestId('coverage').waitFor();
+      await page.getByTestId('coverage').waitFor({ state: 'attached' });
       await page.getByTestId('run-forward').click();
       await page.getByTestId('percent').waitFor({ timeout: 20_000 });
       await page.locator('.value-ticks').waitFor();
@@ -80,7 +81,7 @@ export const views: readonly View[] = [
     file: mlp,
     async show({ page }) {
       await page.getByTestId('quantize').click();
-      await page.getByTestId('coverage').waitFor();
+      await page.getByTestId('coverage').waitFor({ state: 'attached' });
       await page.getByTestId('tab-error').click();
       await page.getByTestId('error-view').waitFor({ timeout: 20_000 });
     },
@@ -108,7 +109,7 @@ export const views: readonly View[] = [
 
 async function quantizedRecipe({ page }: InspectorPage): Promise<void> {
   await page.getByTestId('quantize').click();
-  await page.getByTestId('coverage').waitFor();
+  await page.getByTestId('coverage').waitFor({ state: 'attached' });
 }
 
 /** The five steps of the walkthrough, on the recipe's LSTM. */
