@@ -67,9 +67,6 @@ export interface EngineApi {
   health(args: Record<string, never>): HealthDto;
   values(args: ValuesQueryDto): ValuesPageDto;
   image(args: TensorImageQueryDto): TensorImageDto;
-  /** Files of source code that the model file carries, and one of them as text. */
-  sources(args: Record<string, never>): readonly { readonly name: string; readonly bytes: number }[];
-  source(args: { name: string }): string;
   /** Where a row stands in the visible lines; while it is not among them, which collapsed modules hide it. */
   locate(args: Omit<RowsQueryDto, 'start' | 'count'> & { readonly id: string }): RowPlaceDto;
   /** The lines that do the same in PyTorch. */

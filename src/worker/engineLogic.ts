@@ -117,13 +117,6 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     health: (_, { progress }) => modelHealth(opened().model, abort, progress),
     values: (query) => tensorValues(opened().model, query, abort),
     image: (query) => tensorImage(opened().model, query, abort),
-    sources: () => opened().model.file.sources ?? [],
-    source: async ({ name }) => {
-      const { file } = opened().model;
-      if (file.readSource === undefined) throw invalid('E_NO_SOURCE', 'The file carries no source code.');
-      const { text, truncated } = await file.readSource(name);
-      return truncated ? `${text}\n# … the rest is left out: it is too long to show.\n` : text;
-    },
     locate: ({ id, spec, ...query }) => visibleRows(opened(), query, spec).place(id),
     python: ({ spec }) => pythonLines(opened().model, spec),
     compareWith: async ({ path }, { progress }) => {

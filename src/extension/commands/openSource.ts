@@ -11,7 +11,9 @@ export function registerSources({ context, documents }: Services): void {
     vscode.workspace.registerTextDocumentContentProvider(scheme, {
       async provideTextDocumentContent(uri) {
         const document = documents.find(vscode.Uri.parse(uri.query, true));
-        return (await document?.engine.call('source', { name: uri.path.slice(1) })) ?? '';
+        const source = await document?.engine.call('readSource', { name: uri.path.slice(1) });
+        if (source === undefined) return '';
+        return source.truncated ? `${source.text}\n# … the rest is left out: it is too long to show.\n` : source.text;
       },
     }),
   );
