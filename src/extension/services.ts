@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { EnginePool } from '../worker/enginePool';
 import { DocumentRegistry } from './inspector/documentRegistry';
+import { ViewMemory } from './inspector/viewMemory';
 import { createLog } from './log';
 import { RunHistory } from './runs/runHistory';
 
@@ -11,6 +12,7 @@ export interface Services {
   readonly pool: EnginePool;
   readonly documents: DocumentRegistry;
   readonly history: RunHistory;
+  readonly memory: ViewMemory;
 }
 
 export function createServices(context: vscode.ExtensionContext): Services {
@@ -21,5 +23,5 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const documents = new DocumentRegistry();
   const history = new RunHistory(context.workspaceState);
   context.subscriptions.push(log, documents, history, { dispose: () => pool.dispose() });
-  return { context, log, pool, documents, history };
+  return { context, log, pool, documents, history, memory: new ViewMemory(context.workspaceState) };
 }

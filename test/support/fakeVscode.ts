@@ -76,6 +76,7 @@ export function installFakeVscode({ root, language = 'en' }: FakeVscodeOptions):
   const settings = new Map<string, unknown>();
   const env = {
     language,
+    sessionId: 'session',
     clipboard: { writeText: async (text: string) => void clipboard.push(text) },
   };
   const l10n = {

@@ -24,6 +24,8 @@ interface PageState {
   readonly explainOpen: boolean;
   /** Place of the output number that is explained. */
   readonly explainAt: { readonly row: number; readonly channel: number };
+  /** Width of the left pane by tab, in percent, where somebody moved the sash. */
+  readonly widths: Readonly<Partial<Record<ViewTab, number>>>;
   readonly weightsMode: 'histogram' | 'heatmap' | 'table';
   /** What heatmap and table show. */
   readonly layer: 'float' | 'int8' | 'error';
@@ -51,6 +53,7 @@ const initial: PageState = {
   literal: '',
   explainOpen: false,
   explainAt: { row: 0, channel: 0 },
+  widths: {},
   weightsMode: 'histogram',
   layer: 'float',
   element: { row: 0, column: 0 },

@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { t } from '../l10n';
-import { act, snapshot } from '../state/store';
+import { act, page, snapshot } from '../state/store';
 import { Banners } from './Banners';
 import { CompareView } from './CompareView';
 import { EmptyState, ErrorCard } from './ErrorCard';
@@ -11,6 +11,7 @@ import { Header } from './Header';
 import { Overview } from './Overview';
 import { ProductTable } from './ProductTable';
 import { ReprPanel } from './ReprPanel';
+import { Sash } from './Sash';
 import { Tabs } from './Tabs';
 import { TreeTable } from './TreeTable';
 import { WeightsView } from './WeightsView';
@@ -35,13 +36,17 @@ export function App() {
   if (state.phase === 'empty') return <EmptyState />;
   if (state.phase === 'failed' && state.error !== null) return <ErrorCard error={state.error} file={state.file} />;
   if (state.phase === 'loading' || state.model === null) return <Loading file={state.file} />;
+  const { widths } = page.value;
   const forward = state.tab === 'forward' && state.forward !== null;
   const error = state.tab === 'error' && (state.sensitivity?.layers.length ?? 0) > 0;
   return (
     <div class="app">
       <Banners state={state} model={state.model} />
       <Header state={state} model={state.model} />
-      <div class={forward ? 'body narrow-left' : error ? 'body wide-left' : 'body'}>
+      <div
+        style={widths[state.tab] === undefined ? undefined : { '--panes': `${widths[state.tab]}% 1fr` }}
+        class={forward ? 'body narrow-left' : error ? 'body wide-left' : 'body'}
+      >
         <div class="left" role="region" aria-label={forward ? t('Quantized products') : t('Modules and tensors')}>
           {forward && state.forward !== null ? (
             <ProductTable forward={state.forward} stale={state.forwardStale} />
@@ -53,6 +58,7 @@ export function App() {
           {!forward && !error && <ReprPanel state={state} model={state.model} />}
         </div>
         <main class="right">
+          <Sash tab={state.tab} />
           <Tabs active={state.tab} state={state} />
           {state.tab === 'overview' && <Overview state={state} model={state.model} />}
           {state.tab === 'weights' && <WeightsView />}

@@ -6,6 +6,7 @@ import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import type { Services } from '../services';
 import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
+import type { ViewMemory } from './viewMemory';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -78,7 +79,10 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   /** Reads the header and shows the model, or the card that says why not. Never throws. */
   load(): Promise<void> {
+    const before = this.services.memory.recall(this.uri.toString());
     this.loaded = this.readHeader();
+    // Not awaited by those who only need the header.
+    if (before !== undefined) void this.loaded.then(() => this.restore(before));
     return this.loaded;
   }
 
@@ -93,6 +97,19 @@ export class InspectorDocument implements vscode.CustomDocument {
       this.services.log.warn(`${details.code} ${this.uri.fsPath}: ${details.message}`);
       this.update({ phase: 'failed', error: details, model: null });
     }
+  }
+
+  /** The choices from before the window was reloaded, and what follows from them. */
+  private async restore({
+    spec,
+    quantized,
+    selection,
+    tab,
+  }: NonNullable<ReturnType<ViewMemory['recall']>>): Promise<void> {
+    if (this.state.phase !== 'ready') return;
+    const shown = tab === 'compare' ? 'overview' : tab;
+    this.update({ spec, selection, tab: shown });
+    if (quantized) await this.quantize();
   }
 
   async reload(): Promise<void> {
@@ -273,6 +290,7 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   dispose(): void {
     this.cancel();
+    this.services.memory.forget(this.uri.toString());
     this.services.pool.release(this.uri.fsPath);
     this.closed.fire();
     this.changed.dispose();
@@ -316,6 +334,8 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   private update(change: Partial<ViewSnapshotDto>): void {
     Object.assign(this.state, change, { revision: this.state.revision + 1 });
+    if ('spec' in change || 'quantized' in change || 'selection' in change || 'tab' in change)
+      this.services.memory.remember(this.uri.toString(), this.state);
     this.changed.fire(this.state);
   }
 }
