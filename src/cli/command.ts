@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import type { EngineName, QuantizeSpecDto } from '../protocol/dto';
+import type { EngineName, QConfigNameDto, QConfigOverrideDto, QuantizedDType, QuantizeSpecDto } from '../protocol/dto';
 import type { EngineClient } from '../worker/enginePool';
 
 /** Wrong words on the command line: exit code 2. */
@@ -77,6 +77,8 @@ export const specOptions = {
   'per-channel': { type: 'boolean' },
   modules: { type: 'string' },
   exclude: { type: 'string', multiple: true },
+  qconfig: { type: 'string', multiple: true },
+  'half-storage': { type: 'boolean' },
 } as const satisfies Options;
 
 interface SpecValues {
@@ -85,15 +87,14 @@ interface SpecValues {
   readonly 'per-channel'?: boolean;
   readonly modules?: string;
   readonly exclude?: readonly string[];
+  readonly qconfig?: readonly string[];
+  readonly 'half-storage'?: boolean;
 }
 
 export function quantizeSpec(values: SpecValues): QuantizeSpecDto {
-  if (values.dtype !== undefined && values.dtype !== 'qint8') {
-    throw new UsageError(`--dtype ${values.dtype} is not there yet; qint8 is.`);
-  }
   return {
     engine: engineName(values.engine),
-    dtype: 'qint8',
+    dtype: quantizedDType(values.dtype),
     perChannel: values['per-channel'] ?? false,
     modules:
       values.modules === undefined
@@ -103,5 +104,36 @@ export function quantizeSpec(values: SpecValues): QuantizeSpecDto {
             .map((name) => name.trim())
             .filter(Boolean),
     exclude: values.exclude ?? [],
+    overrides: (values.qconfig ?? []).map(override),
+    halfStorage: values['half-storage'] ?? false,
   };
+}
+
+const quantizedDTypes: readonly QuantizedDType[] = ['qint8', 'float16', 'quint8', 'quint4x2'];
+
+function quantizedDType(value = 'qint8'): QuantizedDType {
+  const found = quantizedDTypes.find((dtype) => dtype === value);
+  if (found === undefined) {
+    throw new UsageError(`--dtype must be one of ${quantizedDTypes.join(', ')}, not ${JSON.stringify(value)}.`);
+  }
+  return found;
+}
+
+const qconfigs: readonly QConfigNameDto[] = [
+  'default_dynamic',
+  'per_channel_dynamic',
+  'float16_dynamic',
+  'float_qparams',
+  'float_qparams_4bit',
+];
+
+/** `encoder.*=per_channel_dynamic`, or `decoder=none` for a module that stays float. */
+function override(value: string): QConfigOverrideDto {
+  const at = value.lastIndexOf('=');
+  const name = value.slice(at + 1);
+  const qconfig = name === 'none' ? null : qconfigs.find((each) => each === name);
+  if (at < 0 || qconfig === undefined) {
+    throw new UsageError(`--qconfig must look like NAME=${qconfigs.join('|')}|none, not ${JSON.stringify(value)}.`);
+  }
+  return { target: value.slice(0, at), qconfig };
 }

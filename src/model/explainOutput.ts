@@ -1,7 +1,6 @@
 import type { AbortCheck } from '../core/abort';
 import { invalid } from '../core/errors';
 import { selectKernels } from '../engine/kernels/dispatch';
-import type { QuantizableModule } from '../engine/nn/module';
 import type { PackedLinear } from '../engine/quantization/dynamicLinear';
 import { type ExplainedElement, explainElement } from '../engine/quantization/explainElement';
 import type { ActivationRecord, Tap } from '../engine/quantization/tap';
@@ -53,7 +52,7 @@ function report(
   { request, row, channel }: ExplainQueryDto,
   { module, weight, scale, zeroPoint, min, max }: ActivationRecord,
   product: PackedLinear,
-  float: QuantizableModule,
+  float: { readonly weights: ReadonlyMap<string, Float32Array> },
   element: ExplainedElement,
   activations: number,
 ): ExplainedElementDto {

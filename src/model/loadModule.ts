@@ -2,7 +2,8 @@ import type { AbortCheck } from '../core/abort';
 import { unsupported } from '../core/errors';
 import type { AttributeMap } from '../engine/nn/attributes';
 import { createModule, hasForward } from '../engine/nn/createModule';
-import type { QuantizableModule, RunnableModule } from '../engine/nn/module';
+import { isQuantizable, isTable } from '../engine/nn/dynamicTwin';
+import type { QuantizableModule, QuantizableTable } from '../engine/nn/module';
 import { type FloatTensor, floatTensor } from '../engine/tensor/tensor';
 import { type ModuleNode, ownName } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
@@ -44,26 +45,33 @@ export function attributesOf({ record }: Pick<ModuleNode, 'record'>): AttributeM
   return new Map(Object.entries(record?.attributes ?? {}));
 }
 
-export function isQuantizable(module: RunnableModule): module is QuantizableModule {
-  return 'toDynamic' in module;
-}
-
 /** One module without children, ready to run and to be quantized. */
-export async function loadModule(
+export async function loadLayer(
   model: Model,
   node: ModuleNode<ModelTensor>,
   abort: AbortCheck,
-): Promise<QuantizableModule> {
+): Promise<QuantizableModule | QuantizableTable> {
   const type = engineClass(node);
   if (type !== undefined && hasForward(type) && node.children.length === 0) {
     const module = createModule(type, attributesOf(node), await readParameters(model, node, abort));
-    if (isQuantizable(module)) return module;
+    if (isQuantizable(module) || isTable(module)) return module;
   }
   throw unsupported(
     'E_NOT_RUNNABLE',
     `${node.path || 'The root'} is ${node.type || 'a module of unknown type'}, which cannot be quantized by itself.`,
     {
-      hint: 'Choose a Linear, an LSTM, GRU or RNN, or one of their cells.',
+      hint: 'Choose a Linear, an LSTM, GRU or RNN, one of their cells, or an Embedding.',
     },
   );
+}
+
+/** The same for modules with products, which become int8. */
+export async function loadModule(
+  model: Model,
+  node: ModuleNode<ModelTensor>,
+  abort: AbortCheck,
+): Promise<QuantizableModule> {
+  const module = await loadLayer(model, node, abort);
+  if (isQuantizable(module)) return module;
+  throw unsupported('E_NOT_RUNNABLE', `${node.path || 'The root'} is ${node.type}, which has no products.`);
 }

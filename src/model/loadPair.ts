@@ -1,11 +1,14 @@
 import type { AbortCheck } from '../core/abort';
 import { invalid } from '../core/errors';
+import { dynamicTwin } from '../engine/nn/dynamicTwin';
 import type { DynamicModule, RunnableModule } from '../engine/nn/module';
+import type { QuantizedEngine } from '../engine/quantization/engines';
+import type { QConfigName } from '../engine/quantization/qconfigs';
 import type { QuantizeSpecDto } from '../protocol/dto';
 import { type LoadedTree, loadTree } from './loadTree';
 import type { ModuleNode } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
-import { planQuantization, type QuantizePlan, staysFloat } from './quantizePlan';
+import { planQuantization, type QuantizePlan } from './quantizePlan';
 
 /** A module in float and as quantize_dynamic leaves it, both ready to run. */
 export interface LoadedPair {
@@ -35,25 +38,25 @@ export async function loadPair(
 ): Promise<LoadedPair> {
   const plan = planQuantization(node, spec);
   if (plan.quantized.size === 0) {
-    const reason = (node.kind && staysFloat(node.kind, spec.modules ?? undefined)) ?? 'nothing in it is quantized';
+    const reason = plan.skipped.find(({ path }) => path === node.path)?.reason ?? 'nothing in it is quantized';
     throw invalid('E_NOT_QUANTIZABLE', `${node.path || node.type} cannot be compared with int8: ${reason}.`);
   }
   const tree = await loadTree(model, node, abort);
-  const dynamics = dynamicModules(tree, [...plan.quantized.keys()], spec);
+  const dynamics = dynamicModules(tree, plan.qconfigs, spec.engine);
   return { tree, plan, float: tree.assemble(), quantized: tree.assemble(dynamics), dynamics };
 }
 
-/** The dynamic twins of some modules of a tree. */
+/** The dynamic twins of the modules that have a qconfig. */
 export function dynamicModules(
   { quantizable }: LoadedTree,
-  paths: readonly string[],
-  { engine, perChannel }: Pick<QuantizeSpecDto, 'engine' | 'perChannel'>,
+  qconfigs: ReadonlyMap<string, QConfigName>,
+  engine: QuantizedEngine,
 ): Map<string, DynamicModule> {
   const dynamics = new Map<string, DynamicModule>();
-  for (const path of paths) {
+  for (const [path, qconfig] of qconfigs) {
     const module = quantizable.get(path);
-    if (module !== undefined)
-      dynamics.set(path, module.toDynamic(path, engine, perChannel ? 'per_channel' : 'per_tensor'));
+    const twin = module && dynamicTwin(module, path, engine, qconfig);
+    if (twin !== undefined) dynamics.set(path, twin);
   }
   return dynamics;
 }

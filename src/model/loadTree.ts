@@ -1,9 +1,10 @@
 import type { AbortCheck } from '../core/abort';
 import { QuantscopeError, unsupported } from '../core/errors';
 import { createModule, hasForward } from '../engine/nn/createModule';
-import type { QuantizableModule, RunnableModule } from '../engine/nn/module';
+import { isQuantizable, isTable } from '../engine/nn/dynamicTwin';
+import type { QuantizableModule, QuantizableTable, RunnableModule } from '../engine/nn/module';
 import type { FloatTensor } from '../engine/tensor/tensor';
-import { attributesOf, engineClass, isQuantizable, readParameters } from './loadModule';
+import { attributesOf, engineClass, readParameters } from './loadModule';
 import { type ModuleNode, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 
@@ -13,7 +14,7 @@ const maxParameters = 1_000_000_000;
 /** A module with everything below it in memory, to be put together with some parts replaced. */
 export interface LoadedTree {
   /** Modules that have a dynamic twin, by path, in the order of the file. */
-  readonly quantizable: ReadonlyMap<string, QuantizableModule>;
+  readonly quantizable: ReadonlyMap<string, QuantizableModule | QuantizableTable>;
   /** The whole module; `replacements` by path stand in for the float ones. */
   assemble(replacements?: ReadonlyMap<string, RunnableModule>): RunnableModule;
 }
@@ -52,11 +53,11 @@ export async function loadTree(model: Model, node: ModuleNode<ModelTensor>, abor
   for (const each of nodes) parameters.set(each.path, await readParameters(model, each, abort));
   const assemble = (replacements: ReadonlyMap<string, RunnableModule> = new Map()) =>
     build(nodes, parameters, replacements);
-  const quantizable = new Map<string, QuantizableModule>();
+  const quantizable = new Map<string, QuantizableModule | QuantizableTable>();
   const float = buildAll(nodes, parameters, new Map());
   for (const { path } of nodes) {
     const module = float.get(path);
-    if (module !== undefined && isQuantizable(module)) quantizable.set(path, module);
+    if (module !== undefined && (isQuantizable(module) || isTable(module))) quantizable.set(path, module);
   }
   return { quantizable, assemble };
 }

@@ -18,7 +18,9 @@ export interface RecurrentOptions {
 
 export type ModuleKind =
   | { readonly type: 'Linear'; readonly inFeatures: number; readonly outFeatures: number; readonly bias: boolean }
-  | { readonly type: 'Embedding'; readonly numEmbeddings: number; readonly embeddingDim: number }
+  /** transformers' Linear with a weight [in, out]: GPT-2. */
+  | { readonly type: 'Conv1D'; readonly inFeatures: number; readonly outFeatures: number; readonly bias: boolean }
+  | { readonly type: 'Embedding' | 'EmbeddingBag'; readonly numEmbeddings: number; readonly embeddingDim: number }
   | ({ readonly type: RecurrentType } & RecurrentOptions)
   | {
       readonly type: 'LSTMCell' | 'GRUCell' | 'RNNCell';
@@ -107,6 +109,8 @@ function attentionKind(shapes: ParameterShapes): ModuleKind | undefined {
 }
 
 const embeddingNames = /emb|^wte$|^wpe$|token|vocab|lookup|^shared$/i;
+/** The transposed Linears of transformers' GPT-2. A square one looks like a Linear, which its int8 weight is anyway. */
+const conv1dNames = /^c_(attn|proj|fc)$/;
 const linearNames = /head|proj|fc|out|dense|linear|decoder|classifier|^lin/i;
 
 function weightKind(shapes: ParameterShapes, name: string, first: boolean): ModuleKind | undefined {
@@ -114,6 +118,14 @@ function weightKind(shapes: ParameterShapes, name: string, first: boolean): Modu
   if (weight === undefined) return undefined;
   const biasShape = shapes.get('bias');
   const bias = biasShape !== undefined;
+  if (
+    conv1dNames.test(name) &&
+    weight.length === 2 &&
+    biasShape?.join() === String(weight[1]) &&
+    weight[0] !== weight[1]
+  ) {
+    return { type: 'Conv1D', inFeatures: weight[0], outFeatures: weight[1], bias: true };
+  }
   if (bias && (biasShape.length !== 1 || biasShape[0] !== weight[0]) && weight.length !== 1) return undefined;
   switch (weight.length) {
     case 1:

@@ -1,3 +1,4 @@
+import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
 import type { ModuleKind, RecurrentOptions } from './moduleKind';
 
 /** How PyTorch prints modules: `Name(extra)`, and containers with their children below. */
@@ -26,6 +27,11 @@ function extraRepr(kind: ModuleKind): string {
   switch (kind.type) {
     case 'Linear':
       return `in_features=${kind.inFeatures}, out_features=${kind.outFeatures}, bias=${python(kind.bias)}`;
+    // transformers prints its Conv1D as (nf, nx).
+    case 'Conv1D':
+      return `nf=${kind.outFeatures}, nx=${kind.inFeatures}`;
+    case 'EmbeddingBag':
+      return `${kind.numEmbeddings}, ${kind.embeddingDim}, mode='mean'`;
     case 'Embedding':
       return `${kind.numEmbeddings}, ${kind.embeddingDim}`;
     case 'LSTM':
@@ -56,27 +62,29 @@ export function moduleRepr(kind: ModuleKind): string {
   return `${kind.type}(${extraRepr(kind)})`;
 }
 
-/**
- * The line of the dynamic module that takes the place of this one, whose own line is `repr`;
- * undefined for kinds that have none.
- */
-export function quantizedRepr(
-  kind: ModuleKind,
-  repr: string,
-  scheme: 'per_tensor' | 'per_channel',
-): string | undefined {
+/** The class that quantize_dynamic puts in a module's place. */
+export function quantizedType(kind: ModuleKind, qconfig: QConfigName): string {
+  if (weightForms[qconfig].kind === 'table') return `Quantized${kind.type}`;
+  return `DynamicQuantized${kind.type === 'Conv1D' ? 'Linear' : kind.type}`;
+}
+
+/** The line of the dynamic module that takes a module's place; `repr` is the float module's own. */
+export function quantizedRepr(kind: ModuleKind, repr: string, qconfig: QConfigName): string {
+  const form = weightForms[qconfig];
+  const type = quantizedType(kind, qconfig);
   switch (kind.type) {
     case 'Linear':
-      return `DynamicQuantizedLinear(in_features=${kind.inFeatures}, out_features=${kind.outFeatures}, dtype=torch.qint8, qscheme=torch.${scheme}_affine)`;
-    case 'LSTM':
-    case 'GRU':
-    case 'LSTMCell':
-    case 'GRUCell':
-    case 'RNNCell':
-      // The file may say more than the kind: dropout, batch_first, nonlinearity.
-      return `DynamicQuantized${repr}`;
+    case 'Conv1D': {
+      const dtype = form.kind === 'int8' ? `torch.qint8, qscheme=torch.${form.scheme}_affine` : 'torch.float16';
+      return `${type}(in_features=${kind.inFeatures}, out_features=${kind.outFeatures}, dtype=${dtype})`;
+    }
+    case 'Embedding':
+    case 'EmbeddingBag': {
+      const dtype = form.kind === 'table' && form.bits === 4 ? 'quint4x2' : 'quint8';
+      return `${type}(num_embeddings=${kind.numEmbeddings}, embedding_dim=${kind.embeddingDim}, dtype=torch.${dtype}, qscheme=torch.per_channel_affine_float_qparams)`;
+    }
     default:
-      return undefined;
+      return `DynamicQuantized${repr}`;
   }
 }
 

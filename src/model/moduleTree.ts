@@ -204,6 +204,14 @@ function kindOf(
     const kind = moduleKind(shapes, givenType === 'Embedding' ? 'embedding' : 'linear', false);
     return kind?.type === givenType ? kind : undefined;
   }
+  if (givenType === 'EmbeddingBag') {
+    const kind = moduleKind(shapes, 'embedding', false);
+    return kind?.type === 'Embedding' ? { ...kind, type: 'EmbeddingBag' } : undefined;
+  }
+  const weight = shapes.get('weight');
+  if (givenType === 'Conv1D' && weight?.length === 2) {
+    return { type: 'Conv1D', inFeatures: weight[0], outFeatures: weight[1], bias: shapes.has('bias') };
+  }
   const kind = moduleKind(shapes, name, first === `${prefix}weight`);
   return givenType === undefined || kind?.type === givenType ? kind : undefined;
 }

@@ -1,4 +1,4 @@
-import type { QuantizeSpecDto } from '../protocol/dto';
+import type { QConfigNameDto, QuantizeSpecDto } from '../protocol/dto';
 import type { Model } from './openModel';
 import { planQuantization } from './quantizePlan';
 
@@ -53,6 +53,8 @@ function load(model: Model): string[] {
 /** A set of types where the whole model follows it, else the paths one by one. */
 function specArgument(model: Model, spec: QuantizeSpecDto): string {
   const { quantized } = planQuantization(model.root, spec);
+  const named = namedQConfigs(model, spec);
+  if (named !== undefined) return `{${named.map(([path, qconfig]) => `${path}: ${qconfig}`).join(', ')}}`;
   const qconfig = spec.perChannel ? 'per_channel_dynamic_qconfig' : 'default_dynamic_qconfig';
   const prefix = model.root.path === '' ? '' : `${model.root.path}.`;
   if (spec.exclude.length > 0) {
@@ -62,4 +64,24 @@ function specArgument(model: Model, spec: QuantizeSpecDto): string {
   const types = [...new Set([...quantized.values()].map(({ type }) => `torch.nn.${type}`))];
   if (spec.perChannel) return `{${types.map((type) => `${type}: ${qconfig}`).join(', ')}}`;
   return `{${types.join(', ')}}`;
+}
+
+const pythonNames: Readonly<Record<QConfigNameDto, string>> = {
+  default_dynamic: 'default_dynamic_qconfig',
+  per_channel_dynamic: 'per_channel_dynamic_qconfig',
+  float16_dynamic: 'float16_dynamic_qconfig',
+  float_qparams: 'float_qparams_weight_only_qconfig',
+  float_qparams_4bit: 'float_qparams_weight_only_qconfig_4bit',
+};
+
+/** Paths as Python strings with PyTorch's name of their qconfig, where types alone cannot say the spec. */
+export function namedQConfigs(model: Model, spec: QuantizeSpecDto): [path: string, qconfig: string][] | undefined {
+  const plain = (name: string) => !/[.*]/.test(name);
+  const simple = spec.dtype === 'qint8' && (spec.overrides ?? []).length === 0 && (spec.modules ?? []).every(plain);
+  if (simple) return undefined;
+  const prefix = model.root.path === '' ? '' : `${model.root.path}.`;
+  return [...planQuantization(model.root, spec).qconfigs].map(([path, qconfig]) => [
+    JSON.stringify(path.slice(prefix.length)),
+    pythonNames[qconfig],
+  ]);
 }

@@ -1,22 +1,18 @@
 import type { AbortCheck } from '../core/abort';
+import { invalid } from '../core/errors';
 import type { Progress } from '../core/progress';
-import type { PackedLinear } from '../engine/quantization/dynamicLinear';
-import { addErrorSums, type ErrorSums, errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
-import { dequantizeWeight } from '../engine/quantization/quantizeWeight';
-import type {
-  QuantizedModuleDto,
-  QuantizedSummaryDto,
-  QuantizedWeightDto,
-  QuantizeReportDto,
-  QuantizeSpecDto,
-} from '../protocol/dto';
+import { dynamicTwin } from '../engine/nn/dynamicTwin';
+import { addErrorSums, type ErrorSums, errorMetrics } from '../engine/quantization/errorMetrics';
+import type { QConfigName } from '../engine/quantization/qconfigs';
+import type { QuantizedModuleDto, QuantizedSummaryDto, QuantizeReportDto, QuantizeSpecDto } from '../protocol/dto';
 import { reprTree } from './describeModel';
-import { loadModule } from './loadModule';
-import { printModel, quantizedRepr } from './moduleRepr';
+import { loadLayer } from './loadModule';
+import { printModel, quantizedRepr, quantizedType } from './moduleRepr';
 import type { ModuleNode } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { plannedSize, quantizedStateDict, type Replacement, replacementOf, stateModules } from './quantizedFile';
-import { planQuantization } from './quantizePlan';
+import { planQuantization, refusedByPyTorch } from './quantizePlan';
+import { twinReport } from './twinReport';
 
 /**
  * quantize_dynamic over the whole model: one module after the other is read, quantized, measured
@@ -37,7 +33,8 @@ export async function quantizeModel(
     abort.throwIfAborted();
     // Lets the thread answer requests for rows between two modules.
     await new Promise((resolve) => setImmediate(resolve));
-    const quantized = await quantizeNode(model, node, spec, abort);
+    const qconfig = plan.qconfigs.get(node.path) ?? 'default_dynamic';
+    const quantized = await quantizeNode(model, node, spec, qconfig, abort);
     modules.push({
       ...quantized.report,
       bytes: { before: node.bytes, after: plan.bytesAfter.get(node.path) ?? node.bytes },
@@ -55,12 +52,13 @@ export async function quantizeModel(
     model.file.moduleVersions,
   );
   const size = (what: typeof state) => plannedSize(what, model.stem, model.file.torchStyle ?? '2', spec.engine);
-  const scheme = spec.perChannel ? 'per_channel' : 'per_tensor';
-  const replaced = (node: ModuleNode<ModelTensor>) =>
-    plan.quantized.has(node.path) && node.kind ? quantizedRepr(node.kind, node.repr, scheme) : undefined;
+  const replaced = (node: ModuleNode<ModelTensor>) => {
+    const qconfig = plan.qconfigs.get(node.path);
+    return qconfig === undefined || node.kind === undefined ? undefined : quantizedRepr(node.kind, node.repr, qconfig);
+  };
   return {
     engine: spec.engine,
-    dtype: 'qint8',
+    dtype: spec.dtype,
     repr: { before: printModel(reprTree(root, model.stem)), after: printModel(reprTree(root, model.stem, replaced)) },
     // A checkpoint's optimizer is not written again: its model is compared with its model.
     bytes: { before: root === model.tree && root.bytes > 0 ? model.file.bytes : size(float), after: size(state) },
@@ -71,50 +69,44 @@ export async function quantizeModel(
   };
 }
 
-async function quantizeNode(model: Model, node: ModuleNode<ModelTensor>, spec: QuantizeSpecDto, abort: AbortCheck) {
-  const float = await loadModule(model, node, abort);
-  const dynamic = float.toDynamic(node.path, spec.engine, spec.perChannel ? 'per_channel' : 'per_tensor');
-  const weights: QuantizedWeightDto[] = [];
-  const sums: ErrorSums[] = [];
-  for (const product of dynamic.products) {
-    const values = float.weights.get(product.name) as Float32Array;
-    const error = errorSums(values, dequantizeWeight(product.weight));
-    sums.push(error);
-    weights.push({ ...(await weightReport(product)), ...errorMetrics(error) });
+async function quantizeNode(
+  model: Model,
+  node: ModuleNode<ModelTensor>,
+  spec: QuantizeSpecDto,
+  qconfig: QConfigName,
+  abort: AbortCheck,
+) {
+  const float = await loadLayer(model, node, abort);
+  const dynamic = dynamicTwin(float, node.path, spec.engine, qconfig);
+  if (dynamic === undefined || node.kind === undefined) {
+    throw invalid('E_NOT_QUANTIZABLE', `${node.path || node.type} does not take ${qconfig}.`);
   }
-  const whole = addErrorSums(sums);
+  const { weights, sums } = await twinReport(dynamic, float.weights);
   const report = {
     path: node.path,
     type: node.type,
-    quantizedType: `DynamicQuantized${node.type}`,
-    sqnrDb: errorMetrics(whole).sqnrDb,
+    quantizedType: quantizedType(node.kind, qconfig),
+    qconfig,
+    refusedByPyTorch: refusedByPyTorch(node.kind) ?? '',
+    sqnrDb: errorMetrics(sums).sqnrDb,
     weights,
   };
-  return { report, sums: whole, replacement: replacementOf(dynamic) };
-}
-
-async function weightReport({ name, weight }: PackedLinear) {
-  const { scheme, axis, scales, zeroPoints, codes } = weight;
-  return { name, scheme, axis, scales: [...scales], zeroPoints: [...zeroPoints], int8Sha256: await sha256(codes) };
+  return { report, sums, replacement: replacementOf(dynamic, spec.halfStorage ?? false) };
 }
 
 /** Lengths are enough to know the file's size; the codes are dropped. */
-function withoutData({ stored, products }: Replacement): Replacement {
+function withoutData(replacement: Replacement): Replacement {
   const data = async () => new Uint8Array(0);
+  const { products, table } = replacement;
   return {
-    stored,
+    ...replacement,
     products: products.map(({ name, weight, bias }) => ({
       name,
       weight: { ...weight, data },
       bias: bias && { ...bias, data },
     })),
+    table: table && { ...table, data },
   };
-}
-
-async function sha256(codes: Int8Array): Promise<string> {
-  const bytes = new Uint8Array(codes.buffer as ArrayBuffer, codes.byteOffset, codes.byteLength);
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 const maxPathsShown = 20;

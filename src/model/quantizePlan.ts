@@ -1,6 +1,8 @@
+import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
 import type { QuantizeSpecDto, SkippedModuleDto } from '../protocol/dto';
 import type { ModuleKind } from './moduleKind';
 import { type ModuleNode, type TensorEntry, walk } from './moduleTree';
+import { type Choice, cannotTake, choices, defaultTypes } from './qconfigSpec';
 
 /**
  * What quantize_dynamic would do to a module tree, decided from types and names alone: which
@@ -9,44 +11,42 @@ import { type ModuleNode, type TensorEntry, walk } from './moduleTree';
 export interface QuantizePlan<T extends TensorEntry = TensorEntry> {
   /** Modules to replace, by path, in the order of the file. */
   readonly quantized: ReadonlyMap<string, ModuleNode<T>>;
+  /** What each of them gets. */
+  readonly qconfigs: ReadonlyMap<string, QConfigName>;
   readonly skipped: readonly SkippedModuleDto[];
   /** Bytes of every module after quantization, with everything below. */
   readonly bytesAfter: ReadonlyMap<string, number>;
 }
 
-/** PyTorch's default spec for qint8: torch.ao.quantization.quantize_dynamic. */
-const defaultTypes: readonly string[] = ['Linear', 'LSTM', 'GRU', 'LSTMCell', 'RNNCell', 'GRUCell'];
-
-/** Kinds whose dynamic twin the engine has. */
-const supportedTypes: readonly string[] = ['Linear', 'LSTM', 'GRU', 'RNN', 'LSTMCell', 'GRUCell', 'RNNCell'];
-
 export function planQuantization<T extends TensorEntry>(root: ModuleNode<T>, spec: QuantizeSpecDto): QuantizePlan<T> {
-  const types = spec.modules ?? defaultTypes;
-  const excluded = exclusion(spec.exclude);
+  const choose = choices(spec);
   const quantized = new Map<string, ModuleNode<T>>();
+  const qconfigs = new Map<string, QConfigName>();
   const skipped: SkippedModuleDto[] = [];
   const attentionChildren = new Set<string>();
   for (const node of walk(root)) {
     if (node.optimizer || node.kind === undefined) continue;
     if (node.kind.type === 'MultiheadAttention') attentionChildren.add(`${node.path}.out_proj`);
+    const choice = choose(node.kind.type, node.path);
     const reason =
-      staysFloat(node.kind, types, attentionChildren.has(node.path)) ?? (excluded(node.path) ? 'excluded' : undefined);
-    if (reason === undefined) quantized.set(node.path, node);
-    else skipped.push({ path: node.path, type: node.type, reason });
+      attentionChildren.has(node.path) && choice.qconfig !== undefined ? readByAttention : reasonOf(node.kind, choice);
+    if (reason === undefined && choice.qconfig !== undefined) {
+      quantized.set(node.path, node);
+      qconfigs.set(node.path, choice.qconfig);
+    } else skipped.push({ path: node.path, type: node.type, reason: reason ?? '' });
   }
-  return { quantized, skipped, bytesAfter: sizesAfter(root, quantized) };
+  return { quantized, qconfigs, skipped, bytesAfter: sizesAfter(root, qconfigs, spec.halfStorage ?? false) };
 }
 
-/** Why a module of this kind stays float, or undefined when it can be quantized. */
-export function staysFloat(
-  kind: ModuleKind,
-  types: readonly string[] = defaultTypes,
-  attentionOutput = false,
-): string | undefined {
-  if (!types.includes(kind.type)) return 'not in the spec';
-  if (attentionOutput) return 'MultiheadAttention reads this weight itself (NonDynamicallyQuantizableLinear)';
-  if (!supportedTypes.includes(kind.type)) return `Quantscope cannot quantize ${kind.type} yet`;
-  return undefined;
+const readByAttention = 'MultiheadAttention reads this weight itself (NonDynamicallyQuantizableLinear)';
+
+function reasonOf(kind: ModuleKind, choice: Choice): string | undefined {
+  return choice.qconfig === undefined ? choice.reason : cannotTake(kind, choice.qconfig);
+}
+
+/** Why a module of this kind stays float under a spec of types, or undefined when it can be quantized. */
+export function staysFloat(kind: ModuleKind, types: readonly string[] = defaultTypes.qint8): string | undefined {
+  return types.includes(kind.type) ? cannotTake(kind, 'default_dynamic') : 'not in the spec';
 }
 
 /** What PyTorch would say of a module that only Quantscope quantizes; undefined where PyTorch does it too. */
@@ -54,6 +54,8 @@ export function refusedByPyTorch(kind: ModuleKind): string | undefined {
   switch (kind.type) {
     case 'RNN':
       return 'PyTorch has no dynamic nn.RNN';
+    case 'Conv1D':
+      return 'PyTorch leaves the Conv1D of transformers float';
     case 'LSTM':
     case 'GRU':
       if (kind.projSize > 0) return 'PyTorch has no quantized form with proj_size';
@@ -67,35 +69,41 @@ export function refusedByPyTorch(kind: ModuleKind): string | undefined {
   }
 }
 
-/** Exact paths, or every path below a prefix where the pattern ends in `*`. */
-function exclusion(patterns: readonly string[]): (path: string) => boolean {
-  const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')));
-  const globs = patterns.filter((pattern) => pattern.includes('*')).map(globPattern);
-  return (path) => exact.has(path) || globs.some((glob) => glob.test(path));
-}
-
-function globPattern(glob: string): RegExp {
-  const source = glob.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${source.join('.*')}$`);
-}
-
 /** Weight matrices of a quantized module become one byte an element; biases stay float. */
 export function isQuantizedWeight(tensorName: string): boolean {
   return /(^|\.)weight(_(ih|hh|hr)(_l\d+(_reverse)?)?)?$/.test(tensorName);
 }
 
+/** Bytes of the weight of a module after a qconfig. */
+export function bytesUnder(qconfig: QConfigName, { numel, bytes, shape }: TensorEntry, halfStorage: boolean): number {
+  const form = weightForms[qconfig];
+  switch (form.kind) {
+    case 'int8':
+      return numel;
+    case 'float16':
+      // PyTorch widens what it rounded, so that only the values change.
+      return halfStorage ? 2 * numel : Math.max(bytes, 4 * numel);
+    case 'table':
+      // A float32 scale and zero point a row.
+      return Math.ceil((numel * form.bits) / 8) + 8 * (shape[0] ?? 0);
+  }
+}
+
 function sizesAfter<T extends TensorEntry>(
   root: ModuleNode<T>,
-  quantized: ReadonlyMap<string, ModuleNode<T>>,
+  qconfigs: ReadonlyMap<string, QConfigName>,
+  halfStorage: boolean,
 ): Map<string, number> {
   const nodes = [...walk(root)];
   const sizes = new Map<string, number>();
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i];
-    const replaced = quantized.has(node.path);
+    const qconfig = qconfigs.get(node.path);
     let bytes = 0;
-    for (const tensor of node.tensors)
-      bytes += replaced && isQuantizedWeight(tensor.name) ? tensor.numel : tensor.bytes;
+    for (const tensor of node.tensors) {
+      const replaced = qconfig !== undefined && isQuantizedWeight(tensor.name);
+      bytes += replaced ? bytesUnder(qconfig, tensor, halfStorage) : tensor.bytes;
+    }
     for (const child of node.children) bytes += sizes.get(child.path) as number;
     sizes.set(node.path, bytes);
   }

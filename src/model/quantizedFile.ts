@@ -1,6 +1,8 @@
 import type { DynamicModule } from '../engine/nn/module';
 import type { PackedLinear } from '../engine/quantization/dynamicLinear';
-import type { PackedData, StateDict, StateItem, TensorData } from '../formats/torch/write';
+import { type HalfWeight, widenHalf } from '../engine/quantization/halfWeight';
+import { packedCodes, type QuantizedTable } from '../engine/quantization/quantizeEmbedding';
+import type { PackedData, StateDict, StateItem, TableData, TensorData } from '../formats/torch/write';
 import { planTorchFile, type TorchStyle } from '../formats/torch/write';
 import type { EngineName } from '../protocol/dto';
 import type { ModuleKind } from './moduleKind';
@@ -24,6 +26,7 @@ export interface StateModule {
 export interface Replacement {
   readonly stored: DynamicModule['stored'];
   readonly products: readonly (PackedData & { readonly name: string })[];
+  readonly table?: TableData;
 }
 
 /**
@@ -44,7 +47,7 @@ export function quantizedStateDict(modules: readonly StateModule[], versions: Re
   return { items, versions: moduleVersions(modules, versions, replaced) };
 }
 
-function quantizedItems(path: string, { stored, products }: Replacement): StateItem[] {
+function quantizedItems(path: string, { stored, products, table }: Replacement): StateItem[] {
   switch (stored) {
     case 'linear':
       return [{ kind: 'dynamicLinear', path, product: products[0] }];
@@ -54,10 +57,12 @@ function quantizedItems(path: string, { stored, products }: Replacement): StateI
       const [input, hidden] = products.map(withBias);
       return [{ kind: 'dynamicCell', path, input, hidden }];
     }
-    // PyTorch has no module for these: quantized tensors under the float module's own names.
+    case 'table':
+      return table === undefined ? [] : [{ kind: 'table', path, table }];
+    // PyTorch has no module for these: tensors under the float module's own names.
     case 'none':
       return products.flatMap(({ name, weight, bias }): StateItem[] => [
-        { kind: 'quantizedTensor', name: below(path, name), tensor: weight },
+        { kind: weight.dtype === 'qint8' ? 'quantizedTensor' : 'tensor', name: below(path, name), tensor: weight },
         ...(bias === undefined
           ? []
           : [{ kind: 'tensor' as const, name: below(path, name.replace('weight', 'bias')), tensor: bias }]),
@@ -89,6 +94,11 @@ function moduleVersions(
     if (replacement === undefined || replacement.stored === 'none' || replacement.stored === 'cell') {
       return [[path, version]];
     }
+    if (replacement.stored === 'table')
+      return [
+        [path, 1],
+        [below(path, '_packed_params'), 1],
+      ];
     if (replacement.stored === 'linear')
       return [
         [path, 4],
@@ -138,15 +148,50 @@ export function storedForm(kind: ModuleKind | undefined): DynamicModule['stored'
     case 'RNNCell':
       return 'cell';
     case 'Linear':
+    case 'Conv1D':
       return 'linear';
     default:
       return 'none';
   }
 }
 
-export function replacementOf(module: DynamicModule): Replacement {
-  const products = module.products.map(packedData);
-  return { stored: module.stored, products };
+/** What stands in the state dict for a module; `halfStorage` keeps half precision as it is. */
+export function replacementOf(module: DynamicModule, halfStorage = false): Replacement {
+  const { stored, products, halves, table } = module;
+  if (table !== undefined) return { stored, products: [], table: tableData(table) };
+  if (halves === undefined) return { stored, products: products.map(packedData) };
+  return {
+    stored: halfStorage ? 'none' : stored,
+    products: halves.map((half) => halfData(half, module.biases?.get(half.name), halfStorage)),
+  };
+}
+
+function tableData(table: QuantizedTable): TableData {
+  const { bits, rows, width, scales, zeroPoints } = table;
+  return {
+    dtype: bits === 8 ? 'quint8' : 'quint4x2',
+    shape: [rows, width],
+    scales,
+    zeroPoints,
+    data: async () => packedCodes(table),
+  };
+}
+
+function halfData(half: HalfWeight, bias: Float32Array | undefined, halfStorage: boolean) {
+  const { name, shape, patterns } = half;
+  const bytes = (values: Uint16Array | Float32Array) =>
+    new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return {
+    name,
+    weight: {
+      dtype: halfStorage ? ('float16' as const) : ('float32' as const),
+      shape,
+      scales: [],
+      perChannel: false,
+      data: async () => bytes(halfStorage ? patterns : widenHalf(half)),
+    },
+    bias: bias && floatData(bias, [shape[0]]),
+  };
 }
 
 /** Size of the file that torch.save would write, without any data. */

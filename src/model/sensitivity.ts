@@ -13,9 +13,9 @@ import {
   suggestForSize,
 } from '../engine/quantization/suggest';
 import type { FloatTensor, Tensor } from '../engine/tensor/tensor';
-import type { FloatSetDto, SensitivityDto, SensitivityRequestDto } from '../protocol/dto';
-import { dynamicModules, loadPair } from './loadPair';
-import { cannotRun, type LoadedTree } from './loadTree';
+import type { FloatSetDto, QuantizeSpecDto, SensitivityDto, SensitivityRequestDto } from '../protocol/dto';
+import { loadPair } from './loadPair';
+import { cannotRun } from './loadTree';
 import type { ModuleNode } from './moduleTree';
 import { findModule, type Model, type ModelTensor } from './openModel';
 import { planQuantization, type QuantizePlan } from './quantizePlan';
@@ -125,16 +125,20 @@ async function layerNoise(
     // Lets the thread answer requests for rows between two layers.
     await new Promise((resolve) => setImmediate(resolve));
     const known = defaultInputs(node) ?? [];
-    const { tree, float }: { tree: LoadedTree; float: RunnableModule } = await loadPair(model, node, spec, abort);
+    const { float, quantized } = await loadPair(model, node, layerSpec(node.path, plan, spec), abort);
     const inputs = randomInputs(
       seed,
       known.map(({ shape }) => shape),
       known,
     );
-    const dynamic = dynamicModules(tree, [node.path], spec).get(node.path) as RunnableModule;
-    noise.set(node.path, noiseOf(outputOf(float, inputs, abort), outputOf(dynamic, inputs, abort)));
+    noise.set(node.path, noiseOf(outputOf(float, inputs, abort), outputOf(quantized, inputs, abort)));
   }
   return { noise, inputs: [] };
+}
+
+/** The spec that does to this layer what the plan does. */
+function layerSpec(path: string, plan: QuantizePlan, spec: QuantizeSpecDto): QuantizeSpecDto {
+  return { ...spec, exclude: [], overrides: [{ target: path, qconfig: plan.qconfigs.get(path) ?? null }] };
 }
 
 function outputOf(module: RunnableModule, inputs: readonly Tensor[], abort: AbortCheck): FloatTensor {

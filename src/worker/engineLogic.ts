@@ -184,7 +184,10 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
 }
 
 function specKey(spec: QuantizeSpecDto): string {
-  return JSON.stringify([spec.engine, spec.dtype, spec.perChannel, spec.modules, [...spec.exclude].sort()]);
+  return JSON.stringify([
+    [spec.engine, spec.dtype, spec.perChannel, spec.modules, [...spec.exclude].sort()],
+    [spec.overrides ?? [], spec.halfStorage ?? false],
+  ]);
 }
 
 function visibleRows(

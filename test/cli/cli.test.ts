@@ -50,6 +50,7 @@ describe('the command line', function () {
         'modules',
         'repr',
         'safety',
+        'sources',
         'tensors',
         'warnings',
       ]);

@@ -3,7 +3,9 @@ import { dynamicLinear, type PackedLinear, packLinear } from '../quantization/dy
 import type { QuantizedEngine } from '../quantization/engines';
 import type { Scheme } from '../quantization/quantizeWeight';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
+import { mapValues, relu } from './elementwise';
 import type { ForwardContext } from './forwardContext';
+import { HalfModule, roundParameters } from './halfModule';
 import { floatInput } from './inputs';
 import type { DynamicModule, ModuleInputs, QuantizableModule } from './module';
 
@@ -28,6 +30,10 @@ export class Linear implements QuantizableModule {
     return new Map([['weight', this.weight.data]]);
   }
 
+  get parameters(): ReadonlyMap<string, FloatTensor> {
+    return new Map([['weight', this.weight], ...(this.bias === undefined ? [] : [['bias', this.bias] as const])]);
+  }
+
   forward([input]: ModuleInputs, { kernels }: ForwardContext): FloatTensor[] {
     const x = floatInput(input);
     const [n, k] = this.weight.shape;
@@ -43,6 +49,36 @@ export class Linear implements QuantizableModule {
       packLinear({ module: path, name: 'weight', bias: this.bias?.data, engine }, data, shape, scheme),
     );
   }
+
+  toFloat16(): HalfModule {
+    const { halves, rounded, biases } = roundParameters(this.parameters);
+    return new HalfModule(new Linear(rounded.get('weight') as FloatTensor, this.bias), halves, 'linear', biases);
+  }
+}
+
+/** torch.ao.nn.intrinsic.LinearReLU: a Linear and the ReLU after it, as fuse_modules makes them. */
+export class LinearReLU implements QuantizableModule {
+  readonly outputs = ['output'];
+
+  constructor(private readonly linear: Linear) {}
+
+  get weights(): ReadonlyMap<string, Float32Array> {
+    return this.linear.weights;
+  }
+
+  forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
+    return this.linear.forward(inputs, context).map((y) => mapValues(y, relu));
+  }
+
+  toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicLinear {
+    return new DynamicLinear(this.linear.toDynamic(path, engine, scheme).packed, true);
+  }
+
+  toFloat16(): HalfModule {
+    const { halves, rounded, biases } = roundParameters(this.linear.parameters);
+    const linear = new Linear(rounded.get('weight') as FloatTensor, this.linear.bias);
+    return new HalfModule(new LinearReLU(linear), halves, 'linear', biases);
+  }
 }
 
 /** torch.ao.nn.quantized.dynamic.Linear: the same with an int8 weight and an input quantized at every call. */
@@ -51,7 +87,11 @@ export class DynamicLinear implements DynamicModule {
   readonly outputs = ['output'];
   private calls = 0;
 
-  constructor(readonly packed: PackedLinear) {}
+  constructor(
+    readonly packed: PackedLinear,
+    /** LinearReLU: negative outputs become 0. */
+    private readonly relu = false,
+  ) {}
 
   get products(): readonly PackedLinear[] {
     return [this.packed];
@@ -65,6 +105,7 @@ export class DynamicLinear implements DynamicModule {
     }
     const m = rowsOf(x, columns);
     const out = dynamicLinear(this.packed, x.data, m, context, this.calls++, 0);
+    if (this.relu) for (let i = 0; i < out.length; i++) out[i] = Math.max(0, out[i]);
     return [floatTensor(out, [...x.shape.slice(0, -1), rows])];
   }
 }

@@ -1,9 +1,10 @@
 import { invalid } from '../../core/errors';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
+import { mapValues, relu } from './elementwise';
 import { FunctionModule } from './functionModule';
 import { floatInput } from './inputs';
-import { Linear } from './linear';
-import { type Maker, type Makers, parameter } from './parts';
+import { Linear, LinearReLU } from './linear';
+import { child, type Maker, type Makers, parameter } from './parts';
 
 const linear: Maker = (parts) => new Linear(parameter(parts, 'weight', 2), parts.parameters.get('bias'));
 
@@ -47,9 +48,17 @@ const bilinear: Maker = (parts) => {
   });
 };
 
+/** The fused pair keeps the Linear as its child `0`. */
+const linearReLU: Maker = (parts) => {
+  const first = child(parts, '0');
+  if (first instanceof Linear) return new LinearReLU(first);
+  return new FunctionModule(([x], context) => mapValues(floatInput(first.forward([x], context)[0]), relu));
+};
+
 export const linearMakers: Makers = [
   ['Linear', linear],
   ['NonDynamicallyQuantizableLinear', linear],
   ['Conv1D', transposedLinear],
+  ['LinearReLU', linearReLU],
   ['Bilinear', bilinear],
 ];

@@ -1,5 +1,7 @@
 import type { PackedLinear } from '../quantization/dynamicLinear';
 import type { QuantizedEngine } from '../quantization/engines';
+import type { HalfWeight } from '../quantization/halfWeight';
+import type { EmbeddingBits, QuantizedTable } from '../quantization/quantizeEmbedding';
 import type { Scheme } from '../quantization/quantizeWeight';
 import type { FloatTensor, Tensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
@@ -25,12 +27,26 @@ export interface QuantizableModule extends RunnableModule {
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[];
   /** The dynamic twin; `path` is the name that the run-time records carry. */
   toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicModule;
+  /** The twin of float16_dynamic: weights in half precision, everything else float32. */
+  toFloat16(): DynamicModule;
 }
 
-/** A dynamic module: its int8 weights in the order of the float module's state dict. */
+/** An embedding that float_qparams replaces by a table of 8 or 4 bits. */
+export interface QuantizableTable extends RunnableModule {
+  readonly weights: ReadonlyMap<string, Float32Array>;
+  toTable(bits: EmbeddingBits): DynamicModule;
+}
+
+/** A module that quantize_dynamic made: its weights in the order of the float module's state dict. */
 export interface DynamicModule extends RunnableModule {
   /** How PyTorch keeps it in a file; `none` for modules that PyTorch has no dynamic twin of. */
-  readonly stored: 'linear' | 'recurrent' | 'cell' | 'none';
+  readonly stored: 'linear' | 'recurrent' | 'cell' | 'table' | 'none';
+  /** int8 weights; empty for half precision and tables. */
   readonly products: readonly PackedLinear[];
+  /** Weights in half precision, in the order of the state dict. */
+  readonly halves?: readonly HalfWeight[];
+  /** Biases of the halves by the weight's name. */
+  readonly biases?: ReadonlyMap<string, Float32Array>;
+  readonly table?: QuantizedTable;
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[];
 }

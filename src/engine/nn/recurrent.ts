@@ -6,6 +6,7 @@ import type { Scheme } from '../quantization/quantizeWeight';
 import type { RecurrentMode } from '../random/initialize';
 import type { FloatTensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
+import { HalfModule, roundParameters } from './halfModule';
 import type { DynamicModule, ModuleInputs, QuantizableModule } from './module';
 import {
   outputTensor,
@@ -77,6 +78,16 @@ export class Recurrent implements QuantizableModule {
     return new DynamicRecurrent(this.mode, this.options, products);
   }
 
+  toFloat16(): HalfModule {
+    const { halves, rounded, biases } = roundParameters(this.parameters);
+    return new HalfModule(
+      new Recurrent(this.mode, this.options, rounded),
+      halves,
+      storedForm(this.mode, this.options),
+      biases,
+    );
+  }
+
   private parameter(name: string): FloatTensor {
     const found = this.parameters.get(name);
     if (found === undefined) throw invalid('E_NO_PARAMETER', `This ${this.mode} has no parameter ${name}.`);
@@ -102,7 +113,7 @@ export class DynamicRecurrent implements DynamicModule {
     readonly products: readonly PackedLinear[],
   ) {
     this.outputs = outputNames(mode);
-    this.stored = mode === 'RNN' || options.projSize > 0 ? 'none' : 'recurrent';
+    this.stored = storedForm(mode, options);
   }
 
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
@@ -125,6 +136,11 @@ export class DynamicRecurrent implements DynamicModule {
       };
     });
   }
+}
+
+/** PyTorch has no dynamic nn.RNN, and none with a projection. */
+function storedForm(mode: RecurrentMode, { projSize }: RecurrentOptions): DynamicModule['stored'] {
+  return mode === 'RNN' || projSize > 0 ? 'none' : 'recurrent';
 }
 
 function outputNames(mode: RecurrentMode): readonly string[] {

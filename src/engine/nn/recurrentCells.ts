@@ -5,6 +5,7 @@ import type { Scheme } from '../quantization/quantizeWeight';
 import { gateCount, type RecurrentMode } from '../random/initialize';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
+import { HalfModule, roundParameters } from './halfModule';
 import { floatInput, optionalFloat } from './inputs';
 import type { DynamicModule, ModuleInputs, QuantizableModule } from './module';
 import { cellMode } from './recurrent';
@@ -50,6 +51,11 @@ export class RecurrentCell implements QuantizableModule {
       return packLinear({ module: path, name: `weight_${part}`, bias, engine }, data, shape, scheme);
     });
     return new DynamicCell(this.mode, this.options, products);
+  }
+
+  toFloat16(): HalfModule {
+    const { halves, rounded, biases } = roundParameters(this.parameters);
+    return new HalfModule(new RecurrentCell(this.mode, this.options, rounded), halves, 'cell', biases);
   }
 
   private parameter(name: string): FloatTensor {

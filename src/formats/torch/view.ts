@@ -111,7 +111,9 @@ const largeView = 2 ** 30;
 function noteOddities(record: TensorRecord, entry: StorageEntry, { warn }: RebuildContext): void {
   if (warn === undefined) return;
   const { storage, shape, dtype } = record;
-  const promised = byteLength(storage.dtype, storage.numel);
+  // PyTorch counts the storage of packed codes in bytes.
+  const isPacked = dtypes[storage.dtype].bytes < 1;
+  const promised = isPacked ? storage.numel : byteLength(storage.dtype, storage.numel);
   // A packed or untyped storage may be padded by less than one element.
   if (entry.size - promised >= Math.max(dtypes[storage.dtype].bytes, 1)) {
     warn({

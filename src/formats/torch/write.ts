@@ -37,7 +37,13 @@ export interface QuantizedData extends TensorData {
   readonly perChannel: boolean;
 }
 
-/** One quantized product with its bias. */
+/** An embedding table [rows, width], quint8 or quint4x2: every row has a float scale and zero point. */
+export interface TableData extends TensorData {
+  readonly scales: Float32Array;
+  readonly zeroPoints: Float32Array;
+}
+
+/** One quantized product with its bias; a float32 weight is one of float16_dynamic, widened again. */
 export interface PackedData {
   readonly weight: QuantizedData;
   readonly bias: TensorData | undefined;
@@ -48,6 +54,7 @@ export type StateItem =
   | { readonly kind: 'tensor'; readonly name: string; readonly tensor: TensorData }
   | { readonly kind: 'dynamicCell'; readonly path: string; readonly input: PackedData; readonly hidden: PackedData }
   | { readonly kind: 'quantizedTensor'; readonly name: string; readonly tensor: QuantizedData }
+  | { readonly kind: 'table'; readonly path: string; readonly table: TableData }
   | { readonly kind: 'dynamicLinear'; readonly path: string; readonly product: PackedData }
   /** `cells`: input and hidden product of every layer and direction. */
   | {
@@ -113,6 +120,7 @@ const storageKinds: Partial<Record<DType, string>> = {
   bool: 'Bool',
   qint8: 'QInt8',
   quint8: 'QUInt8',
+  quint4x2: 'QUInt4x2',
   qint32: 'QInt32',
 };
 
@@ -142,10 +150,16 @@ class Archive {
     if (item.kind === 'tensor') return [[item.name, this.tensor(item.tensor)]];
     if (item.kind === 'quantizedTensor') return [[item.name, this.quantized(item.tensor)]];
     const prefix = item.path === '' ? '' : `${item.path}.`;
+    if (item.kind === 'table') {
+      return [
+        [`${prefix}_packed_params.dtype`, this.global('torch', item.table.dtype)],
+        [`${prefix}_packed_params._packed_weight`, this.table(item.table)],
+      ];
+    }
     if (item.kind === 'dynamicLinear') return this.linear(prefix, item.product);
     if (item.kind === 'dynamicCell') {
       return [item.input, item.hidden].map(({ weight, bias }, i) => {
-        const packed = this.quantized(weight);
+        const packed = this.packed(weight);
         const own = this.copyBiases ? this.tensor(bias as TensorData, true) : this.parameter(bias as TensorData);
         return [
           `${prefix}_packed_weight_${i === 0 ? 'ih' : 'hh'}`,
@@ -162,7 +176,7 @@ class Archive {
   private linear(prefix: string, { weight, bias }: PackedData): [Picklable, Picklable][] {
     const scale = this.tensor(scalar('float32', Float32Array.of(1)));
     const zeroPoint = this.tensor(scalar('int64', BigInt64Array.of(0n)));
-    const packed = this.quantized(weight);
+    const packed = this.packed(weight);
     const zeros: TensorData = {
       dtype: 'float32',
       shape: [weight.shape[0]],
@@ -176,7 +190,7 @@ class Archive {
     return [
       [`${prefix}scale`, scale],
       [`${prefix}zero_point`, zeroPoint],
-      [`${prefix}_packed_params.dtype`, this.global('torch', 'qint8')],
+      [`${prefix}_packed_params.dtype`, this.global('torch', isHalf(weight) ? 'float16' : 'qint8')],
       [`${prefix}_packed_params._packed_params`, new Tuple([packed, packedBias])],
     ];
   }
@@ -185,10 +199,13 @@ class Archive {
   private cell(input: PackedData, hidden: PackedData): NewObject {
     const biases = [input, hidden].map(({ bias }) => this.parameter(bias as TensorData));
     const products = [input, hidden].map(({ weight, bias }, i) => {
-      const packed = this.quantized(weight);
+      const packed = this.packed(weight);
       const own = this.copyBiases ? this.tensor(bias as TensorData, true) : biases[i];
       return this.scriptObject(new Tuple([packed, own]), packedLinearClass);
     });
+    // The state of half precision has its biases in the products alone.
+    const half = new Tuple(['quantized_fp16', new List([]), new List([]), new List([]), new List(products)]);
+    if (isHalf(input.weight)) return this.scriptObject(half, cellClass);
     const state = new Tuple(['quantized_dynamic', new List(biases), new List([]), new List([1]), new List(products)]);
     return this.scriptObject(state, cellClass);
   }
@@ -207,7 +224,9 @@ class Archive {
   private storage(tensor: TensorData): Persistent {
     const key = String(this.storages.push(tensor) - 1);
     const type = this.global('torch', `${storageKinds[tensor.dtype] ?? 'Byte'}Storage`);
-    return new Persistent(new Tuple([this.storageTag, type, key, this.cpu, numel(tensor.shape)]));
+    // A storage of packed codes counts bytes.
+    const count = tensor.dtype === 'quint4x2' ? byteLength('quint4x2', numel(tensor.shape)) : numel(tensor.shape);
+    return new Persistent(new Tuple([this.storageTag, type, key, this.cpu, count]));
   }
 
   private view(tensor: TensorData): Picklable[] {
@@ -228,6 +247,24 @@ class Archive {
     );
   }
 
+  private packed(weight: QuantizedData): Reduce {
+    return isHalf(weight) ? this.tensor(weight) : this.quantized(weight);
+  }
+
+  private table(table: TableData): Reduce {
+    const qparams = new Tuple([
+      this.global('torch', 'per_channel_affine'),
+      this.tensor(vector('float32', table.scales)),
+      this.tensor(vector('float32', table.zeroPoints)),
+      0,
+    ]);
+    const view = this.view(table);
+    return new Reduce(
+      this.global('torch._utils', '_rebuild_qtensor'),
+      new Tuple([...view, qparams, false, new OrderedDict([])]),
+    );
+  }
+
   private quantized(weight: QuantizedData): Reduce {
     const view = this.view(weight);
     const rows = weight.scales.length;
@@ -245,6 +282,10 @@ class Archive {
       new Tuple([...view, qparams, false, new OrderedDict([])]),
     );
   }
+}
+
+function isHalf({ dtype }: QuantizedData): boolean {
+  return dtype === 'float32';
 }
 
 type Numbers = Float32Array | Float64Array | BigInt64Array;

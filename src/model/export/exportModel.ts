@@ -1,9 +1,11 @@
 import type { AbortCheck } from '../../core/abort';
 import { unsupported } from '../../core/errors';
 import type { Progress } from '../../core/progress';
+import { weightForms } from '../../engine/quantization/qconfigs';
 import type { PlannedFile } from '../../formats/zip/write';
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { Model } from '../openModel';
+import { planQuantization } from '../quantizePlan';
 import { ggufFiles } from './ggufExport';
 import { loadLines } from './loadLines';
 import { npzFiles } from './npzExport';
@@ -29,6 +31,7 @@ export async function planExport(
   progress: Progress,
 ): Promise<PlannedExport> {
   refuseQuantizedSource(model);
+  refuseOtherForms(model, request);
   const fileName = request.target.split(/[\\/]/).at(-1) ?? request.target;
   const files = await plan(model, request, fileName, abort, progress);
   return { files, load: loadLines(model, request, files[0].name) };
@@ -52,6 +55,21 @@ async function plan(
       return ggufFiles(model, request, fileName, abort);
     case 'onnx':
       return onnxFiles(model, request, fileName, abort, progress);
+  }
+}
+
+/** Half precision and tables have a form in PyTorch's state dict only. */
+function refuseOtherForms(model: Model, { spec, format, layout }: ExportRequestDto): void {
+  if (spec === null || (format === 'torch' && layout === 'state_dict')) return;
+  for (const [path, qconfig] of planQuantization(model.root, spec).qconfigs) {
+    if (weightForms[qconfig].kind === 'int8') continue;
+    throw unsupported(
+      'E_EXPORT_DTYPE',
+      `${path || 'The model'} with ${qconfig} can only be written as PyTorch's state dict.`,
+      {
+        hint: 'Export to torch, or choose qint8.',
+      },
+    );
   }
 }
 

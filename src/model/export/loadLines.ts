@@ -1,5 +1,6 @@
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { Model } from '../openModel';
+import { namedQConfigs } from '../pythonLines';
 
 /**
  * Python lines that load an export, ready to paste. `model` stands for the float model that the
@@ -9,11 +10,11 @@ export function loadLines(model: Model, request: ExportRequestDto, fileName: str
   const file = JSON.stringify(fileName);
   switch (request.format) {
     case 'torch':
-      return request.spec === null
+      return request.spec === null || isHalved(request)
         ? floatLines(file)
         : request.layout === 'set_weight_bias'
-          ? flatLines(request, file)
-          : quantizedLines(request, file);
+          ? flatLines(model, request, file)
+          : quantizedLines(model, request, file);
     case 'safetensors':
       return [
         'from safetensors.torch import load_file',
@@ -37,16 +38,23 @@ export function loadLines(model: Model, request: ExportRequestDto, fileName: str
   }
 }
 
+/** Half precision in a plain state dict: PyTorch widens it while it loads. */
+function isHalved({ spec }: ExportRequestDto): boolean {
+  return spec?.dtype === 'float16' && spec.halfStorage === true && (spec.overrides ?? []).length === 0;
+}
+
 function floatLines(file: string): string {
   return ['import torch', '# model = ... the float model', `model.load_state_dict(torch.load(${file}))`].join('\n');
 }
 
 /** The skeleton is quantized with the same spec, then takes the saved weights. */
-function skeletonLines({ spec }: ExportRequestDto): string[] {
+function skeletonLines(model: Model, { spec }: ExportRequestDto): string[] {
   const engine = spec?.engine ?? 'fbgemm';
   const types = (spec?.modules ?? ['LSTM', 'GRU', 'Linear', 'LSTMCell', 'GRUCell', 'RNNCell']).map(
     (type) => `nn.${type}`,
   );
+  const named = spec === null ? undefined : namedQConfigs(model, spec);
+  const dictionary = named?.map(([path, qconfig]) => `${path}: quantization.${qconfig}`).join(', ');
   const excluded = (spec?.exclude ?? []).filter((pattern) => !pattern.includes('*'));
   return [
     'import torch',
@@ -54,25 +62,29 @@ function skeletonLines({ spec }: ExportRequestDto): string[] {
     'from torch.ao import quantization',
     `torch.backends.quantized.engine = ${JSON.stringify(engine)}`,
     '# model = ... the float model',
-    `spec = dict.fromkeys([${types.join(', ')}], quantization.${spec?.perChannel ? 'per_channel_dynamic_qconfig' : 'default_dynamic_qconfig'})`,
-    ...excluded.map((path) => `spec[${JSON.stringify(path)}] = None`),
+    ...(dictionary === undefined
+      ? [
+          `spec = dict.fromkeys([${types.join(', ')}], quantization.${spec?.perChannel ? 'per_channel_dynamic_qconfig' : 'default_dynamic_qconfig'})`,
+          ...excluded.map((path) => `spec[${JSON.stringify(path)}] = None`),
+        ]
+      : [`spec = {${dictionary}}`]),
     'model = quantization.quantize_dynamic(model, spec)',
   ];
 }
 
 /** ScriptObjects are no plain tensors, so torch.load must be told that the file is trusted. */
-function quantizedLines(request: ExportRequestDto, file: string): string {
+function quantizedLines(model: Model, request: ExportRequestDto, file: string): string {
   return [
-    ...skeletonLines(request),
+    ...skeletonLines(model, request),
     'import inspect',
     'trusted = {"weights_only": False} if "weights_only" in inspect.signature(torch.load).parameters else {}',
     `model.load_state_dict(torch.load(${file}, **trusted))`,
   ].join('\n');
 }
 
-function flatLines(request: ExportRequestDto, file: string): string {
+function flatLines(model: Model, request: ExportRequestDto, file: string): string {
   return [
-    ...skeletonLines(request),
+    ...skeletonLines(model, request),
     `tensors = torch.load(${file})`,
     'for path, module in model.named_modules():',
     '    own = {n[len(path) + 1 if path else 0:]: t for n, t in tensors.items() if n.rpartition(".")[0] == path}',

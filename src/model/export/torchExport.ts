@@ -51,7 +51,7 @@ async function plannedModules(
   return report.modules.map((quantized) => ({
     path: quantized.path,
     weights: quantized.weights.map(({ name }) => (quantized.path === '' ? name : `${quantized.path}.${name}`)),
-    replacement: replacementOf(findModule(model, quantized.path), quantized, modules),
+    replacement: replacementOf(findModule(model, quantized.path), quantized, modules, spec.halfStorage ?? false),
   }));
 }
 
@@ -59,25 +59,40 @@ function replacementOf(
   node: ModuleNode<ModelTensor>,
   { path, weights }: QuantizedModuleDto,
   modules: QuantizedModules,
+  halfStorage: boolean,
 ): Replacement {
   const prefix = path === '' ? '' : `${path}.`;
   const own = (name: string) => node.tensors.find((tensor) => tensor.name === `${prefix}${name}`);
+  const [first] = weights;
+  if (first?.dtype === 'quint8' || first?.dtype === 'quint4x2') {
+    const table = {
+      dtype: first.dtype,
+      shape: own(first.name)?.shape ?? [],
+      scales: Float32Array.from(first.scales),
+      zeroPoints: Float32Array.from(first.zeroPoints),
+      data: () => modules.tableCodes(path),
+    };
+    return { stored: 'table', products: [], table };
+  }
+  const half = first?.dtype === 'float16';
   const products = weights.map(({ name, scheme, scales }) => {
-    const shape = own(name)?.shape ?? [];
+    const given = own(name)?.shape ?? [];
+    // GPT-2's Conv1D becomes a Linear, whose weight is the other way round.
+    const shape = node.kind?.type === 'Conv1D' ? [...given].reverse() : given;
     const bias = own(name.replace('weight', 'bias'));
     return {
       name,
       weight: {
-        dtype: 'qint8' as const,
+        dtype: half ? (halfStorage ? ('float16' as const) : ('float32' as const)) : ('qint8' as const),
         shape,
         scales,
         perChannel: scheme === 'per_channel',
-        data: () => modules.codes(path, name),
+        data: () => (half ? modules.half(path, name, halfStorage) : modules.codes(path, name)),
       },
       bias: bias && { dtype: 'float32' as const, shape: bias.shape, data: () => modules.bias(path, name) },
     };
   });
-  return { stored: storedForm(node.kind), products };
+  return { stored: half && halfStorage ? 'none' : storedForm(node.kind), products };
 }
 
 /**

@@ -193,6 +193,7 @@ function withoutData({ items, versions }: StateDict): StateDict {
       if (item.kind === 'tensor') return { ...item, tensor: { ...item.tensor, data } };
       if (item.kind === 'quantizedTensor') return { ...item, tensor: { ...item.tensor, data } };
       if (item.kind === 'dynamicLinear') return { ...item, product: product(item.product) };
+      if (item.kind === 'table') return { ...item, table: { ...item.table, data } };
       if (item.kind === 'dynamicCell') return { ...item, input: product(item.input), hidden: product(item.hidden) };
       return {
         ...item,
