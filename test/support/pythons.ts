@@ -27,7 +27,7 @@ const timeout = 300_000;
 const known = new Map<PythonName, Python | undefined>();
 
 function lookUp(name: PythonName): Python | undefined {
-  const path = process.env[places[name].variable] ?? places[name].fallback;
+  const path = process.env[places[name].variable] || places[name].fallback;
   if (!existsSync(path)) return undefined;
   try {
     const build = execFileSync(path, [fixturePath('goldens.py'), '--build'], {
