@@ -19,6 +19,7 @@ export interface AttentionOptions {
  */
 export class MultiheadAttention implements RunnableModule {
   readonly outputs = ['attn_output', 'attn_weights'];
+  private readonly parts = new Map<number, FloatTensor>();
 
   constructor(
     readonly options: AttentionOptions,
@@ -41,7 +42,7 @@ export class MultiheadAttention implements RunnableModule {
     const values = this.extend(project(v, 2), v.shape[0], batch, 'bias_v');
     const source = keys.length / (batch * width);
     const mask = attentionMask(inputs[4], inputs[3], { heads: this.options.heads, batch, target, source: k.shape[0] });
-    const { output, weights } = attend(query, keys, values, { ...this.options, batch, target, source }, mask);
+    const { output, weights } = attend(query, keys, values, { ...this.options, batch, target, source }, mask, context);
     const [projected] = this.outProj.forward([floatTensor(output, [target * batch, width])], context);
     const whole = floatTensor(projected.data as Float32Array, [target, batch, width]);
     const squeezed =
@@ -65,10 +66,7 @@ export class MultiheadAttention implements RunnableModule {
     const weight =
       joined === undefined
         ? this.parameters.get(['q_proj_weight', 'k_proj_weight', 'v_proj_weight'][index])
-        : floatTensor(joined.data.subarray(index * width * joined.shape[1], (index + 1) * width * joined.shape[1]), [
-            width,
-            joined.shape[1],
-          ]);
+        : this.partOf(joined, index);
     if (weight === undefined)
       throw invalid('E_NO_PARAMETER', 'This MultiheadAttention has neither in_proj_weight nor q_proj_weight.');
     if (x.shape[2] !== weight.shape[1]) {
@@ -77,8 +75,19 @@ export class MultiheadAttention implements RunnableModule {
     const rows = x.shape[0] * x.shape[1];
     const out = new Float32Array(rows * width);
     const bias = this.parameters.get('in_proj_bias')?.data.subarray(index * width, (index + 1) * width);
-    kernels.gemmFloat(x.data, weight.data, bias, rows, width, weight.shape[1], out);
+    kernels.gemmFloat(x.data, weight.data, bias, rows, width, weight.shape[1], out, true);
     return out;
+  }
+
+  /** The query's, key's or value's rows of the joined weight; the same array every time, so that kernels keep their copy. */
+  private partOf({ data, shape }: FloatTensor, index: number): FloatTensor {
+    const { embedDim } = this.options;
+    const known = this.parts.get(index);
+    if (known !== undefined) return known;
+    const size = embedDim * shape[1];
+    const part = floatTensor(data.subarray(index * size, (index + 1) * size), [embedDim, shape[1]]);
+    this.parts.set(index, part);
+    return part;
   }
 
   /** One learned step, and one of zeros, after the last where the options ask for them. */
@@ -102,46 +111,66 @@ interface Heads {
   readonly source: number;
 }
 
-/** softmax(q kᵀ / √d + mask) v of every head; sums in double. */
+/** softmax(q kᵀ / √d + mask) v of every head; the softmax is summed in double. */
 function attend(
   query: Float32Array,
   keys: Float32Array,
   values: Float32Array,
-  { embedDim, heads, batch, target, source }: Heads,
+  shape: Heads,
   mask: Mask,
+  { kernels, abort }: ForwardContext,
 ) {
+  const { embedDim, heads, batch, target, source } = shape;
   const width = embedDim / heads;
   const output = new Float32Array(target * batch * embedDim);
   const averaged = new Float64Array(batch * target * source);
-  const scores = new Float64Array(source);
+  const scores = new Float32Array(target * source);
+  const mixed = new Float32Array(target * width);
   for (let b = 0; b < batch; b++) {
+    abort.throwIfAborted();
     for (let h = 0; h < heads; h++) {
+      const part = (x: Float32Array, steps: number) =>
+        headOf(x, steps, b * embedDim + h * width, batch * embedDim, width);
+      kernels.gemmFloat(part(query, target), part(keys, source), undefined, target, source, width, scores);
       for (let t = 0; t < target; t++) {
-        const q = (t * batch + b) * embedDim + h * width;
-        let max = Number.NEGATIVE_INFINITY;
-        for (let s = 0; s < source; s++) {
-          const k = (s * batch + b) * embedDim + h * width;
-          let dot = 0;
-          for (let d = 0; d < width; d++) dot += query[q + d] * keys[k + d];
-          scores[s] = dot / Math.sqrt(width) + mask(b, h, t, s);
-          max = Math.max(max, scores[s]);
-        }
-        let sum = 0;
-        for (let s = 0; s < source; s++) sum += scores[s] = Math.exp(scores[s] - max);
-        for (let s = 0; s < source; s++) {
-          const weight = scores[s] / sum;
-          averaged[(b * target + t) * source + s] += weight / heads;
-          scores[s] = weight;
-        }
-        for (let d = 0; d < width; d++) {
-          let value = 0;
-          for (let s = 0; s < source; s++) value += scores[s] * values[(s * batch + b) * embedDim + h * width + d];
-          output[q + d] = value;
-        }
+        softmaxRow(scores.subarray(t * source, (t + 1) * source), Math.sqrt(width), (s) => mask(b, h, t, s));
+      }
+      const rows = b * target * source;
+      for (let i = 0; i < scores.length; i++) averaged[rows + i] += scores[i] / heads;
+      const columns = transposed(part(values, source), source, width);
+      kernels.gemmFloat(scores, columns, undefined, target, width, source, mixed);
+      for (let t = 0; t < target; t++) {
+        output.set(mixed.subarray(t * width, (t + 1) * width), (t * batch + b) * embedDim + h * width);
       }
     }
   }
   return { output, weights: Float32Array.from(averaged) };
+}
+
+/** One head of one sequence as rows: [steps, width]. */
+function headOf(x: Float32Array, steps: number, start: number, stride: number, width: number): Float32Array {
+  const rows = new Float32Array(steps * width);
+  for (let s = 0; s < steps; s++) rows.set(x.subarray(start + s * stride, start + s * stride + width), s * width);
+  return rows;
+}
+
+function transposed(x: Float32Array, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(x.length);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = x[r * columns + c];
+  return out;
+}
+
+/** `softmax(scores / divisor + mask)` in place. */
+function softmaxRow(scores: Float32Array, divisor: number, mask: (index: number) => number): void {
+  const exponents = new Float64Array(scores.length);
+  let max = Number.NEGATIVE_INFINITY;
+  for (let s = 0; s < scores.length; s++) {
+    exponents[s] = scores[s] / divisor + mask(s);
+    max = Math.max(max, exponents[s]);
+  }
+  let sum = 0;
+  for (let s = 0; s < scores.length; s++) sum += exponents[s] = Math.exp(exponents[s] - max);
+  for (let s = 0; s < scores.length; s++) scores[s] = exponents[s] / sum;
 }
 
 /** What is added to the score of one target and source step. */

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 
+import numpy as np
 import torch
 
 torch.set_num_threads(1)
@@ -35,10 +36,24 @@ def prepare(case, int8):
     return modules[key]
 
 
+def timed_statistics(count):
+    if "values" not in modules:
+        modules["values"] = np.tile(np.random.default_rng(1).standard_normal(65536, dtype=np.float32), count // 65536)
+    values = modules["values"]
+    start = time.perf_counter()
+    values.min(), values.max(), values.mean(), values.std()
+    np.histogram(values, 512)
+    return (time.perf_counter() - start) * 1e6
+
+
 for line in sys.stdin:
     request = json.loads(line)
     if "case" not in request:
         print(json.dumps({"version": torch.__version__, "engine": torch.backends.quantized.engine}), flush=True)
+        continue
+    if request["case"] == "statistics":
+        times = [timed_statistics(request["count"])]
+        print(json.dumps({"times": times}), flush=True)
         continue
     module, x = prepare(request["case"], request["int8"])
     times, end = [], time.perf_counter() + request["ms"] / 1000

@@ -1,11 +1,12 @@
 /** RESULTS.md of one run: medians of every contender, and how many times faster we are. */
-export function report({ machine, date, contenders, left, results, rounds, turnMs }) {
+export function report({ machine, date, contenders, left, results, streams, rounds, turnMs }) {
   const peers = contenders.slice(1).map(({ name }) => name);
   return [
     '# Benchmark results',
     '',
     'Written by `npm run bench:peers`; do not edit. Medians in µs, one thread each, every contender in turn in',
-    `the same run (${rounds} rounds of ${turnMs} ms a turn). A ratio above 1 says that Quantscope is faster.`,
+    `the same run (${rounds} rounds of ${turnMs} ms a turn). A ratio above 1 says that Quantscope is faster;`,
+    'behind it in brackets the ratio of the fastest runs, which a busy machine disturbs less than the medians.',
     '',
     `- Machine: ${machine}`,
     `- Date: ${date}`,
@@ -19,10 +20,23 @@ export function report({ machine, date, contenders, left, results, rounds, turnM
     '|---|---:|---:|---:|',
     ...results.map(({ name, entries }) => {
       const [float, int8] = [false, true].map((wanted) => find(entries, 'Quantscope', wanted));
-      return `| ${name} | ${micros(float)} | ${micros(int8)} | ${(float / int8).toFixed(2)} |`;
+      const ratio = `${(float.median / int8.median).toFixed(2)} (${(float.best / int8.best).toFixed(2)})`;
+      return `| ${name} | ${micros(float.median)} | ${micros(int8.median)} | ${ratio} |`;
     }),
     '',
+    '## Statistics',
+    '',
+    'Minimum, maximum, mean, standard deviation and a histogram of 512 bins of float32 in memory; fastest of three.',
+    '',
+    ...statisticsLines(streams),
+    '',
   ].join('\n');
+}
+
+function statisticsLines({ bytes, own, numpy }) {
+  const rate = (micros) => `${(bytes / 1e3 / micros).toFixed(2)} GB/s`;
+  if (numpy === undefined) return [`- Quantscope: ${rate(own)}`];
+  return [`- Quantscope: ${rate(own)}`, `- numpy: ${rate(numpy)}`, `- ratio: ${(numpy / own).toFixed(1)}`];
 }
 
 function table(int8, peers, results) {
@@ -31,9 +45,10 @@ function table(int8, peers, results) {
     const own = find(entries, 'Quantscope', int8);
     const cells = peers.flatMap((peer) => {
       const time = find(entries, peer, int8);
-      return time === undefined ? ['–', '–'] : [micros(time), (time / own).toFixed(2)];
+      if (time === undefined) return ['–', '–'];
+      return [micros(time.median), `${(time.median / own.median).toFixed(2)} (${(time.best / own.best).toFixed(2)})`];
     });
-    return [name, micros(own), ...cells];
+    return [name, micros(own.median), ...cells];
   });
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [
@@ -46,7 +61,7 @@ function table(int8, peers, results) {
   ];
 }
 
-const find = (entries, name, int8) => entries.find((one) => one.name === name && one.int8 === int8)?.median;
+const find = (entries, name, int8) => entries.find((one) => one.name === name && one.int8 === int8);
 
 function micros(time) {
   return time < 100 ? time.toFixed(1) : Math.round(time).toLocaleString('en-US');

@@ -39,7 +39,7 @@ async function ours() {
     format: 'cjs',
     logLevel: 'error',
   });
-  const { install, contender, benchmarkCases } = createRequire(import.meta.url)(outfile);
+  const { install, contender, benchmarkCases, statistics } = createRequire(import.meta.url)(outfile);
   const version = install(join(root, 'dist'));
   const make = (one) => {
     const at = contender(one);
@@ -48,7 +48,7 @@ async function ours() {
       return async (ms) => timed(pass, ms);
     };
   };
-  return { benchmarkCases, contender: { name: 'Quantscope', version, make } };
+  return { benchmarkCases, statistics, contender: { name: 'Quantscope', version, make } };
 }
 
 function timed(pass, ms) {
@@ -143,7 +143,7 @@ async function pytorch(python) {
   const hello = await ask({});
   if (hello === undefined) return undefined;
   const make = (one) => (int8) => async (ms) => (await ask({ case: one, int8, ms })).times;
-  return { name: 'PyTorch', version: `${hello.version}, ${hello.engine}`, make, stop: () => child.stdin.end() };
+  return { name: 'PyTorch', version: `${hello.version}, ${hello.engine}`, make, ask, stop: () => child.stdin.end() };
 }
 
 function median(times) {
@@ -173,13 +173,26 @@ async function measureCase(one, index, contenders) {
   }));
 }
 
+/** 256 MB in memory, three turns each: ours, and numpy's reductions and histogram. */
+async function measureStatistics() {
+  const { run: pass, bytes } = statistics();
+  const own = [];
+  const numpy = [];
+  pass();
+  for (let round = 0; round < 3; round++) {
+    own.push(...timed(pass, 0));
+    if (torch !== undefined) numpy.push(...(await torch.ask({ case: 'statistics', count: bytes / 4 })).times);
+  }
+  return { bytes, own: Math.min(...own), numpy: numpy.length > 0 ? Math.min(...numpy) : undefined };
+}
+
 function pythonPath() {
   const own = join(cache, 'python', 'bin', 'python');
   return process.env.QUANTSCOPE_PYTHON ?? (existsSync(own) ? own : (find('python3') ?? 'python'));
 }
 
 await mkdir(work, { recursive: true });
-const { benchmarkCases, contender } = await ours();
+const { benchmarkCases, statistics, contender } = await ours();
 const chosen = benchmarkCases.filter(({ name }) => name.toLowerCase().includes(options.filter.toLowerCase()));
 const python = pythonPath();
 const { left, peers } = await onnxPeers(python, chosen);
@@ -195,6 +208,7 @@ for (const [index, one] of chosen.entries()) {
     entries.map(({ name, int8, median }) => `${name} ${int8 ? 'int8' : 'f32'} ${median.toFixed(1)}`).join(' · '),
   );
 }
+const streams = await measureStatistics();
 torch?.stop();
 const machine = `${cpus()[0].model.trim()}, ${cpus().length} logical CPUs, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
 const text = report({
@@ -203,6 +217,7 @@ const text = report({
   contenders,
   left,
   results,
+  streams,
   rounds,
   turnMs,
 });
