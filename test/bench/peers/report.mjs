@@ -1,5 +1,5 @@
 /** RESULTS.md of one run: medians of every contender, and how many times faster we are. */
-export function report({ machine, date, contenders, left, results, streams, rounds, turnMs }) {
+export function report({ machine, load, date, contenders, left, results, streams, rounds, turnMs }) {
   const peers = contenders.slice(1).map(({ name }) => name);
   return [
     '# Benchmark results',
@@ -10,6 +10,7 @@ export function report({ machine, date, contenders, left, results, streams, roun
     '',
     `- Machine: ${machine}`,
     `- Date: ${date}`,
+    `- Load average over 15 minutes: ${load.toFixed(1)}; where it is above the number of CPUs, medians of long runs are mostly waiting`,
     ...contenders.map(({ name, version }) => `- ${name}: ${version}`),
     ...left.map((line) => `- Left out: ${line}`),
     '',

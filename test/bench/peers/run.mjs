@@ -7,7 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -213,6 +213,7 @@ torch?.stop();
 const machine = `${cpus()[0].model.trim()}, ${cpus().length} logical CPUs, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
 const text = report({
   machine,
+  load: loadavg()[2],
   date: new Date().toISOString().slice(0, 10),
   contenders,
   left,

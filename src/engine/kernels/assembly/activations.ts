@@ -81,12 +81,3 @@ export function tanh4(x: v128): v128 {
   // The sums lose the sign of zero.
   return v128.or(value, v128.and(x, limit(5)));
 }
-
-/** For the host: `count`, rounded up to 4, values in place. */
-export function sigmoidArray(values: usize, count: i32): void {
-  for (let i = 0; i < count; i += 4) v128.store(values + (<usize>i << 2), sigmoid4(v128.load(values + (<usize>i << 2))));
-}
-
-export function tanhArray(values: usize, count: i32): void {
-  for (let i = 0; i < count; i += 4) v128.store(values + (<usize>i << 2), tanh4(v128.load(values + (<usize>i << 2))));
-}

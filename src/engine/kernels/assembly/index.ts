@@ -2,9 +2,8 @@
 // relaxed SIMD (ASC_FEATURE_RELAXED_SIMD). Every export gives the bits of its TypeScript
 // reference. The host lays out memory; nothing here allocates.
 export { packInt8 } from './pack';
-export { lastMax, lastMin, lastScale, lastZeroPoint, multiply, prepare, prepareKnown, relaxedDotProbe } from './linear';
+export { multiply, prepare, prepareKnown, relaxedDotProbe } from './linear';
 export { lstmSteps, gruSteps } from './recurrent';
-export { sigmoidArray, tanhArray } from './activations';
 export { minMaxArray } from './range';
 
 export { errorTile, float16Tile, histogramTile, quantizeTile, statsTile } from './stats';

@@ -126,22 +126,6 @@ function finish(product: usize, kind: i32, factor: f32, bytes: bool, sums: v128,
   else v128.store(y + at, f32x4.add(f32x4.mul(value, multiplier), v128.load(bias + at)));
 }
 
-export function lastScale(): f64 {
-  return scale;
-}
-
-export function lastZeroPoint(): i32 {
-  return zeroPoint;
-}
-
-export function lastMin(): f32 {
-  return lowest;
-}
-
-export function lastMax(): f32 {
-  return highest;
-}
-
 /** What the relaxed dot product makes of a byte with bit 7 set: 128 · 1 is 256 as unsigned, −256 as signed. */
 export function relaxedDotProbe(weight: i32, code: i32): i32 {
   if (!ASC_FEATURE_RELAXED_SIMD) return 0;

@@ -29,8 +29,6 @@ export interface KernelExports {
   multiply(product: number, operand: number, m: number, out: number, from: number, to: number): void;
   lstmSteps: StepsKernel;
   gruSteps: StepsKernel;
-  sigmoidArray(values: number, count: number): void;
-  tanhArray(values: number, count: number): void;
   minMaxArray(values: number, count: number, out: number): number;
   statsTile(values: number, count: number, out: number): void;
   histogramTile(values: number, count: number, low: number, perUnit: number, bins: number, counters: number): void;
