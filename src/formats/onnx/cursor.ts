@@ -10,13 +10,13 @@ export class CutShort {
 /** The longest tag and the longest varint behind it. */
 export const maxFieldHead = 20;
 
-const minWindow = 4 * 1024;
+const minWindow = 1024;
 const maxWindow = 256 * 1024;
 
 /**
  * A place in the file and a window of bytes around it. Reading is synchronous inside the window;
  * `load` moves it. Windows grow while the file is read on end and shrink after a skip, so that
- * stepping over large payloads costs a few kilobytes each.
+ * stepping over large payloads costs a kilobyte each.
  */
 export class WireCursor {
   position = 0;

@@ -60,6 +60,8 @@ class Decoder {
   private lastField: Field<never> | undefined;
   private lastEnd = 0;
   private weight = 0;
+  private number = 0;
+  private wire = 0;
   private readonly stack: Frame[] = [];
 
   constructor(
@@ -86,7 +88,8 @@ class Decoder {
       }
       if (!cursor.has(maxFieldHead)) await cursor.load(maxFieldHead);
       const begin = cursor.position;
-      const { number, wire } = this.tag(frame);
+      this.tag(frame);
+      const { number, wire } = this;
       const field = frame.shape.get(number);
       const known = field !== undefined && fits(field, wire);
       if (!known || field.kind === 'skip') {
@@ -103,7 +106,8 @@ class Decoder {
     }
   }
 
-  private tag(frame: Frame): { number: number; wire: number } {
+  /** Field number and wire type of what comes next, into `number` and `wire`. */
+  private tag(frame: Frame): void {
     const begin = this.cursor.position;
     const value = this.cursor.varint(frame.end);
     const number = typeof value === 'number' ? Math.floor(value / 8) : Number(value / 8n);
@@ -114,7 +118,8 @@ class Decoder {
         expected: 'a number from 1 to 536,870,911 in at most 5 bytes',
       });
     }
-    return { number, wire: Number(value) % 8 };
+    this.number = number;
+    this.wire = Number(value) % 8;
   }
 
   /** One known field. Returns a promise only when bytes must be brought first. */
@@ -274,7 +279,9 @@ class Decoder {
       }
       if (!cursor.has(maxFieldHead)) await cursor.load(maxFieldHead);
       at = cursor.position;
-      ({ number: field, wire: type } = this.tag(frame));
+      this.tag(frame);
+      field = this.number;
+      type = this.wire;
     }
   }
 }
@@ -320,11 +327,8 @@ const utf8 = new TextDecoder();
 
 /** Short ASCII, which most names are, costs less by hand than by a decoder. */
 function decodeText(bytes: Uint8Array): string {
-  if (bytes.length > 64) return utf8.decode(bytes);
-  let text = '';
-  for (const byte of bytes) {
-    if (byte >= 0x80) return utf8.decode(bytes);
-    text += String.fromCharCode(byte);
-  }
-  return text;
+  if (bytes.length > 256) return utf8.decode(bytes);
+  let bits = 0;
+  for (let i = 0; i < bytes.length; i++) bits |= bytes[i];
+  return bits < 0x80 ? String.fromCharCode.apply(null, bytes as unknown as number[]) : utf8.decode(bytes);
 }
