@@ -59,8 +59,11 @@ export interface ModuleNode<T extends TensorEntry = TensorEntry> {
 interface Building<T extends TensorEntry> {
   readonly name: string;
   readonly path: string;
-  readonly children: Map<string, Building<T>>;
+  /** Undefined for the many modules that have none. */
+  children: Map<string, Building<T>> | undefined;
   readonly tensors: T[];
+  /** The finished node. */
+  node: ModuleNode<T> | undefined;
 }
 
 /** How deep dotted names become modules; what is deeper stays in the last module's tensor names. */
@@ -72,7 +75,7 @@ export function buildModuleTree<T extends TensorEntry>(
   rootName: string,
   given: GivenModules = nothingGiven,
 ): ModuleNode<T> {
-  const root: Building<T> = { name: rootName, path: '', children: new Map(), tensors: [] };
+  const root: Building<T> = { name: rootName, path: '', children: undefined, tensors: [], node: undefined };
   for (const path of given.types.keys())
     if (path !== '' && !isQuantizedState(path, given)) descend(root, path.split('.'));
   for (const tensor of tensors) {
@@ -105,9 +108,11 @@ export function ownName(name: string, path: string): string {
 function descend<T extends TensorEntry>(root: Building<T>, parts: readonly string[]): Building<T> {
   let node = root;
   for (const name of parts) {
+    node.children ??= new Map();
     let child = node.children.get(name);
     if (child === undefined) {
-      child = { name, path: node.path === '' ? name : `${node.path}.${name}`, children: new Map(), tensors: [] };
+      const path = node.path === '' ? name : `${node.path}.${name}`;
+      child = { name, path, children: undefined, tensors: [], node: undefined };
       node.children.set(name, child);
     }
     node = child;
@@ -120,23 +125,26 @@ function firstWeight(tensors: readonly TensorEntry[]): string {
   return tensors.find(({ name, shape }) => shape.length >= 2 && !isOptimizerPath(name))?.name ?? '';
 }
 
-const optimizerKeys = /^(optimizers?|optim|optimizer_states?|optimizer_state_dicts?|opt_state)$/i;
+/** Among the first two parts of a path. */
+const optimizerKey = /^([^.]*\.)?(optimizers?|optim|optimizer_states?|optimizer_state_dicts?|opt_state)(\.|$)/i;
 
 function isOptimizerPath(path: string): boolean {
-  return path.split('.', 2).some((part) => optimizerKeys.test(part));
+  return optimizerKey.test(path);
 }
 
 /** Children before parents, without recursion: names may nest as deep as a file likes. */
 function finish<T extends TensorEntry>(root: Building<T>, given: GivenModules, first: string): ModuleNode<T> {
   const order: Building<T>[] = [root];
-  for (let i = 0; i < order.length; i++) for (const child of order[i].children.values()) order.push(child);
-  const done = new Map<Building<T>, ModuleNode<T>>();
+  for (let i = 0; i < order.length; i++) {
+    const { children } = order[i];
+    if (children !== undefined) for (const child of children.values()) order.push(child);
+  }
   for (let i = order.length - 1; i >= 0; i--) {
     const building = order[i];
-    const children = [...building.children.values()].map((child) => done.get(child) as ModuleNode<T>);
-    done.set(building, finishNode(building, children, given, first));
+    const children = Array.from(building.children?.values() ?? [], (child) => child.node as ModuleNode<T>);
+    building.node = finishNode(building, children, given, first);
   }
-  return done.get(root) as ModuleNode<T>;
+  return root.node as ModuleNode<T>;
 }
 
 function finishNode<T extends TensorEntry>(
