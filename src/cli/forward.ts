@@ -5,8 +5,9 @@ import { number } from './text';
 
 export const forward: Command = {
   name: 'forward',
-  synopsis: 'FILE [--module PATH] [--random SEED --shape 20,1,8 [--shape …]] [--quantized --engine E] [--runs N]',
-  summary: 'runs one module on random inputs and lists the scale that is chosen at every step',
+  synopsis:
+    'FILE [--module PATH | --source model.py[:Class] [--init JSON]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz] [--quantized --engine E] [--runs N] [--outputs OUT.npz]',
+  summary: 'runs one module, or the whole model by its own code, and lists the scale that is chosen at every step',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(args, forwardOptions, 1);
     const client = engine(positionals[0]);
@@ -20,13 +21,16 @@ export const forward: Command = {
       outputs: outputs.map(({ shape, dtype, mean, meanAbs }) => ({ shape, dtype, mean, meanAbs })),
       latencyUs: latency,
       activations,
+      ...(result.program === undefined ? {} : { program: result.program }),
     };
     const text = [
+      ...(result.program?.printed ?? []),
       ...outputs.map(
         ({ name, shape, mean, meanAbs }) =>
           `${name}  ${shape.join(' × ')}  mean ${number(mean)}  mean |x| ${number(meanAbs)}`,
       ),
       `${latency.median.toFixed(1)} µs median, ${latency.p95.toFixed(1)} µs p95 of ${latency.runs} runs, ${latency.threads} thread`,
+      ...(result.program?.notes ?? []),
       ...activations.map(
         (a) =>
           `${a.module}.${a.weight}  call ${a.call}  step ${a.step}  scale ${number(a.scale)}  zero point ${a.zeroPoint}`,

@@ -1,4 +1,4 @@
-import type { ForwardRequestDto } from '../protocol/dto';
+import type { ForwardRequestDto, ModelSourceDto } from '../protocol/dto';
 import type { EngineClient } from '../worker/enginePool';
 import { engineName, shapeOption, UsageError, wholeNumber } from './command';
 
@@ -12,6 +12,9 @@ export const forwardOptions = {
   quantized: { type: 'boolean' },
   runs: { type: 'string' },
   threads: { type: 'string' },
+  source: { type: 'string' },
+  init: { type: 'string' },
+  outputs: { type: 'string' },
 } as const;
 
 interface ForwardValues {
@@ -23,6 +26,10 @@ interface ForwardValues {
   readonly 'per-channel'?: boolean;
   readonly runs?: string;
   readonly threads?: string;
+  readonly source?: string;
+  readonly init?: string;
+  readonly outputs?: string;
+  readonly quantized?: boolean;
 }
 
 const warmup = 30;
@@ -35,7 +42,12 @@ export async function forwardRequest(
 ): Promise<ForwardRequestDto> {
   if (wholeNumber('--threads', values.threads, 1) !== 1) throw new UsageError('--threads: only 1 is there yet.');
   const { runnable } = await client.call('open', { path });
-  const found = values.module === undefined ? runnable[0] : runnable.find((module) => module.path === values.module);
+  const whole = values.source !== undefined && values.module === undefined;
+  const found = whole
+    ? { path: '', inputs: runnable[0]?.inputs ?? [] }
+    : values.module === undefined
+      ? runnable[0]
+      : runnable.find((module) => module.path === values.module);
   if (found === undefined) {
     const names = runnable.map((module) => module.path || '(root)').join(', ');
     throw new UsageError(
@@ -55,5 +67,25 @@ export async function forwardRequest(
     perChannel: values['per-channel'] ?? false,
     runs: Math.max(wholeNumber('--runs', values.runs, 100), 1),
     warmup,
+    ...(values.source === undefined ? {} : { source: sourceOption(values.source, values.init) }),
+    ...(values.outputs === undefined
+      ? {}
+      : { outputsFile: { path: values.outputs, quantized: values.quantized ?? false } }),
   };
+}
+
+/** `model.py:Class` or `model.py`, and `__init__`'s arguments as a JSON object. */
+function sourceOption(value: string, init: string | undefined): ModelSourceDto {
+  const [, path, className] = /^(.*\.(?:py|ipynb))(?::(\w+))?$/i.exec(value) ?? [];
+  if (path === undefined)
+    throw new UsageError(`--source must look like model.py or model.py:Class, not ${JSON.stringify(value)}.`);
+  let given: unknown = {};
+  try {
+    given = JSON.parse(init ?? '{}');
+  } catch {
+    throw new UsageError(`--init must be a JSON object, not ${JSON.stringify(init)}.`);
+  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new UsageError('--init must be a JSON object.');
+  return { path, className: className ?? null, init: given as Readonly<Record<string, unknown>> };
 }

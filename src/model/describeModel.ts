@@ -1,5 +1,5 @@
 import type { AbortCheck } from '../core/abort';
-import type { InspectDto, InspectTensorDto, ModelSummaryDto } from '../protocol/dto';
+import type { InspectDto, InspectTensorDto, ModelSummaryDto, RunnableDto } from '../protocol/dto';
 import { printModel, type ReprNode } from './moduleRepr';
 import { type ModuleNode, storedAs, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
@@ -36,7 +36,7 @@ export function summarize(model: Model): ModelSummaryDto {
     warnings: file.warnings,
     safety: file.safety,
     quantizableCount: plan.quantized.size,
-    runnable: runnableModules(root, maxRunnable),
+    runnable: runnable(model),
   };
 }
 
@@ -108,4 +108,12 @@ function dominantDtype(root: ModuleNode<ModelTensor>): string {
   const dtypes = new Set<string>();
   for (const { tensors } of walk(root)) for (const tensor of tensors) dtypes.add(storedAs(tensor));
   return dtypes.size === 1 ? [...dtypes][0] : dtypes.size === 0 ? 'empty' : 'mixed';
+}
+
+/** What can be run by itself; the whole model first, where the file carries its code. */
+function runnable({ file, root, stem }: Model): RunnableDto[] {
+  const modules = runnableModules(root, maxRunnable);
+  if (file.program === undefined || modules.length === 0 || modules.some(({ path }) => path === '')) return modules;
+  const type = root.type || stem;
+  return [{ path: '', type, repr: root.repr || type, inputs: modules[0].inputs }, ...modules];
 }

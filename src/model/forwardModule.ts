@@ -56,8 +56,8 @@ export async function forwardModule(
     seed: request.seed,
     inputs: inputs.map(({ shape }, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })),
     outputs: floatOutputs.map((output, i) => ({
-      float: describe(float.outputs[i], output),
-      quantized: describe(float.outputs[i], quantizedOutputs[i]),
+      float: describeOutput(float.outputs[i], output),
+      quantized: describeOutput(float.outputs[i], quantizedOutputs[i]),
     })),
     accuracy: accuracy(floatOutputs[0].data, quantizedOutputs[0].data),
     size: { floatBytes: node.bytes, quantizedBytes, ratio: node.bytes / quantizedBytes },
@@ -72,7 +72,8 @@ export async function forwardModule(
   };
 }
 
-function describe(name: string, { shape, dtype, data }: FloatTensor): OutputDto {
+/** One output in numbers. */
+export function describeOutput(name: string, { shape, dtype, data }: FloatTensor): OutputDto {
   let sum = 0;
   let sumAbs = 0;
   for (const value of data) {
@@ -83,7 +84,7 @@ function describe(name: string, { shape, dtype, data }: FloatTensor): OutputDto 
 }
 
 /** The whole output where it is short, else its last step, else its first values. */
-function series(float: FloatTensor, quantized: FloatTensor): ForwardResultDto['series'] {
+export function series(float: FloatTensor, quantized: FloatTensor): ForwardResultDto['series'] {
   const { shape, data } = float;
   const cut = (label: string, start: number, end: number) => ({
     label,
@@ -98,7 +99,7 @@ function series(float: FloatTensor, quantized: FloatTensor): ForwardResultDto['s
 }
 
 /** Collects the scales of a forward pass by product. */
-class Recorder implements Tap {
+export class Recorder implements Tap {
   readonly saturation = true;
   private readonly records = new Map<string, ActivationRecord[]>();
 

@@ -5,10 +5,9 @@ import { planQuantization } from './quantizePlan';
 
 /** The modules that a spec quantizes, as the executor takes them: by path, below the model's root. */
 export function planSwaps(model: Model, spec: QuantizeSpecDto): Map<string, Swap> {
-  const { quantized } = planQuantization(model.root, spec);
-  const scheme = spec.perChannel ? 'per_channel' : 'per_tensor';
+  const { qconfigs } = planQuantization(model.root, spec);
   const prefix = model.root.path === '' ? '' : `${model.root.path}.`;
   return new Map(
-    [...quantized.keys()].map((path) => [path.slice(prefix.length), { path, engine: spec.engine, scheme }]),
+    [...qconfigs].map(([path, qconfig]) => [path.slice(prefix.length), { path, engine: spec.engine, qconfig }]),
   );
 }

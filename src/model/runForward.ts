@@ -20,7 +20,7 @@ export interface ProgramResult {
   readonly quantized: readonly DynamicModule[];
 }
 
-export interface ProgramOptions extends Omit<RunOptions, 'swaps' | 'roots'> {
+export interface ProgramOptions extends Omit<RunOptions, 'swaps' | 'roots' | 'paths'> {
   /** Modules that run in int8, by path. */
   readonly swaps?: ReadonlyMap<string, Swap>;
 }
@@ -38,7 +38,8 @@ export function runForward(program: Program, args: readonly Value[], options: Pr
       }),
     ),
   );
-  const run = startRun({ ...options, swaps, roots: [program.root, ...args] });
+  const paths = new Map([...program.modules].map(([path, module]) => [module, path]));
+  const run = startRun({ ...options, swaps, paths, roots: [program.root, ...args] });
   const before = new Map<PyObject, Map<string, Value>>();
   for (const module of program.modules.values()) before.set(module, new Map(module.attributes));
   try {

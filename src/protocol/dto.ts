@@ -355,6 +355,29 @@ export interface ForwardRequestDto {
   /** Timed runs of each model, after the warm-up. */
   readonly runs: number;
   readonly warmup: number;
+  /** Run the whole model by this class of a Python file or notebook; without it, by the archive's own code. */
+  readonly source?: ModelSourceDto;
+  /** Where to write output.0, … of the float model, or of the quantized one; whole models only. */
+  readonly outputsFile?: { readonly path: string; readonly quantized: boolean };
+}
+
+/** The class that a checkpoint was saved from. */
+export interface ModelSourceDto {
+  /** A .py or .ipynb file. */
+  readonly path: string;
+  /** Null for the only nn.Module of the file. */
+  readonly className: string | null;
+  /** Arguments of `__init__` by name; what has no default and is not here is worked out from shapes. */
+  readonly init: Readonly<Record<string, unknown>>;
+}
+
+/** What running a whole model's own code showed besides its outputs. */
+export interface ProgramRunDto {
+  readonly steps: number;
+  /** What the model printed. */
+  readonly printed: readonly string[];
+  /** Assumptions that a person should know. */
+  readonly notes: readonly string[];
 }
 
 export type GivenInputsDto =
@@ -429,6 +452,8 @@ export interface ForwardResultDto {
     readonly float: readonly number[];
     readonly quantized: readonly number[];
   };
+  /** Only for whole models that ran their own code. */
+  readonly program?: ProgramRunDto;
 }
 
 export interface ActivationQueryDto {

@@ -29,6 +29,7 @@ import type { ForwardRequestDto, QuantizeReportDto, QuantizeSpecDto, RowsPageDto
 import type { EngineApi } from '../protocol/engineApi';
 import type { CallContext, Handlers } from '../protocol/rpc';
 import { exportFiles } from './exportFiles';
+import { forwardWhole, isWhole } from './forwardWhole';
 import { verifyExport } from './verifyExport';
 import { writeFileAtomically } from './writeFile';
 
@@ -152,7 +153,9 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       return [...quantized.keys()].filter((module) => path === '' || module === path || module.startsWith(`${path}.`));
     },
     forward: async (request, { progress }) =>
-      forwardModule(opened().model, request, abort, progress, await givenInputs(request)),
+      isWhole(opened().model, request)
+        ? forwardWhole(opened().model, request, openSource, abort, progress)
+        : forwardModule(opened().model, request, abort, progress, await givenInputs(request)),
     activation: async (query) => activationDetail(opened().model, query, abort, await givenInputs(query.request)),
     exportModel: async (request, { progress }) => {
       const { model, path } = opened();

@@ -3,10 +3,10 @@ import { bytesSource } from '../../src/core/byteSource';
 import { readEntry, readZip } from '../../src/formats/zip/read';
 import { fixturePath } from './fixtures';
 
-/** One array of a .npz: float32 or int64, C order. */
+/** One array of a .npz: float32, int64 or bool, C order. */
 export interface NpyArray {
   readonly shape: readonly number[];
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: Float32Array | BigInt64Array | Uint8Array;
 }
 
 const maxArrayBytes = 16 * 1024 * 1024;
@@ -42,6 +42,7 @@ function parseNpy(bytes: Uint8Array): NpyArray {
   // The copy makes the values aligned.
   const { buffer } = new Uint8Array(bytes.subarray(10 + headerLength));
   if (descr === '<f4') return { shape, data: new Float32Array(buffer) };
+  if (descr === '|b1') return { shape, data: new Uint8Array(buffer) };
   if (descr === '<i8') return { shape, data: new BigInt64Array(buffer) };
   throw new Error(`npy dtype not understood: ${descr}`);
 }

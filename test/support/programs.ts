@@ -23,6 +23,8 @@ export async function openScript(path: string): Promise<Program> {
 }
 
 export function tensorValue({ shape, data }: NpyArray): StridedTensor {
+  if (data instanceof Uint8Array)
+    return new StridedTensor(new Storage('bool', data), shape, contiguousStrides(shape), 0);
   const float = data instanceof Float32Array;
   const values = float ? data : Float64Array.from(data, Number);
   return new StridedTensor(new Storage(float ? 'float32' : 'int64', values), shape, contiguousStrides(shape), 0);

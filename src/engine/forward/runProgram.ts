@@ -1,5 +1,6 @@
 import type { AbortCheck } from '../../core/abort';
 import type { Kernels } from '../kernels/kernels';
+import type { QuantizedEngine } from '../quantization/engines';
 import type { Tap } from '../quantization/tap';
 import { Generator } from '../random/generator';
 import { Budget, type BudgetLimits, defaultLimits } from './interpreter/budget';
@@ -14,6 +15,8 @@ export interface RunOptions {
   readonly abort: AbortCheck;
   readonly tap?: Tap;
   readonly swaps?: Swaps;
+  readonly paths?: ReadonlyMap<PyObject, string>;
+  readonly engine?: QuantizedEngine;
   readonly seed?: number;
   readonly limits?: BudgetLimits;
   /** What stays alive whatever the program does: the model's own objects. */
@@ -21,7 +24,7 @@ export interface RunOptions {
 }
 
 /** A fresh budget and fresh stacks for one run of a program. */
-export function startRun({ kernels, abort, tap, swaps, seed, limits, roots }: RunOptions): Run {
+export function startRun({ kernels, abort, tap, swaps, paths, engine, seed, limits, roots }: RunOptions): Run {
   const frames: Frame[] = [];
   const reachable = () =>
     reachableBytes([...(roots ?? []), ...frames.flatMap(({ slots }) => slots.filter((one) => one !== undefined))]);
@@ -32,6 +35,8 @@ export function startRun({ kernels, abort, tap, swaps, seed, limits, roots }: Ru
     tap,
     swaps: swaps ?? new Swaps(),
     modules: [],
+    paths: paths ?? new Map(),
+    engine: engine ?? 'fbgemm',
     generator: new Generator(seed ?? 0),
     printed: [],
     frames,

@@ -263,6 +263,11 @@ function compileCall(node: ast.Call, context: CompileContext): Thunk {
   if (dialect.script && callee.kind === 'Name' && typedForms.has(callee.id) && node.args.length > 0) {
     return compileTyped(node, context);
   }
+  if (dialect.script && callee.kind === 'Name' && callee.id === 'isinstance' && node.args.length === 2) {
+    const value = compileExpression(node.args[0], context);
+    const test = typeTest(node.args[1]);
+    return (f) => test(value(f));
+  }
   if (callee.kind === 'Name' && callee.id === 'super' && context.scope.resolve('super') === undefined) {
     return compileSuper(node, context);
   }
@@ -285,6 +290,22 @@ function compileCall(node: ast.Call, context: CompileContext): Thunk {
     const [positional, keywords] = args(f);
     f.line = node.line;
     return callValue(f.run, dialect, value, positional, keywords);
+  };
+}
+
+/** TorchScript's `isinstance(x, List[int])`: only the outermost type is looked at. */
+function typeTest(type: ast.Expression): (value: Value) => boolean {
+  const name = type.kind === 'Subscript' ? type.value : type;
+  const id = name.kind === 'Name' ? name.id : '';
+  return (value) => {
+    if (id === 'Tensor') return value instanceof StridedTensor;
+    if (id === 'List') return value instanceof PyList;
+    if (id === 'Tuple') return value instanceof PyTuple;
+    if (id === 'Dict') return value instanceof PyDict;
+    if (id === 'int') return typeof value === 'number';
+    if (id === 'float') return value instanceof PyFloat;
+    if (id === 'bool') return typeof value === 'boolean';
+    return id === 'str' && typeof value === 'string';
   };
 }
 

@@ -5,7 +5,7 @@ export const maxSteps = 2_000_000;
 export const maxWork = 2e11;
 
 /** Bytes of one tensor of a run. */
-export const maxTensorBytes = 2 ** 30;
+export const maxTensorBytes = 2 ** 29;
 
 /** Bytes of all tensors that a run can still reach. */
 export const maxLiveBytes = 3 * 2 ** 30;

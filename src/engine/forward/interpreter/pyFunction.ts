@@ -39,9 +39,15 @@ export class PyFunction extends Callable {
     super();
   }
 
-  /** Names of the positional parameters, self included. */
-  get parameterNames(): readonly string[] {
-    return this.parameters.positional.map(({ name }) => name);
+  /** How many positional parameters there are, self included. */
+  get positionalCount(): number {
+    return this.parameters.positional.length;
+  }
+
+  /** Names of the parameters that a call must give. */
+  get required(): readonly string[] {
+    const { positional, keywordOnly } = this.parameters;
+    return [...positional, ...keywordOnly].filter((one) => one.default === undefined).map(({ name }) => name);
   }
 
   call(run: Run, args: readonly Value[], keywords: Keywords): Value {

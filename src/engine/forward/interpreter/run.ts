@@ -1,5 +1,6 @@
 import type { AbortCheck } from '../../../core/abort';
 import type { Kernels } from '../../kernels/kernels';
+import type { QuantizedEngine } from '../../quantization/engines';
 import type { Tap } from '../../quantization/tap';
 import type { Generator } from '../../random/generator';
 import type { PyObject } from '../values/values';
@@ -17,6 +18,10 @@ export interface Run {
   readonly swaps: Swaps;
   /** The modules whose forward is running, outermost first. */
   readonly modules: PyObject[];
+  /** The paths of the model's modules, for the records of the tap. */
+  readonly paths: ReadonlyMap<PyObject, string>;
+  /** The engine whose arithmetic modules have that were quantized before they were saved. */
+  readonly engine: QuantizedEngine;
   /** For torch.rand and its kin. */
   readonly generator: Generator;
   /** What print wrote. */

@@ -1,13 +1,14 @@
+import { dynamicTwin } from '../../nn/dynamicTwin';
 import type { DynamicModule, QuantizableModule } from '../../nn/module';
 import type { QuantizedEngine } from '../../quantization/engines';
-import type { Scheme } from '../../quantization/quantizeWeight';
+import type { QConfigName } from '../../quantization/qconfigs';
 import type { PyObject } from '../values/values';
 
 /** A module that quantize_dynamic would replace, by its path in the tree. */
 export interface Swap {
   readonly path: string;
   readonly engine: QuantizedEngine;
-  readonly scheme: Scheme;
+  readonly qconfig: QConfigName;
 }
 
 /**
@@ -26,7 +27,8 @@ export class Swaps {
     if (swap === undefined) return undefined;
     let twin = this.twins.get(module);
     if (twin === undefined) {
-      twin = float().toDynamic(swap.path, swap.engine, swap.scheme);
+      twin = dynamicTwin(float(), swap.path, swap.engine, swap.qconfig);
+      if (twin === undefined) return undefined;
       this.twins.set(module, twin);
     }
     return twin;

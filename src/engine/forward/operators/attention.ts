@@ -2,9 +2,9 @@ import { invalid } from '../../../core/errors';
 import { numel } from '../../../core/shape';
 import type { Run } from '../interpreter/run';
 import { broadcastShapes, expand } from '../values/broadcast';
-import { mapElements } from '../values/elementwise';
+import { mapElements, zip3Elements } from '../values/elementwise';
 import { gelu } from '../values/functions';
-import { dense, emptyTensor, type StridedTensor } from '../values/stridedTensor';
+import { clone, dense, emptyTensor, type StridedTensor } from '../values/stridedTensor';
 import { PyFloat, PyTuple } from '../values/values';
 import { tensorArithmetic } from './arithmetic';
 import { linear, matmul, product } from './matrix';
@@ -120,6 +120,41 @@ define(
     const times = gqa ? (q.shape.at(-3) as number) / (k.shape.at(-3) as number) : 1;
     const [key, value] = times === 1 ? [k, v] : [repeatHeads(run, k, times), repeatHeads(run, v, times)];
     return attention(run, q, key, value, mask, causal, scale);
+  },
+);
+
+/**
+ * Nested tensors, as far as the encoder's fast path makes them: padded data, and which positions
+ * of each sequence are there.
+ */
+const lengthsOf = new WeakMap<StridedTensor, StridedTensor>();
+
+define('is_nested(Tensor self)', (_run, x: StridedTensor) => lengthsOf.has(x), 'prim');
+define(
+  '_nested_tensor_from_mask(Tensor t, Tensor mask, bool mask_check=True)',
+  (run, x: StridedTensor, mask: StridedTensor) => {
+    const nested = clone(run.budget, x);
+    lengthsOf.set(nested, mask);
+    return nested;
+  },
+);
+define(
+  '_nested_tensor_from_mask_left_aligned(Tensor t, Tensor mask)',
+  (run, _x: StridedTensor, mask: StridedTensor) => {
+    const values = dense(run.budget, mask);
+    const length = mask.shape[1];
+    return values.every((one, i) => i % length === 0 || one <= values[i - 1]);
+  },
+);
+define(
+  'to_padded_tensor(Tensor self, float padding, int[]? output_size=None)',
+  (run, x: StridedTensor, padding: number) => {
+    const mask = lengthsOf.get(x);
+    if (mask === undefined) return x;
+    const present = reshape(run, mask, [...mask.shape, 1]);
+    return zip3Elements(run, [present, x, new PyFloat(padding)], x.type, (there, value, fill) =>
+      there !== 0 ? value : fill,
+    );
   },
 );
 
@@ -279,9 +314,12 @@ define<Layer>(
     f1b,
     f2w,
     f2b,
-    mask,
-    maskType,
+    givenMask,
+    givenType,
   ) => {
+    const present = lengthsOf.get(src);
+    const absent = present && mapElements(run, present, 'bool', (there) => 1 - there);
+    const [mask, maskType] = absent === undefined ? [givenMask, givenType] : [absent, 1];
     const norm = (x: StridedTensor, w: StridedTensor, b: StridedTensor) => layerNorm(run, x, [embed], w, b, eps);
     const attend = (x: StridedTensor) =>
       multiHead(run, x, x, x, { heads, qkvWeight, qkvBias, projWeight, projBias }, mask, maskType, false).out;
@@ -289,12 +327,16 @@ define<Layer>(
       mapElements(run, x, x.type, useGelu ? gelu : (value) => (value < 0 ? 0 : value));
     const feed = (x: StridedTensor) => linear(run, activate(linear(run, x, f1w, f1b)), f2w, f2b);
     const add = (a: StridedTensor, b: StridedTensor) => tensorArithmetic(run, 'add', a, b);
+    let out: StridedTensor;
     if (normFirst) {
       const x = add(src, attend(norm(src, n1w, n1b)));
-      return add(x, feed(norm(x, n2w, n2b)));
+      out = add(x, feed(norm(x, n2w, n2b)));
+    } else {
+      const x = norm(add(src, attend(src)), n1w, n1b);
+      out = norm(add(x, feed(x)), n2w, n2b);
     }
-    const x = norm(add(src, attend(src)), n1w, n1b);
-    return norm(add(x, feed(x)), n2w, n2b);
+    if (present !== undefined) lengthsOf.set(out, present);
+    return out;
   },
 );
 

@@ -311,3 +311,16 @@ function same(
   });
   return [padConstant(run, x, pads, 0), w];
 }
+define(
+  '_convolution_mode(Tensor input, Tensor weight, Tensor? bias, int[] stride, str padding, int[] dilation, int groups)',
+  (
+    run,
+    x: StridedTensor,
+    w: StridedTensor,
+    b: Optional,
+    stride: number[],
+    padding: string,
+    dilation: number[],
+    groups: number,
+  ) => convolution(run, ...same(run, x, w, padding, dilation), b, { stride, padding: [0], dilation }, groups),
+);

@@ -198,8 +198,23 @@ for (const n of [1, 2, 3]) {
       run.budget.items(count ?? size);
       return bins(size, count ?? size);
     });
-    return pool(run, x, axes, new Array<number>(n).fill(1), visit)[0];
+    return pool(run, x, axes, new Array<number>(n).fill(1), visit);
   };
-  define(`adaptive_avg_pool${n}d(Tensor self, any output_size)`, adaptive(average((count) => count)));
-  define(`adaptive_max_pool${n}d(Tensor self, any output_size)`, adaptive(largest));
+  const [averages, maxima] = [adaptive(average((count) => count)), adaptive(largest)];
+  define(
+    `adaptive_avg_pool${n}d(Tensor self, any output_size)`,
+    (run, x: StridedTensor, size: Value) => averages(run, x, size)[0],
+  );
+  define(
+    `adaptive_max_pool${n}d(Tensor self, any output_size)`,
+    (run, x: StridedTensor, size: Value) => new PyTuple(maxima(run, x, size)),
+  );
+  define(
+    `adaptive_max_pool${n}d(Tensor input, any output_size, bool return_indices=False)`,
+    (run, x: StridedTensor, size: Value, indices: boolean) => {
+      const both = maxima(run, x, size);
+      return indices ? new PyTuple(both) : both[0];
+    },
+    'functional',
+  );
 }

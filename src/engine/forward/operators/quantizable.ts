@@ -1,8 +1,10 @@
-import { Linear } from '../../nn/linear';
+import { invalid } from '../../../core/errors';
+import { DynamicLinear, Linear } from '../../nn/linear';
 import type { DynamicModule, QuantizableModule } from '../../nn/module';
 import { type FloatTensor, floatTensor } from '../../tensor/tensor';
 import type { Run } from '../interpreter/run';
-import { dense, type StridedTensor, wrapElements } from '../values/stridedTensor';
+import { dense, StridedTensor, wrapElements } from '../values/stridedTensor';
+import { PyObject, PyTuple, type Value } from '../values/values';
 import { linear } from './matrix';
 import { reshape } from './shape';
 import { define } from './table';
@@ -40,4 +42,40 @@ define(
     const [out] = twin.forward([engineTensor(run, rows)], run);
     return reshape(run, fromEngine(out), [...x.shape.slice(0, -1), n]);
   },
+);
+
+/**
+ * A dynamic product of a module that was quantized before it was saved. The packed weight is the
+ * state of `torch.classes.quantized.LinearPackedParamsBase`: int8 codes and a bias.
+ */
+define(
+  'linear_dynamic(Tensor X, any W_prepack, bool reduce_range=False)',
+  (run, x: StridedTensor, packed: Value) => {
+    const state = packed instanceof PyObject ? packed.attributes.get('#state') : undefined;
+    const [weight, bias] = state instanceof PyTuple ? state.items : [];
+    if (!(weight instanceof StridedTensor) || weight.qparams === undefined || weight.rank !== 2) {
+      throw invalid('E_RUN_TYPE', 'The packed weight of a quantized Linear is not one.');
+    }
+    const [rows, columns] = weight.shape;
+    const module = run.modules.at(-1);
+    const twin = new DynamicLinear({
+      module: (module && run.paths.get(module)) ?? '',
+      name: 'weight',
+      engine: run.engine,
+      bias: bias instanceof StridedTensor ? (dense(run.budget, bias) as Float32Array) : undefined,
+      weight: {
+        scheme: weight.qparams.axis === null ? 'per_tensor' : 'per_channel',
+        axis: weight.qparams.axis === null ? null : 0,
+        rows,
+        columns,
+        codes: dense(run.budget, weight) as Int8Array,
+        scales: Float64Array.from(weight.qparams.scales),
+        zeroPoints: Int32Array.from(weight.qparams.zeroPoints),
+      },
+    });
+    run.budget.compute(x.count * rows);
+    const [out] = twin.forward([engineTensor(run, reshape(run, x, [-1, columns]))], run);
+    return reshape(run, fromEngine(out), [...x.shape.slice(0, -1), rows]);
+  },
+  'quantized',
 );

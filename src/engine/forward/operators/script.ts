@@ -8,7 +8,7 @@ import { dictOf, iterate, keyOf, length, sequenceIndex, slicePositions, truthy }
 import { dense, onlyElement, StridedTensor, scalarTensor } from '../values/stridedTensor';
 import { clip, formatTemplate, str } from '../values/text';
 import { cpu, DTypeValue, PyDict, PyFloat, PyList, PyObject, PyTuple, type Value } from '../values/values';
-import { isScalar } from './arithmetic';
+import { arithmetic, isScalar } from './arithmetic';
 import { select } from './shape';
 import { alias, define } from './table';
 
@@ -197,6 +197,12 @@ define('min(number self, number other)', (_run, a: Value, b: Value) => (numeric(
 define('max(number self, number other)', (_run, a: Value, b: Value) => (numeric(a) >= numeric(b) ? a : b));
 const numeric = (value: Value): number => (value instanceof PyFloat ? value.value : Number(value));
 
+define('any(list self)', (_run, list: PyList) => list.items.some(truthy));
+define('all(list self)', (_run, list: PyList) => list.items.every(truthy));
+define('sum(list self)', (run, list: PyList) =>
+  list.items.reduce<Value>((sum, item) => arithmetic(run, 'add', sum, item), 0),
+);
+
 define(
   'NumToTensor(any self)',
   (_run, value: Value) => {
@@ -223,7 +229,6 @@ define('dtype(Tensor self)', (_run, x: StridedTensor) => scalarTypeCode(x.dtype)
 define('device(Tensor self)', () => cpu, 'prim');
 define('layout(Tensor self)', () => 0, 'prim');
 for (const name of [
-  'is_nested',
   'requires_grad',
   'is_cuda',
   'is_quantized',

@@ -488,3 +488,4 @@ define('zero_(Tensor self)', (run, x: StridedTensor) => {
   scatter(run.budget, x, newElements(elementType(x.dtype), x.count));
   return x;
 });
+for (const name of ['chunk', 'split', 'split_with_sizes']) alias(`unsafe_${name}`, name);

@@ -8,6 +8,7 @@ import { numberOf, type Operand, operandCategory } from '../values/promotion';
 import type { StridedTensor } from '../values/stridedTensor';
 import { PyFloat, type Value } from '../values/values';
 import { inPlace, isScalar, scalarArithmetic, tensorArithmetic } from './arithmetic';
+import { chunk, reshape } from './shape';
 import { alias, define } from './table';
 
 /** Functions of one element: mathematics and activations. */
@@ -223,3 +224,12 @@ function evaluated(_run: Run, x: StridedTensor, p: number, train: boolean): Stri
   }
   return x;
 }
+define('prelu(Tensor self, Tensor weight)', (run, x: StridedTensor, weight: StridedTensor) => {
+  const shape =
+    weight.count > 1 && x.rank > 1 ? [weight.count, ...new Array<number>(x.rank - 2).fill(1)] : [weight.count];
+  return zipElements(run, x, reshape(run, weight, shape), x.type, x.type, (v, w) => (v >= 0 ? v : v * w));
+});
+define('glu(Tensor self, int dim=-1)', (run, x: StridedTensor, dim: number) => {
+  const [a, b] = chunk(run, x, 2, dim);
+  return zipElements(run, a, b, x.type, x.type, (v, gate) => v * sigmoid(gate));
+});

@@ -1,0 +1,28 @@
+import { invalid } from '../../../core/errors';
+import { getAttribute, refuseSpecial } from '../interpreter/attributes';
+import type { Dialect } from '../interpreter/dialect';
+import type { Run } from '../interpreter/run';
+import { describeType } from '../values/describe';
+import { PyObject, type Value } from '../values/values';
+import { setModuleAttribute } from './moduleClass';
+
+/** `value.name = item` in Python source: on modules as PyTorch does it, on plain objects a field. */
+export function setAttribute(run: Run, value: Value, name: string, item: Value): void {
+  refuseSpecial(name);
+  if (!(value instanceof PyObject))
+    throw invalid('E_RUN_ATTRIBUTE', `'${describeType(value)}' object takes no attributes`);
+  run.budget.items(value.attributes.size + 1);
+  if (value.type.isModule) setModuleAttribute(run, value, name, item);
+  else value.attributes.set(name, item);
+}
+
+/** The dialect of code that the executor brings along: no global names of its own. */
+export const nativeDialect: Dialect = {
+  file: 'torch.nn',
+  script: false,
+  global: () => undefined,
+  qualified: () => undefined,
+  decorate: () => undefined,
+  attribute: getAttribute,
+  setAttribute,
+};

@@ -1,0 +1,39 @@
+import { neverAborted } from '../../src/core/abort';
+import { callMethod, construct } from '../../src/engine/forward/interpreter/call';
+import { startRun } from '../../src/engine/forward/runProgram';
+import { nativeDialect } from '../../src/engine/forward/source/nativeDialect';
+import { SourceProgram } from '../../src/engine/forward/source/sourceProgram';
+import { parsePython } from '../../src/engine/forward/syntax/parsePython';
+import { wrapElements } from '../../src/engine/forward/values/stridedTensor';
+import type { Value } from '../../src/engine/forward/values/values';
+import { selectKernels } from '../../src/engine/kernels/dispatch';
+
+/** Builds class M of a source without arguments and runs its forward on a tensor [2, 3]. */
+export function runSource(text: string): { result: Value; printed: readonly string[] } {
+  const program = new SourceProgram([parsePython(text, 'm.py')]);
+  const run = startRun({ kernels: selectKernels(), abort: neverAborted });
+  program.start(run);
+  const model = construct(run, program.classNamed('M'), [], new Map());
+  const x = wrapElements('float32', Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
+  return { result: callMethod(run, nativeDialect, model, 'forward', [x], new Map()), printed: run.printed };
+}
+
+/** Class M whose forward has this body; `init` goes into its `__init__`. */
+export function moduleWith(body: string, { init = 'pass', before = '' } = {}): string {
+  const indent = (code: string) =>
+    code
+      .split('\n')
+      .map((line) => `        ${line}`)
+      .join('\n');
+  return `import torch
+import torch.nn as nn
+import torch.nn.functional as F
+${before}
+class M(nn.Module):
+    def __init__(self):
+        super().__init__()
+${indent(init)}
+    def forward(self, x):
+${indent(body)}
+`;
+}

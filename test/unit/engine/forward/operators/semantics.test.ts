@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { QuantscopeError } from '../../../../../src/core/errors';
+import { Budget } from '../../../../../src/engine/forward/interpreter/budget';
+import { dense, StridedTensor } from '../../../../../src/engine/forward/values/stridedTensor';
+import { PyFloat, PyTuple, type Value } from '../../../../../src/engine/forward/values/values';
+import { moduleWith, runSource } from '../../../../support/sources';
+
+/** What a line of Python gives: dtype and values of a tensor, or a plain value. */
+function evaluate(code: string): unknown {
+  return plain(runSource(moduleWith(code.includes('return') ? code : `return ${code}`)).result);
+}
+
+function plain(value: Value): unknown {
+  if (value instanceof StridedTensor) return [value.dtype, [...dense(new Budget(), value)]];
+  if (value instanceof PyFloat) return value.value;
+  return value instanceof PyTuple ? value.items.map(plain) : value;
+}
+
+/** Asked of PyTorch 2.13. */
+const answers: readonly (readonly [string, unknown])[] = [
+  ['torch.tensor([1.0]) + torch.tensor(2.0, dtype=torch.float64)', ['float32', [3]]],
+  ['torch.tensor([1]) + 1.5', ['float32', [2.5]]],
+  ['torch.tensor([200], dtype=torch.uint8) + 100', ['uint8', [44]]],
+  ['torch.tensor([1], dtype=torch.uint8) + torch.tensor([1])', ['int64', [2]]],
+  ['torch.tensor([True]) + torch.tensor([True])', ['bool', [1]]],
+  ['torch.tensor([True]) + 1', ['int64', [2]]],
+  ['torch.tensor([3]) / 2', ['float32', [1.5]]],
+  ['torch.tensor([7, -7]) // 2', ['int64', [3, -4]]],
+  ['torch.tensor([7, -7]) % 3', ['int64', [1, 2]]],
+  ['torch.fmod(torch.tensor([7, -7]), 3)', ['int64', [1, -1]]],
+  ['torch.div(torch.tensor([7, -7]), 2, rounding_mode="trunc")', ['int64', [3, -3]]],
+  ['torch.tensor([True, True]).sum()', ['int64', [2]]],
+  ['torch.tensor([1, 2], dtype=torch.int32).cumsum(0)', ['int64', [1, 3]]],
+  ['torch.tensor([3.0, 1.0, 3.0]).argmax()', ['int64', [0]]],
+  ['torch.tensor([300.7]).to(torch.uint8)', ['uint8', [44]]],
+  ['torch.tensor([-1.7]).long()', ['int64', [-1]]],
+  ['torch.tensor([0.5, 1.5, 2.5]).round()', ['float32', [0, 2, 2]]],
+  ['len(torch.arange(5).chunk(4))', 3],
+  ['torch.zeros(2, 3).squeeze(0).shape[0]', 2],
+  ['x[:, None].shape', [2, 1, 3]],
+  ['x[..., -1]', ['float32', [3, 6]]],
+  ['x[x > 3]', ['float32', [4, 5, 6]]],
+  ['x[[0, 1], [2, 0]]', ['float32', [3, 4]]],
+  ['7 // 2 + -7 // 2', -1],
+  ['-7 % 3', 2],
+  ['1 / 2', 0.5],
+  ['y = x.view(-1)\ny[0] = 9\nreturn x[0, 0].item()', 9],
+  ['y = x.t().reshape(-1)\ny[0] = 9\nreturn x[0, 0].item()', 1],
+  ['y = x.flatten()\ny += 1\nreturn x[0, 0].item()', 2],
+  ['x[0, 1:] = 5\nreturn x', ['float32', [1, 5, 5, 4, 5, 6]]],
+  ['torch.softmax(torch.tensor([float("-inf"), float("-inf")]), 0)', ['float32', [Number.NaN, Number.NaN]]],
+  [
+    'F.scaled_dot_product_attention(x, x, x, attn_mask=torch.zeros(2, 2, dtype=torch.bool))',
+    ['float32', [0, 0, 0, 0, 0, 0]],
+  ],
+];
+
+/** What PyTorch refuses. */
+const refusals: readonly string[] = [
+  'torch.tensor([True]) - torch.tensor([True])',
+  '-torch.tensor([True])',
+  'torch.tensor([2]) ** -1',
+  'y = torch.tensor([1])\ny += 1.5\nreturn y',
+  'x[::-1]',
+  'x.t().view(-1)',
+  'y = torch.zeros(1).expand(3)\ny += 1\nreturn y',
+  'F.embedding(torch.tensor([-1]), x)',
+  'F.embedding(torch.tensor([0.5]), x)',
+  'F.linear(x, x.double())',
+  'torch.tensor([1, 2]).mean()',
+  'torch.zeros(0).max()',
+];
+
+describe('the semantics of PyTorch’s operators', () => {
+  for (const [code, expected] of answers) it(code, () => assert.deepEqual(evaluate(code), expected));
+  for (const code of refusals) {
+    it(`${code} is refused`, () => {
+      assert.throws(() => evaluate(code), QuantscopeError);
+    });
+  }
+
+  it('an unknown operator names itself, its place and the nearest that is there', () => {
+    assert.throws(
+      () => runSource(moduleWith('return torch.sofmax(x, 0)')),
+      (error: QuantscopeError) =>
+        error.code === 'E_OPERATOR' &&
+        /softmax/.test(error.details.hint ?? '') &&
+        error.details.where?.field === 'line 10',
+    );
+  });
+});
