@@ -25,7 +25,13 @@ const node = {
 /** @type {import('esbuild').BuildOptions[]} */
 const bundles = [
   { ...node, entryPoints: ['src/extension/extension.ts'], outfile: 'dist/extension.js', external: ['vscode'] },
-  { ...node, entryPoints: ['src/worker/engineWorker.ts'], outfile: 'dist/engineWorker.js' },
+  {
+    ...node,
+    entryPoints: ['src/worker/engineWorker.ts'],
+    outfile: 'dist/engineWorker.js',
+    // Its CommonJS build: the other looks for its own address with import.meta, which a bundle has not.
+    alias: { 'onnxruntime-web': './node_modules/onnxruntime-web/dist/ort.node.min.js' },
+  },
   { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.js', banner: { js: '#!/usr/bin/env node' } },
   {
     entryPoints: ['webview-ui/main.tsx'],
@@ -72,5 +78,9 @@ if (watch) {
   await Promise.all(contexts.map((context) => context.watch()));
 } else {
   await Promise.all(bundles.map((options) => esbuild.build(options)));
+}
+// ONNX Runtime is loaded when the first ONNX model runs: its files lie beside the engine's thread.
+for (const name of ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm']) {
+  await cp(join('node_modules/onnxruntime-web/dist', name), join('dist', name));
 }
 if (tests) await cp('test/fixtures', 'out/test/fixtures', { recursive: true });

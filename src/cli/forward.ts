@@ -1,6 +1,6 @@
-import type { ProductDto } from '../protocol/dto';
-import { type Command, parse } from './command';
-import { forwardOptions, forwardRequest } from './forwardRequest';
+import type { OnnxForwardDto, ProductDto } from '../protocol/dto';
+import { type Command, type CommandOutput, parse } from './command';
+import { forwardOptions, forwardRequest, onnxRequest } from './forwardRequest';
 import { number } from './text';
 
 export const forward: Command = {
@@ -11,6 +11,10 @@ export const forward: Command = {
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(args, forwardOptions, 1);
     const client = engine(positionals[0]);
+    const { format } = await client.call('open', { path: positionals[0] });
+    if (format === 'onnx' && values.module === undefined) {
+      return onnxOutput(await client.call('onnxForward', onnxRequest(values), { signal, onProgress: progress }));
+    }
     const request = await forwardRequest(client, positionals[0], values);
     const result = await client.call('forward', request, { signal, onProgress: progress });
     const quantized = values.quantized ?? false;
@@ -39,6 +43,17 @@ export const forward: Command = {
     return { json, text };
   },
 };
+
+/** The outputs of an ONNX graph, and the values that were asked for after them. */
+function onnxOutput({ outputs, latencyUs }: OnnxForwardDto): CommandOutput {
+  const lines = outputs.map(
+    ({ name, shape, mean, meanAbs }) =>
+      `${name}  ${shape.join(' × ')}  mean ${number(mean)}  mean |x| ${number(meanAbs)}`,
+  );
+  const { median, p95, runs } = latencyUs;
+  const latency = `${median.toFixed(1)} µs median, ${p95.toFixed(1)} µs p95 of ${runs} runs, 1 thread of ONNX Runtime`;
+  return { json: { outputs, latencyUs, activations: [] }, text: [...lines, latency].join('\n') };
+}
 
 function activationRows(product: ProductDto) {
   const { module, weight } = product;

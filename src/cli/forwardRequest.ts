@@ -1,4 +1,4 @@
-import type { ForwardRequestDto, ModelSourceDto } from '../protocol/dto';
+import type { ForwardRequestDto, ModelSourceDto, OnnxForwardRequestDto } from '../protocol/dto';
 import type { EngineClient } from '../worker/enginePool';
 import { engineName, shapeOption, UsageError, wholeNumber } from './command';
 
@@ -15,6 +15,7 @@ export const forwardOptions = {
   source: { type: 'string' },
   init: { type: 'string' },
   outputs: { type: 'string' },
+  value: { type: 'string', multiple: true },
 } as const;
 
 interface ForwardValues {
@@ -29,6 +30,7 @@ interface ForwardValues {
   readonly source?: string;
   readonly init?: string;
   readonly outputs?: string;
+  readonly value?: readonly string[];
   readonly quantized?: boolean;
 }
 
@@ -88,4 +90,17 @@ function sourceOption(value: string, init: string | undefined): ModelSourceDto {
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new UsageError('--init must be a JSON object.');
   return { path, className: className ?? null, init: given as Readonly<Record<string, unknown>> };
+}
+
+/** The same options for an ONNX graph. */
+export function onnxRequest(values: ForwardValues): OnnxForwardRequestDto {
+  return {
+    seed: wholeNumber('--random', values.random, 29592),
+    shapes: values.shape?.map(shapeOption) ?? [],
+    inputsFile: values.inputs ?? null,
+    outputsFile: values.outputs ?? null,
+    values: values.value ?? [],
+    runs: Math.max(wholeNumber('--runs', values.runs, 100), 1),
+    warmup,
+  };
 }

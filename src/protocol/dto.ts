@@ -385,6 +385,27 @@ export type GivenInputsDto =
   /** Nested lists of numbers, one input a line. */
   | { readonly kind: 'literal'; readonly text: string };
 
+/** Running an ONNX graph with ONNX Runtime. */
+export interface OnnxForwardRequestDto {
+  readonly seed: number;
+  /** Of the inputs in order; sizes that the graph leaves open are 1 where none is given. */
+  readonly shapes: readonly (readonly number[])[];
+  /** A .npz with input.0, input.1, … in place of random inputs. */
+  readonly inputsFile: string | null;
+  /** Where to write output.0, …. */
+  readonly outputsFile: string | null;
+  /** Names of intermediate results to give after the outputs. */
+  readonly values: readonly string[];
+  readonly runs: number;
+  readonly warmup: number;
+}
+
+export interface OnnxForwardDto {
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[]; readonly dtype: string }[];
+  readonly outputs: readonly OutputDto[];
+  readonly latencyUs: LatencyDto;
+}
+
 export interface LatencyDto {
   /** Microseconds. */
   readonly median: number;

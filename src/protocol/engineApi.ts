@@ -14,6 +14,8 @@ import type {
   HealthDto,
   InspectDto,
   ModelSummaryDto,
+  OnnxForwardDto,
+  OnnxForwardRequestDto,
   OverviewDto,
   QuantizedSummaryDto,
   QuantizeReportDto,
@@ -82,6 +84,8 @@ export interface EngineApi {
   /** Paths of the modules that the spec would quantize, with everything below `path` when given. */
   quantizable(args: { path: string }): readonly string[];
   forward(args: ForwardRequestDto): ForwardResultDto;
+  /** The whole graph of an ONNX file, by ONNX Runtime. */
+  onnxForward(args: OnnxForwardRequestDto): OnnxForwardDto;
   activation(args: ActivationQueryDto): ActivationDetailDto;
   /** Writes the model, float or quantized, in some format; reads it back before it answers. */
   exportModel(args: ExportRequestDto): ExportReportDto;

@@ -30,6 +30,7 @@ import type { EngineApi } from '../protocol/engineApi';
 import type { CallContext, Handlers } from '../protocol/rpc';
 import { exportFiles } from './exportFiles';
 import { forwardWhole, isWhole } from './forwardWhole';
+import { onnxForward } from './onnxForward';
 import { verifyExport } from './verifyExport';
 import { writeFileAtomically } from './writeFile';
 
@@ -157,6 +158,7 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
         ? forwardWhole(opened().model, request, openSource, abort, progress)
         : forwardModule(opened().model, request, abort, progress, await givenInputs(request)),
     activation: async (query) => activationDetail(opened().model, query, abort, await givenInputs(query.request)),
+    onnxForward: (request) => onnxForward(opened().path, request, openSource, abort),
     exportModel: async (request, { progress }) => {
       const { model, path } = opened();
       const planned = await planExport(model, request, abort, progress);

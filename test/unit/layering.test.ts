@@ -20,6 +20,11 @@ const rules: readonly Rule[] = [
   { from: 'src/protocol', may: ['src/core'] },
   { from: 'src/worker/enginePool', may: ['src/core', 'src/protocol'], packages: ['node:worker_threads'] },
   {
+    from: 'src/worker/onnxRuntime',
+    may: ['src/core', 'src/engine'],
+    packages: ['node:', 'onnxruntime-web'],
+  },
+  {
     from: 'src/worker',
     may: ['src/core', 'src/formats', 'src/engine', 'src/model', 'src/protocol'],
     packages: ['node:'],
