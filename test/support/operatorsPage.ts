@@ -31,7 +31,7 @@ export function operatorsPage(): string {
     const [title, about] = titles[set];
     lines.push('', `## ${title}`, '', ...(about === '' ? [] : [about, '']), '| operator | forms |', '|---|---|');
     for (const { name, operator } of operators) {
-      const forms = operator.overloads.map(({ signature }) => `\`${signature.text.replaceAll('|', '\\|')}\``);
+      XX;
       const own = operator.name === name ? forms.join('<br>') : `the same as \`${operator.name}\``;
       lines.push(`| \`${name}\` | ${own} |`);
     }
