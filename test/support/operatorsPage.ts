@@ -31,7 +31,8 @@ export function operatorsPage(): string {
     const [title, about] = titles[set];
     lines.push('', `## ${title}`, '', ...(about === '' ? [] : [about, '']), '| operator | forms |', '|---|---|');
     for (const { name, operator } of operators) {
-      XX;
+      // Sorted: in which order families are loaded is no part of what they support.
+      const forms = operator.overloads.map(({ signature }) => `\`${signature.text.replaceAll('|', '\\|')}\``).sort();
       const own = operator.name === name ? forms.join('<br>') : `the same as \`${operator.name}\``;
       lines.push(`| \`${name}\` | ${own} |`);
     }
