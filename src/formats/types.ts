@@ -132,6 +132,8 @@ export interface ModelFile {
   readonly modules?: ReadonlyMap<string, ModuleRecord>;
   /** The graph of an ONNX file. */
   readonly onnx?: OnnxModel;
+  /** Bytes of the file, for a rewriter that copies what it does not change. */
+  readBytes?(offset: number, length: number): Promise<Uint8Array>;
   /** The code of a TorchScript archive. */
   readonly program?: ScriptProgram;
   /** Tensors that are also something that has no tensor of its own, such as a tied `lm_head.weight`, by name. */

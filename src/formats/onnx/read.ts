@@ -102,6 +102,7 @@ export async function openOnnx(source: ByteSource, abort: AbortCheck): Promise<M
     safety: { verdict: 'safe', globals: [] },
     opaque: inventory.texts,
     onnx: model,
+    readBytes: (offset, length) => source.read(offset, length),
     async readTensor(tensor, check) {
       if (tensor.problem !== undefined) throw new QuantscopeError(tensor.problem);
       const payload = payloads.get(tensor.storage);

@@ -13,7 +13,13 @@ export interface InitializerData {
   data(): ByteChunks;
 }
 
+/** A message of another file that stands in this one as it is. */
+export interface CopiedMessage {
+  readonly copied: Part;
+}
+
 export type AttributeValue =
+  | CopiedMessage
   | { readonly kind: 'int'; readonly value: number }
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'ints'; readonly value: readonly number[] }
@@ -40,8 +46,10 @@ export interface ValueData {
 
 export interface GraphData {
   readonly name: string;
-  readonly nodes: readonly NodeData[];
+  readonly nodes: readonly (NodeData | CopiedMessage)[];
   readonly initializers: readonly InitializerData[];
+  /** Initializers of another file, as they are. */
+  readonly copiedInitializers?: readonly CopiedMessage[];
   readonly inputs: readonly ValueData[];
   readonly outputs: readonly ValueData[];
 }
@@ -51,6 +59,8 @@ export interface ModelData {
   readonly opsets: readonly { readonly domain: string; readonly version: number }[];
   readonly graph: GraphData;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Model-local functions of another file. */
+  readonly functions?: readonly CopiedMessage[];
 }
 
 /** TensorProto.DataType by PyTorch's names; a quantized tensor is its integers. */
@@ -154,7 +164,7 @@ function externalTensor(one: InitializerData, location: string, offset: number):
   return joinParts([...tensorHead(one), ...external, intField(14, 1)]);
 }
 
-function modelPart({ irVersion, opsets, graph, metadata }: ModelData, tensors: readonly Part[]): Part {
+function modelPart({ irVersion, opsets, graph, metadata, functions = [] }: ModelData, tensors: readonly Part[]): Part {
   return joinParts([
     intField(1, irVersion),
     textField(2, producer),
@@ -162,16 +172,21 @@ function modelPart({ irVersion, opsets, graph, metadata }: ModelData, tensors: r
     ...opsets.map(({ domain, version }) =>
       messageField(8, joinParts([...(domain === '' ? [] : [textField(1, domain)]), intField(2, version)])),
     ),
+    ...functions.map(({ copied }) => messageField(25, copied)),
     ...Object.entries(metadata).map(([key, value]) =>
       messageField(14, joinParts([textField(1, key), textField(2, value)])),
     ),
   ]);
 }
 
-function graphPart({ name, nodes, inputs, outputs }: GraphData, tensors: readonly Part[]): Part {
+function graphPart(
+  { name, nodes, copiedInitializers = [], inputs, outputs }: GraphData,
+  tensors: readonly Part[],
+): Part {
   return joinParts([
-    ...nodes.map((node) => messageField(1, nodePart(node))),
+    ...nodes.map((node) => messageField(1, 'copied' in node ? node.copied : nodePart(node))),
     textField(2, name),
+    ...copiedInitializers.map(({ copied }) => messageField(5, copied)),
     ...tensors.map((tensor) => messageField(5, tensor)),
     ...inputs.map((value) => messageField(11, valuePart(value))),
     ...outputs.map((value) => messageField(12, valuePart(value))),
@@ -190,6 +205,7 @@ function nodePart({ name, opType, domain, inputs, outputs, attributes }: NodeDat
 }
 
 function attributePart(name: string, attribute: AttributeValue): Part {
+  if ('copied' in attribute) return attribute.copied;
   const head = textField(1, name);
   switch (attribute.kind) {
     case 'float':

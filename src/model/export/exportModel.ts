@@ -10,6 +10,7 @@ import { ggufFiles } from './ggufExport';
 import { loadLines } from './loadLines';
 import { npzFiles } from './npzExport';
 import { onnxFiles } from './onnx/onnxExport';
+import { rewrittenOnnx } from './onnx/rewrite/rewriteExport';
 import { safetensorsFiles } from './safetensorsExport';
 import { torchFiles } from './torchExport';
 
@@ -54,7 +55,9 @@ async function plan(
     case 'gguf':
       return ggufFiles(model, request, fileName, abort);
     case 'onnx':
-      return onnxFiles(model, request, fileName, abort, progress);
+      return model.file.onnx === undefined
+        ? onnxFiles(model, request, fileName, abort, progress)
+        : rewrittenOnnx(model, request, fileName, abort, progress);
   }
 }
 
