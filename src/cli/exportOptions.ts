@@ -11,6 +11,7 @@ export const exportOptions = {
   module: { type: 'string' },
   'shard-bytes': { type: 'string' },
   force: { type: 'boolean' },
+  'reduce-range': { type: 'boolean' },
 } as const;
 
 interface ExportValues {
@@ -20,6 +21,7 @@ interface ExportValues {
   readonly module?: string;
   readonly 'shard-bytes'?: string;
   readonly force?: boolean;
+  readonly 'reduce-range'?: boolean;
 }
 
 const bySuffix: Readonly<Record<string, ExportFormat>> = {
@@ -46,6 +48,7 @@ export function exportRequest(out: string, values: ExportValues, spec: QuantizeS
     layout: oneOf('--layout', values.layout, ['state_dict', 'set_weight_bias']),
     module: values.module ?? '',
     shardBytes: bytes(values['shard-bytes']),
+    reduceRange: values['reduce-range'] ?? false,
     overwrite: values.force ?? false,
   };
 }

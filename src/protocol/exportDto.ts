@@ -15,6 +15,8 @@ export interface ExportRequestDto {
   readonly layout: 'state_dict' | 'set_weight_bias';
   /** ONNX: the module to write; '' is the whole model. */
   readonly module: string;
+  /** A rewritten ONNX model: weights of 7 bits, for machines whose 16-bit sums of int8 products saturate. */
+  readonly reduceRange: boolean;
   /** safetensors: bytes of tensors a file may hold before it is split. */
   readonly shardBytes: number;
   /** Whether an existing target may be replaced: a person was asked. */

@@ -30,7 +30,7 @@ const names = [
   'attention',
   'batched',
   'edge_values',
-].flatMap((name) => [name, `${name}.per_channel`]);
+].flatMap((name) => [name, `${name}.per_channel`, `${name}.reduce_range`]);
 
 describeWithTorch(
   'an ONNX model is rewritten as onnxruntime’s quantize_dynamic does',
@@ -40,15 +40,24 @@ describeWithTorch(
 
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), 'quantscope-onnx-'));
-      const made = await askPython<{ name: string; perChannel: boolean }[]>(python, 'quantize_onnx.py', 'make', folder);
+      const made = await askPython<{ name: string; perChannel: boolean; reduceRange: boolean }[]>(
+        python,
+        'quantize_onnx.py',
+        'make',
+        folder,
+      );
       assert.deepEqual(
         made.map(({ name }) => name),
         names,
       );
-      for (const { name, perChannel } of made) {
+      for (const { name, perChannel, reduceRange } of made) {
         const source = bytesSource(await readFile(join(folder, `${name}.onnx`)), `${name}.onnx`);
         const model = await openModel(source, neverAborted);
-        await writeExport(folder, model, `${name}.ours.onnx`, { format: 'onnx', spec: spec({ perChannel }) });
+        await writeExport(folder, model, `${name}.ours.onnx`, {
+          format: 'onnx',
+          reduceRange,
+          spec: spec({ perChannel }),
+        });
       }
       report = await askPython<Record<string, Compared>>(python, 'quantize_onnx.py', 'compare', folder);
     });

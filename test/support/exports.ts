@@ -23,6 +23,7 @@ export async function writeExport(
     layout: 'state_dict',
     module: '',
     shardBytes: 5e9,
+    reduceRange: false,
     overwrite: true,
     ...request,
   };

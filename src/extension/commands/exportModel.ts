@@ -39,6 +39,13 @@ function choices(): Choice[] {
       layout: 'state_dict',
     },
     {
+      label: 'ONNX',
+      description: vscode.l10n.t('a graph that ONNX Runtime runs, activations quantized at every run'),
+      format: 'onnx',
+      suffix: 'onnx',
+      layout: 'state_dict',
+    },
+    {
       label: 'NumPy',
       description: vscode.l10n.t('every tensor as an array'),
       format: 'npz',
@@ -57,6 +64,8 @@ export async function exportModel(document: InspectorDocument | undefined, { log
     placeHolder: vscode.l10n.t('Format of the file'),
   });
   if (choice === undefined) return;
+  const module = choice.format === 'onnx' ? await pickModule(document) : '';
+  if (module === undefined) return;
   const target = await vscode.window.showSaveDialog({
     defaultUri: suggestedTarget(document, choice),
     filters: { [choice.label]: [choice.suffix] },
@@ -64,13 +73,23 @@ export async function exportModel(document: InspectorDocument | undefined, { log
   });
   if (target === undefined) return;
   try {
-    await announce(await write(document, choice, spec, target.fsPath), target);
+    await announce(await write(document, choice, spec, target.fsPath, module), target);
   } catch (error) {
     const details = toErrorDetails(error, document.snapshot.file);
     if (details.kind === 'aborted') return;
     log.warn(`export failed: ${details.code} ${details.message}`);
     void vscode.window.showErrorMessage([details.message, details.hint].filter(Boolean).join(' '));
   }
+}
+
+/** The module whose graph is written; an ONNX model is rewritten whole. Undefined when nobody chose. */
+async function pickModule(document: InspectorDocument): Promise<string | undefined> {
+  const { model } = document.snapshot;
+  if (model === null || model.format === 'onnx') return '';
+  if (model.runnable.length <= 1) return model.runnable[0]?.path ?? '';
+  const items = model.runnable.map(({ path, repr }) => ({ label: path || document.snapshot.file, description: repr, path }));
+  const title = vscode.l10n.t('A state dict does not say how modules are joined: which one is to be written?');
+  return (await vscode.window.showQuickPick(items, { title }))?.path;
 }
 
 function suggestedTarget(document: InspectorDocument, { suffix }: Choice): vscode.Uri {
@@ -83,6 +102,7 @@ function write(
   { format, layout }: Choice,
   spec: QuantizeSpecDto,
   target: string,
+  module: string,
 ): Thenable<ExportReportDto> {
   const options = {
     location: vscode.ProgressLocation.Notification,
@@ -104,8 +124,9 @@ function write(
       layout,
       spec,
       torchStyle: '1.13',
-      module: '',
+      module,
       shardBytes,
+      reduceRange: false,
       // The save dialog asked before an existing file was chosen.
       overwrite: true,
     };

@@ -118,13 +118,14 @@ makers = {
 def make():
     names = []
     for name, maker in makers.items():
-        for per_channel in (False, True):
-            title = name + (".per_channel" if per_channel else "")
+        for suffix in ("", ".per_channel", ".reduce_range"):
+            title = name + suffix
+            options = {"per_channel": suffix == ".per_channel", "reduce_range": suffix == ".reduce_range"}
             source = folder / (title + ".onnx")
             onnx.save(maker(), source)
             theirs = folder / (title + ".theirs.onnx")
-            quantize_dynamic(source, theirs, per_channel=per_channel, weight_type=QuantType.QInt8)
-            names.append({"name": title, "perChannel": per_channel})
+            quantize_dynamic(source, theirs, **options, weight_type=QuantType.QInt8)
+            names.append({"name": title, "perChannel": options["per_channel"], "reduceRange": options["reduce_range"]})
     print(json.dumps(names))
 
 

@@ -39,6 +39,7 @@ async function exported(
     layout: 'state_dict',
     module: '',
     shardBytes: 5e9,
+    reduceRange: false,
     overwrite: false,
     ...request,
   };

@@ -16,7 +16,7 @@ const int8: QuantizeSpecDto = { engine: 'fbgemm', dtype: 'qint8', perChannel: fa
 async function exported(fixture: string, module: string, spec: QuantizeSpecDto | null): Promise<ModelFile> {
   const model = await openModel(bytesSource(await readFixture('torch-2.13', fixture), fixture), neverAborted);
   const request = { format: 'onnx', target: 'out.onnx', layout: 'state_dict', torchStyle: '1.13' } as const;
-  const rest = { module, spec, shardBytes: 5e9, overwrite: false };
+  const rest = { module, spec, shardBytes: 5e9, reduceRange: false, overwrite: false };
   const { files } = await planExport(model, { ...request, ...rest }, neverAborted, noProgress);
   return openBytes(await joinChunks(files[0].plan.chunks()), 'out.onnx');
 }

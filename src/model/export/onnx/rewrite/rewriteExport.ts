@@ -43,7 +43,7 @@ const dtypes: Readonly<Record<number, ValueData['dtype']>> = {
  */
 export async function rewrittenOnnx(
   model: Model,
-  { spec }: ExportRequestDto,
+  { spec, reduceRange }: ExportRequestDto,
   fileName: string,
   abort: AbortCheck,
   progress: Progress,
@@ -57,7 +57,7 @@ export async function rewrittenOnnx(
   const copy = copier(model);
   const weights = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   const read = (name: string) => readValues(model, findTensor(model, name), abort);
-  const rewriter = new OnnxRewriter(weights, read, copy, { perChannel: spec.perChannel, reduceRange: false });
+  const rewriter = new OnnxRewriter(weights, read, copy, { perChannel: spec.perChannel, reduceRange });
   for (const [i, node] of graph.nodes.entries()) {
     abort.throwIfAborted();
     progress(i, graph.nodes.length, node.name || node.opType);
