@@ -87,7 +87,11 @@ async function pickModule(document: InspectorDocument): Promise<string | undefin
   const { model } = document.snapshot;
   if (model === null || model.format === 'onnx') return '';
   if (model.runnable.length <= 1) return model.runnable[0]?.path ?? '';
-  const items = model.runnable.map(({ path, repr }) => ({ label: path || document.snapshot.file, description: repr, path }));
+  const items = model.runnable.map(({ path, repr }) => ({
+    label: path || document.snapshot.file,
+    description: repr,
+    path,
+  }));
   const title = vscode.l10n.t('A state dict does not say how modules are joined: which one is to be written?');
   return (await vscode.window.showQuickPick(items, { title }))?.path;
 }
