@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
 import type { ModelFile } from '../../src/formats/types';
+import { containers } from '../support/containers';
 import { openBytes } from '../support/fixtures';
 import {
   dict,
@@ -18,7 +19,7 @@ import {
   torchFile,
   tuple,
 } from '../support/pickleBuilder';
-import { utf8 } from '../support/zipBuilder';
+import { concat, le, utf8 } from '../support/zipBuilder';
 
 const folder = mkdtempSync(join(tmpdir(), 'quantscope-'));
 const marker = join(folder, 'ran');
@@ -152,6 +153,91 @@ describe('files that ask Python to run something', () => {
 function memoryFormat(getattr: Piece, name: string): Piece {
   return reduce(getattr, global('torch._utils', 'torch'), text(name));
 }
+
+/** Every module that one of the open pickle scanners (picklescan, fickling, modelscan, modelaudit) flags. */
+const flagged =
+  '__builtin__ __builtins__ _aix_support _ctypes _frozen_importlib _frozen_importlib_external _imp _interpreters _operator _osx_support _pickle _posixsubprocess _pyrepl _signal _sqlite3 _thread _xxsubinterpreters aiohttp aiohttp.client asyncio atexit bdb builtins cloudpickle code codeop commands compile compileall cProfile ctypes ctypes.util difflib dill distutils distutils.file_util doctest ensurepip eval exec filecmp fileinput ftplib functools gc glob http httplib idlelib imaplib imp importlib inspect joblib lib2to3 linecache logging marshal mmap multiprocessing nntplib nt numpy.f2py numpy.testing._private.utils operator os pdb pexpect pickle pip pip._internal pip._internal.cli pip._internal.cli.main pip._vendor pip._vendor.distlib pip._vendor.distlib.scripts pipes pkgutil platform poplib posix profile pty py_compile pydoc requests requests.api runpy select selectors shelve shutil signal site smtplib socket socketserver sqlite3 ssl subprocess sys syslog tarfile telnetlib tempfile test threading timeit torch.hub trace types unittest urllib urllib.request urllib2 uuid venv webbrowser xmlrpc zipfile zipimport'.split(
+    ' ',
+  );
+
+describe('a call into a module that pickle scanners flag', () => {
+  it('covers what the four scanners name between them', () => assert.equal(new Set(flagged).size, 121));
+
+  for (const module of flagged) {
+    it(`is dangerous, named and not made: ${module}`, async () => {
+      const value = reduce(stackGlobal(module, 'anything'), text(command));
+      const file = await openBytes(
+        torchFile(
+          pickle(
+            proto2,
+            dict([
+              ['payload', value],
+              ['w', tensor()],
+            ]),
+            '.',
+          ),
+        ),
+      );
+      assert.equal(file.safety.verdict, 'dangerous');
+      assert.deepEqual(file.safety.globals[0].use, 'called');
+      await assertTensorStillReads(file);
+      assert.ok(!existsSync(marker), 'the payload ran');
+    });
+  }
+});
+
+describe('pickles inside pickles', () => {
+  const evil = pickle(proto2, reduce(posixSystem, text(command)), '.');
+  const wrap = (inner: Uint8Array, module: string, name: string) =>
+    pickle(proto2, reduce(global(module, name), ['B', le(4, inner.length), inner]), '.');
+
+  for (const [module, name] of [
+    ['torch.storage', '_load_from_bytes'],
+    ['pickle', 'loads'],
+    ['_pickle', 'loads'],
+    ['dill', 'loads'],
+    ['cloudpickle', 'loads'],
+  ] as const) {
+    it(`are judged inside ${module}.${name}, three levels down`, async () => {
+      let data: Uint8Array = evil;
+      for (let depth = 1; depth <= 3; depth++) {
+        data = wrap(data, module, name);
+        const file = await openBytes(torchFile(data));
+        assert.equal(file.safety.verdict, 'dangerous');
+        assert.ok(
+          file.safety.globals.some((use) => use.module === 'posix'),
+          `depth ${depth}`,
+        );
+      }
+      assert.ok(!existsSync(marker), 'the payload ran');
+    });
+  }
+
+  it('are told of when they are too deep to be judged', async () => {
+    let data: Uint8Array = evil;
+    for (let depth = 0; depth < 10; depth++) data = wrap(data, 'torch.storage', '_load_from_bytes');
+    const file = await openBytes(torchFile(data));
+    assert.ok(file.warnings.some(({ code }) => code === 'E_PICKLE_UNJUDGED'));
+  });
+
+  it('are judged behind the first STOP too', async () => {
+    const sound = pickle(proto2, dict([['w', tensor()]]), '.');
+    const file = await openBytes(torchFile(concat(sound, evil)));
+    assert.equal(file.safety.verdict, 'dangerous');
+    assert.ok(file.warnings.some(({ code }) => code === 'E_PICKLE_TRAILING'));
+  });
+});
+
+describe('what ordinary programs wrote', () => {
+  for (const { label, path, kind } of containers()) {
+    it(`raises no alarm: ${label}`, async () => {
+      const { safety } = await openBytes(new Uint8Array(readFileSync(path)));
+      // Classes of the program that saved a whole module are not PyTorch's.
+      const foreign = /module\.pt$/.test(kind) && safety.verdict === 'unknown';
+      assert.equal(safety.verdict, foreign ? 'unknown' : 'safe');
+    });
+  }
+});
 
 describe('files that only look dangerous', () => {
   for (const format of ['contiguous_format', 'channels_last', 'channels_last_3d', 'preserve_format']) {

@@ -50,6 +50,7 @@ class Machine {
   private marks: PickleValue[][] = [];
   private protocol = 0;
   private depth = 0;
+  private frameEnd = 0;
 
   constructor(
     private readonly cursor: Cursor,
@@ -69,7 +70,10 @@ class Machine {
         throw cursor.fail('E_PICKLE_OPCODE', `Byte 0x${code.toString(16).padStart(2, '0')} is not a pickle opcode.`);
       cursor.opcode = name;
       if (name === 'STOP') return this.finish();
+      const startsInFrame = cursor.opcodeAt - cursor.base < this.frameEnd;
       opcodes[name].call(this);
+      if (startsInFrame && cursor.at > this.frameEnd)
+        this.warnOnce('E_PICKLE_FRAME', `${name} reaches over the end of its frame.`);
       if (this.depth + this.stack.length > maxStack)
         throw cursor.fail('E_PICKLE_LIMIT', `The pickle's stack grows beyond ${maxStack}.`);
     }
@@ -138,12 +142,33 @@ class Machine {
   }
 
   setProtocol(version: number): void {
+    if (this.cursor.at > 2) this.warnOnce('E_PICKLE_PROTOCOL', 'The pickle names its protocol a second time, or late.');
     if (version > 5)
       this.warnings.push({
         code: 'E_PICKLE_PROTOCOL',
         message: `The pickle names protocol ${version}; it is read as protocol 5.`,
       });
     this.protocol = version;
+  }
+
+  /** Frames only tell how much to read at once; wrong ones hide opcodes from scanners that trust them. */
+  openFrame(length: number): void {
+    const { at, remaining } = this.cursor;
+    if (length > remaining) this.warnOnce('E_PICKLE_FRAME', `A frame of ${length} bytes is longer than the pickle.`);
+    else if (at < this.frameEnd) this.warnOnce('E_PICKLE_FRAME', 'A frame starts inside another one.');
+    this.frameEnd = at + Math.min(length, remaining);
+  }
+
+  warnOnce(code: string, message: string): void {
+    if (!this.warnings.some((warning) => warning.code === code)) this.warnings.push({ code, message });
+  }
+
+  extension(code: number): void {
+    this.warnOnce(
+      'E_PICKLE_EXTENSION',
+      `The pickle uses extension code ${code}, which only the program that wrote it knows.`,
+    );
+    this.push(new PickleMark(`extension code ${code}`));
   }
 
   tuple(length: number): void {
@@ -298,12 +323,7 @@ const opcodes: Record<string, (this: Machine) => void> = {
     this.setProtocol(this.reader.u8());
   },
   FRAME() {
-    const length = this.reader.u64();
-    if (length > this.reader.remaining)
-      throw this.reader.fail('E_PICKLE_FRAME', 'A frame is longer than the pickle.', {
-        found: String(length),
-        expected: `at most ${this.reader.remaining}`,
-      });
+    this.openFrame(this.reader.u64());
   },
   NONE() {
     this.push(null);
@@ -485,13 +505,13 @@ const opcodes: Record<string, (this: Machine) => void> = {
     this.persistent(this.pop());
   },
   EXT1() {
-    this.push(new PickleMark(`extension code ${this.reader.u8()}`));
+    this.extension(this.reader.u8());
   },
   EXT2() {
-    this.push(new PickleMark(`extension code ${this.reader.u16()}`));
+    this.extension(this.reader.u16());
   },
   EXT4() {
-    this.push(new PickleMark(`extension code ${this.reader.i32()}`));
+    this.extension(this.reader.i32());
   },
   PUT() {
     this.put(this.index(this.reader.line()));

@@ -168,6 +168,9 @@ function judge(module: string, name: string): { verdict: Verdict; reason: string
   const full = `${module}.${name}`;
   if (reachesDangerousModule(name))
     return { verdict: 'dangerous', reason: `Python would run ${displayName(module, name)} while loading this file` };
+  if (/[^\x20-\x7e]/.test(full)) {
+    return { verdict: 'suspicious', reason: `its name has characters that may look like others: ${escaped(full)}` };
+  }
   if (interpreted.test(full)) return { verdict: 'safe', reason: 'read as data' };
   if (builtinModules.has(module)) {
     if (safeBuiltins.has(name)) return { verdict: 'safe', reason: 'read as data' };
@@ -179,6 +182,11 @@ function judge(module: string, name: string): { verdict: Verdict; reason: string
   }
   if (knownClasses.test(full)) return { verdict: 'safe', reason: 'a class of PyTorch, shown without loading it' };
   return { verdict: 'unknown', reason: `needs the Python package ${module.split('.')[0]}; shown without loading it` };
+}
+
+/** Every character that is not plain ASCII by its number. */
+function escaped(text: string): string {
+  return clip(text).replace(/[^\x20-\x7e]/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
 }
 
 /** Protocol 4 follows dots in a name: `os.system` of any module that imports os is os.system. */

@@ -1,11 +1,11 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
-import { QuantscopeError, unsupported } from '../../core/errors';
+import { unsupported } from '../../core/errors';
 import { readPickle } from '../pickle/read';
 import type { ModelFile } from '../types';
 import { assemble } from './assemble';
 import { collect } from './collect';
-import { type Judged, judgePickle, unjudged } from './judge';
+import { judgeBehind, judgePickle } from './judge';
 import { maxBarePickleBytes } from './limits';
 import { readTensorBytes } from './readTensor';
 
@@ -30,23 +30,10 @@ export async function openBarePickle(source: ByteSource, abort: AbortCheck): Pro
       bytes: source.size,
       torchStyle: '1.13',
       found,
-      judged: [judgePickle(undefined, result), ...behind(bytes, result.length, abort)],
+      judged: [judgePickle(undefined, result), ...judgeBehind(bytes, result.length, undefined, abort)],
       warnings: result.warnings,
       readTensor: (tensor, check) => readTensorBytes(undefined, tensor, false, check),
     },
     abort,
   );
-}
-
-/** A second pickle behind the first one's STOP, which some readers load. */
-function behind(bytes: Uint8Array, at: number, abort: AbortCheck): Judged[] {
-  if (at >= bytes.length) return [];
-  try {
-    return [
-      judgePickle(undefined, readPickle(bytes.subarray(at), undefined, abort, { base: at, trailing: 'expected' })),
-    ];
-  } catch (error) {
-    if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
-    return [unjudged(`What follows the pickle at byte ${at} is no pickle that can be judged.`)];
-  }
 }

@@ -1,7 +1,12 @@
-import { kindOf } from '../pickle/read';
-import { clip, displayName, judgeGlobals } from '../pickle/safety';
+import type { AbortCheck } from '../../core/abort';
+import { neverAborted } from '../../core/abort';
+import { QuantscopeError } from '../../core/errors';
+import { bytesOf, itemsOf } from '../pickle/access';
+import { kindOf, readPickle } from '../pickle/read';
+import { clip, displayName, judgeGlobals, worstFirst } from '../pickle/safety';
 import { PickleCall, PickleGlobal, type PickleResult, PickleTuple, type PickleValue } from '../pickle/types';
 import type { GlobalUse, NamedTensor, Warning } from '../types';
+import { maxNesting } from './limits';
 
 /** What a person is told of a pickle: who would run what, and what cannot be read. */
 
@@ -19,9 +24,66 @@ export interface Judged {
   readonly warnings: readonly Warning[];
 }
 
-export function judgePickle(entry: string | undefined, result: PickleResult): Judged {
-  const globals = judgeGlobals(result.globals, benignCalls(result));
-  return { globals, warnings: dangerWarnings(globals, entry, result) };
+export function judgePickle(entry: string | undefined, result: PickleResult, depth = 0): Judged {
+  const calls = [...callsIn(result.root)];
+  const nested = nestedPickles(calls, depth);
+  const globals = judgeGlobals(result.globals, benignCalls(result, calls, nested.sound));
+  const warnings = [...dangerWarnings(globals, entry, result), ...nested.judged.flatMap((one) => one.warnings)];
+  return { globals: worstFirst([...globals, ...nested.judged.flatMap((one) => one.globals)]), warnings };
+}
+
+/** A second pickle behind the first one's STOP, which some readers load. */
+export function judgeBehind(bytes: Uint8Array, at: number, entry: string | undefined, abort: AbortCheck): Judged[] {
+  if (at >= bytes.length) return [];
+  try {
+    return [judgePickle(entry, readPickle(bytes.subarray(at), entry, abort, { base: at, trailing: 'expected' }))];
+  } catch (error) {
+    if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
+    return [];
+  }
+}
+
+/** Functions whose argument is a pickle again. */
+const nestedLoaders =
+  /^(torch\.storage\._load_from_bytes|(_pickle|pickle|cPickle|_compat_pickle|dill|dill\._dill|cloudpickle|joblib)\.loads?)$/;
+
+/** A stream of torch.save has five pickles; more in one string of bytes are not looked for. */
+const maxPicklesInside = 6;
+
+/** Judges pickles that stand inside this one, as data; `sound` are the calls that ask for nothing else. */
+function nestedPickles(calls: readonly PickleCall[], depth: number) {
+  const judged: Judged[] = [];
+  const sound = new Set<PickleCall>();
+  for (const call of calls) {
+    if (!(call.callee instanceof PickleGlobal) || !nestedLoaders.test(call.callee.fullName)) continue;
+    const bytes = bytesOf(itemsOf(call.args)[0]);
+    if (bytes === undefined) continue;
+    if (depth >= maxNesting) {
+      judged.push(unjudged(`A pickle inside ${maxNesting} others was not judged.`));
+      continue;
+    }
+    const inside = judgeInside(bytes, depth + 1);
+    judged.push(...inside);
+    const dangerous = inside.some(({ globals }) => globals.some(({ verdict }) => verdict === 'dangerous'));
+    if (!dangerous && inside.length > 0) sound.add(call);
+  }
+  return { judged, sound };
+}
+
+function judgeInside(bytes: Uint8Array, depth: number): Judged[] {
+  const judged: Judged[] = [];
+  let at = 0;
+  try {
+    for (let i = 0; i < maxPicklesInside && at < bytes.length; i++) {
+      const result = readPickle(bytes.subarray(at), undefined, neverAborted, { base: at, trailing: 'expected' });
+      judged.push(judgePickle('a pickle inside', result, depth));
+      at += result.length;
+    }
+  } catch (error) {
+    // What follows the pickles of a stream are its storages.
+    if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
+  }
+  return judged;
 }
 
 export function unjudged(message: string): Judged {
@@ -29,18 +91,24 @@ export function unjudged(message: string): Judged {
 }
 
 /**
- * `getattr(torch, 'contiguous_format')` is how PyTorch 2.6 writes a memory format: data, not danger.
+ * Calls that are data, although their names are dangerous: `getattr(torch, 'contiguous_format')`,
+ * as PyTorch 2.6 writes a memory format, and `_load_from_bytes` of a stream that asks for nothing.
  * Only a name that is used for nothing else, not even in a value that is thrown away, is harmless.
  */
-function benignCalls({ root, globals }: PickleResult): ReadonlySet<PickleGlobal> {
-  const benign = new Set<PickleGlobal>();
-  if (!globals.some(({ global }) => global.name === 'getattr')) return benign;
-  const formats = new Map<PickleGlobal, number>();
-  for (const call of callsIn(root)) {
+function benignCalls(
+  { globals }: PickleResult,
+  calls: readonly PickleCall[],
+  sound: ReadonlySet<PickleCall>,
+): ReadonlySet<PickleGlobal> {
+  const uses = new Map<PickleGlobal, number>();
+  for (const call of calls) {
     const { callee } = call;
-    if (callee instanceof PickleGlobal && isMemoryFormat(call)) formats.set(callee, (formats.get(callee) ?? 0) + 1);
+    if (!(callee instanceof PickleGlobal)) continue;
+    const stream = callee.fullName === 'torch.storage._load_from_bytes' && sound.has(call);
+    if (stream || isMemoryFormat(call)) uses.set(callee, (uses.get(callee) ?? 0) + 1);
   }
-  for (const { global, pushes } of globals) if (formats.get(global) === pushes) benign.add(global);
+  const benign = new Set<PickleGlobal>();
+  for (const { global, pushes } of globals) if (uses.get(global) === pushes) benign.add(global);
   return benign;
 }
 

@@ -12,7 +12,7 @@ import type { ZipArchive, ZipEntry } from '../zip/types';
 import { verifyEntries } from '../zip/verify';
 import { assemble } from './assemble';
 import { type Collected, collect } from './collect';
-import { type Judged, judgePickle, unjudged } from './judge';
+import { type Judged, judgeBehind, judgePickle, unjudged } from './judge';
 import { storageTypes } from './legacyStream';
 import { maxRecordBytes } from './limits';
 import { scriptProgram } from './program';
@@ -36,7 +36,8 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
   const found = collect(result.root, { entry: pickle.name, storageEntry: storageEntry('data') }, constants);
   if (script !== undefined) await collectConstants(source, script, storageEntry('constants'), found, abort);
   const others = await otherPickles(source, archive, pickle, abort);
-  const judged = [judgePickle(pickle.name, result), ...others.map(({ judged: one }) => one)];
+  const behind = judgeBehind(bytes, result.length, pickle.name, abort);
+  const judged = [judgePickle(pickle.name, result), ...behind, ...others.map(({ judged: one }) => one)];
   const isScript = script !== undefined;
   // TorchScript has the byte order only; state dicts of 2.1 to 2.5 too, whose other records are those of 1.13.
   const current = locate(`${prefix}.format_version`) !== undefined || (isScript && byteOrder !== undefined);
