@@ -17,7 +17,8 @@ import { sniffShardIndex } from './sharded/sniff';
 import { openBarePickle } from './torch/barePickle';
 import { openTorchLegacy } from './torch/legacy';
 import { openTorchZip } from './torch/read';
-import { sniffBarePickle, sniffTorchLegacy, sniffTorchZip } from './torch/sniff';
+import { sniffBarePickle, sniffTorchLegacy, sniffTorchTar, sniffTorchZip } from './torch/sniff';
+import { openTorchTar } from './torch/tar';
 import type { Format, ModelFile, Warning } from './types';
 import { looksLikeElse, unknownContent } from './unknownContent';
 
@@ -50,6 +51,7 @@ const singleFormats: readonly Format[] = [
     sniff: sniffTorchLegacy,
     open: openTorchLegacy,
   },
+  { id: 'torch-tar', name: 'PyTorch', suffixes: [], sniff: sniffTorchTar, open: openTorchTar },
   {
     id: 'safetensors',
     name: 'safetensors',

@@ -17,3 +17,9 @@ export function sniffTorchLegacy(prefix: Uint8Array): boolean {
 export function sniffBarePickle(prefix: Uint8Array): boolean {
   return prefix.length >= 3 && prefix[0] === 0x80 && prefix[1] >= 2 && prefix[1] <= 5 && opcodeNames.has(prefix[2]);
 }
+
+/** A tar archive whose first member is one of those that 0.1 wrote. */
+export function sniffTorchTar(prefix: Uint8Array): boolean {
+  const text = latin1Text(prefix.subarray(0, 512));
+  return text.slice(257, 262) === 'ustar' && /^(sys_info|pickle|storages|tensors)\0/.test(text);
+}
