@@ -211,21 +211,27 @@ describe('a download that stopped', () => {
       const sound = await readFixture('torch-2.13', fixture);
       for (let part = 1; part < 64; part++) {
         const cut = sound.subarray(0, Math.floor((sound.length * part) / 64));
-        const details = await rejection(cut);
-        assert.equal(details.code, 'E_ZIP_TRUNCATED', `${part}/64`);
-        assert.equal(details.where?.offset, cut.length);
+        assert.equal(await truncation(cut), 'E_ZIP_TRUNCATED', `${part}/64`);
       }
     });
   }
 
   it('is named as such when only the last byte is missing', async () => {
     const sound = await readFixture('torch-1.13', 'mlp.pt');
-    assert.equal((await rejection(sound.subarray(0, -1))).code, 'E_ZIP_TRUNCATED');
+    assert.equal(await truncation(sound.subarray(0, -1)), 'E_ZIP_TRUNCATED');
   });
 
   it('says how many records came through', async () => {
     const sound = await readFixture('torch-1.13', 'mlp.pt');
-    const { found } = await rejection(sound.subarray(0, sound.length - 600));
-    assert.match(found ?? '', /^\d+ whole records, the last one "mlp\/data\/\d"$/);
+    const { warnings } = await openBytes(sound.subarray(0, sound.length - 600));
+    assert.match(warnings[0].message, /\d+ whole records were found from the front, the last one "mlp\/data\/\d"/);
   });
 });
+
+/** How a cut file is named: refused, or opened as far as it goes with a warning. */
+async function truncation(bytes: Uint8Array): Promise<string | undefined> {
+  return openBytes(bytes).then(
+    ({ warnings }) => warnings[0]?.code,
+    ({ code }: { code: string }) => code,
+  );
+}

@@ -296,7 +296,11 @@ describe('numpy archives', () => {
 
   it('N-09: are named as cut off when their directory is missing', async () => {
     const sound = buildZip([{ name: 'w.npy', data: array }]);
-    assert.equal((await rejection(sound.subarray(0, -30), 'arrays.npz')).code, 'E_ZIP_TRUNCATED');
+    const file = await openBytes(sound.subarray(0, -30), 'arrays.npz');
+    assert.deepEqual(
+      file.warnings.map(({ code }) => code),
+      ['E_ZIP_TRUNCATED'],
+    );
   });
 
   it('are told from PyTorch’s by their entries, whatever their name', async () => {

@@ -29,7 +29,7 @@ export async function recoverEntries(source: ByteSource): Promise<ZipArchive> {
     warnings: [
       {
         code: 'E_ZIP_TRUNCATED',
-        message: `The end of the file is missing, where the table of its records stands; PyTorch refuses it. ${entries.length} whole records were found from the front, the last one ${JSON.stringify(last.name.slice(0, 80))}. The download or copy did not finish.`,
+        message: `The end of the file is missing, where the table of its records stands; other readers refuse it. ${entries.length} whole records were found from the front, the last one ${JSON.stringify(last.name.slice(0, 80))}. The download or copy did not finish.`,
       },
     ],
   };
