@@ -6,6 +6,7 @@ import { memoryFolder } from './memoryFolder';
 import { type Mutant, mutate, mutateTokens, type Random, region, wholeFile } from './mutate';
 import { npy, npyText } from './npyBuilder';
 import { f32, safetensors, safetensorsText } from './safetensorsBuilder';
+import { tar, torchMembers } from './tarBuilder';
 import { buildZip, concat, type EntrySpec, le, unzipStored, utf8 } from './zipBuilder';
 
 /** A sound file, and one way to make bad ones of it. */
@@ -123,6 +124,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   target(['torch-zip'], '.pt', 'module data.pkl', async () => zipEntries(await torch('mlp.module.pt'), /data\.pkl$/)),
   target(['torch-zip'], '.pt', 'TorchScript', async () => zipEntries(await torch('mlp.trace.pt'), /\.(pkl|py)$/)),
   target(['torch-legacy'], '.pth', 'whole file', async () => wholeFile(await torch('recipe_lstm.legacy.pth'))),
+  target(['torch-tar'], '.pt', 'tar of 0.1', () => wholeFile(tar(torchMembers()))),
   target(['pickle'], '.pkl', 'bare pickle', async () => {
     const entries = unzipStored(await torch('mlp.module.pt'));
     return wholeFile(entries.find(({ name }) => name.endsWith('data.pkl'))?.data ?? new Uint8Array(0));

@@ -36,10 +36,7 @@ export async function openNpz(source: ByteSource, abort: AbortCheck): Promise<Mo
     warning.code === 'E_ZIP_DUP_NAME'
       ? {
           ...warning,
-          message: warning.message.replace(
-            /PyTorch and Quantscope take the first/,
-            'NumPy and Quantscope take the last',
-          ),
+          message: `${warning.message} NumPy and Quantscope take the last.`,
         }
       : warning,
   );
