@@ -26,8 +26,12 @@ const timeout = 300_000;
 
 const known = new Map<PythonName, Python | undefined>();
 
+function pathOf(name: PythonName): string {
+  return process.env[places[name].variable] || places[name].fallback;
+}
+
 function lookUp(name: PythonName): Python | undefined {
-  const path = process.env[places[name].variable] || places[name].fallback;
+  const path = pathOf(name);
   if (!existsSync(path)) return undefined;
   try {
     const build = execFileSync(path, [fixturePath('goldens.py'), '--build'], {
@@ -81,7 +85,7 @@ export function describeWithTorch(
         return;
       }
       it(`needs the ${name} PyTorch: ${advice[name]}`, function () {
-        if (name === 'system' && process.env.CI) throw new Error(`No PyTorch at ${places[name].fallback}.`);
+        if (name === 'system' && process.env.CI) throw new Error(`No PyTorch in ${pathOf(name)}.`);
         this.skip();
       });
     });
