@@ -6,7 +6,7 @@ import { page, setPage } from './store';
 
 /** Rows and columns of one page of the values table. */
 export const pageRows = 16;
-export const pageColumns = 6;
+export const pageColumns = 5;
 
 export const valuesPage = signal<ValuesPageDto | null>(null);
 export const image = signal<TensorImageDto | null>(null);

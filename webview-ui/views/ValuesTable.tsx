@@ -7,7 +7,7 @@ import { goToElement, pageColumns, pageRows, valuesPage } from '../state/values'
 import { LayerChoice } from './Heatmap';
 import { Icon } from './Icon';
 
-/** Sixteen rows and six columns at a time; never the whole tensor. */
+/** Sixteen rows and five columns at a time; never the whole tensor. */
 export function ValuesTable({ tensor }: { readonly tensor: TensorDetailDto }) {
   const shown = valuesPage.value;
   const { row, column } = page.value.element;
