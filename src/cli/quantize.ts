@@ -7,7 +7,7 @@ import { number, printable, printableLines, table } from './text';
 export const quantize: Command = {
   name: 'quantize',
   synopsis:
-    'FILE [-o OUT] [--engine fbgemm|onednn|qnnpack] [--per-channel] [--modules LSTM,Linear] [--exclude GLOB]… [--format torch|safetensors|onnx|npz|gguf]',
+    'FILE [-o OUT] [--engine fbgemm|onednn|qnnpack] [--dtype qint8|float16|quint8|quint4x2] [--per-channel] [--half-storage] [--modules LSTM,Linear] [--exclude GLOB]… [--qconfig NAME=QCONFIG]… [--format torch|safetensors|onnx|npz|gguf]',
   summary: 'what dynamic quantization does to every module: bytes, scales, errors, and what stays float',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(args, { ...specOptions, ...exportOptions } as const, 1);
@@ -22,8 +22,8 @@ export const quantize: Command = {
     const rows = json.modules.flatMap(({ path, weights }) =>
       weights.map((weight) => [
         printable(path === '' ? weight.name : `${path}.${weight.name}`),
-        weight.scheme,
-        weight.scales.length === 1 ? number(weight.scales[0]) : `${weight.scales.length} scales`,
+        weight.dtype === 'float16' ? 'float16' : weight.scheme,
+        scaleText(weight.scales),
         weight.sqnrDb.toFixed(1),
         number(weight.maxAbsError),
       ]),
@@ -40,3 +40,9 @@ export const quantize: Command = {
     return { json, text };
   },
 };
+
+/** Half precision has no scale. */
+function scaleText(scales: readonly number[]): string {
+  if (scales.length === 0) return '–';
+  return scales.length === 1 ? number(scales[0]) : `${scales.length} scales`;
+}
