@@ -49,6 +49,13 @@ describe('package.json', () => {
     }
   });
 
+  it('works in an untrusted workspace, since nothing of a file runs', () => {
+    const { untrustedWorkspaces } = manifest.capabilities;
+    assert.equal(untrustedWorkspaces.supported, true);
+    // No command waits for trust.
+    assert.doesNotMatch(JSON.stringify(contributes), /isWorkspaceTrusted/);
+  });
+
   it('gives every setting a default, a description and an order', () => {
     const settings = Object.values<Record<string, unknown>>(contributes.configuration.properties);
     assert.ok(settings.length <= 20);
