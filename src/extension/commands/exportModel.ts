@@ -62,6 +62,7 @@ export async function exportModel(document: InspectorDocument | undefined, { log
   const choice = await vscode.window.showQuickPick(choices(), {
     title: vscode.l10n.t('Export {0}, quantized with {1}', document.snapshot.file, spec.engine),
     placeHolder: vscode.l10n.t('Format of the file'),
+    ignoreFocusOut: true,
   });
   if (choice === undefined) return;
   const module = choice.format === 'onnx' ? await pickModule(document) : '';

@@ -17,6 +17,8 @@ export async function quantize(document: InspectorDocument | undefined): Promise
   const picked = await vscode.window.showQuickPick(items, {
     title,
     placeHolder: vscode.l10n.t('Engine of PyTorch to follow'),
+    // The editor that opened for this takes the focus a moment later.
+    ignoreFocusOut: true,
   });
   if (picked === undefined) return;
   document.setSpec({ engine: picked.engine });
