@@ -12,11 +12,13 @@ import type { ModuleNode } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { plannedSize, quantizedStateDict, type Replacement, replacementOf, stateModules } from './quantizedFile';
 import { planQuantization, refusedByPyTorch } from './quantizePlan';
-import { twinReport } from './twinReport';
+import { streamedLinear, streamedReplacement, streamedReport } from './streamedLinear';
+import { type TwinReport, twinReport } from './twinReport';
 
 /**
  * quantize_dynamic over the whole model: one module after the other is read, quantized, measured
- * and forgotten, so memory follows the largest module and not the file.
+ * and forgotten, so memory follows the largest module and not the file; of a large Linear only a
+ * tile is held.
  */
 export async function quantizeModel(
   model: Model,
@@ -40,7 +42,7 @@ export async function quantizeModel(
       bytes: { before: node.bytes, after: plan.bytesAfter.get(node.path) ?? node.bytes },
     });
     sums.push(quantized.sums);
-    replacements.set(node.path, withoutData(quantized.replacement));
+    replacements.set(node.path, quantized.replacement);
   }
   const root = model.root;
   const state = quantizedStateDict(
@@ -76,22 +78,42 @@ async function quantizeNode(
   qconfig: QConfigName,
   abort: AbortCheck,
 ) {
-  const float = await loadLayer(model, node, abort);
-  const dynamic = dynamicTwin(float, node.path, spec.engine, qconfig);
-  if (dynamic === undefined || node.kind === undefined) {
-    throw invalid('E_NOT_QUANTIZABLE', `${node.path || node.type} does not take ${qconfig}.`);
-  }
-  const { weights, sums } = await twinReport(dynamic, float.weights);
+  const { kind, path, type } = node;
+  if (kind === undefined) throw notQuantizable(node, qconfig);
+  const { weights, sums, replacement } = await quantizeWeights(model, node, spec, qconfig, abort);
   const report = {
-    path: node.path,
-    type: node.type,
-    quantizedType: quantizedType(node.kind, qconfig),
+    path,
+    type,
+    quantizedType: quantizedType(kind, qconfig),
     qconfig,
-    refusedByPyTorch: refusedByPyTorch(node.kind) ?? '',
+    refusedByPyTorch: refusedByPyTorch(kind) ?? '',
     sqnrDb: errorMetrics(sums).sqnrDb,
     weights,
   };
-  return { report, sums, replacement: replacementOf(dynamic, spec.halfStorage ?? false) };
+  return { report, sums, replacement };
+}
+
+async function quantizeWeights(
+  model: Model,
+  node: ModuleNode<ModelTensor>,
+  spec: QuantizeSpecDto,
+  qconfig: QConfigName,
+  abort: AbortCheck,
+): Promise<TwinReport & { readonly replacement: Replacement }> {
+  const large = streamedLinear(model, node, qconfig, abort);
+  if (large !== undefined) {
+    const report = await streamedReport(large);
+    return { ...report, replacement: streamedReplacement(large, report.weights[0].scales) };
+  }
+  const float = await loadLayer(model, node, abort);
+  const dynamic = dynamicTwin(float, node.path, spec.engine, qconfig);
+  if (dynamic === undefined) throw notQuantizable(node, qconfig);
+  const report = await twinReport(dynamic, float.weights);
+  return { ...report, replacement: withoutData(replacementOf(dynamic, spec.halfStorage ?? false)) };
+}
+
+function notQuantizable({ path, type }: ModuleNode, qconfig: QConfigName) {
+  return invalid('E_NOT_QUANTIZABLE', `${path || type} does not take ${qconfig}.`);
 }
 
 /** Lengths are enough to know the file's size; the codes are dropped. */

@@ -28,16 +28,17 @@ export function inMemory(values: Float32Array): ValueTiles {
 /**
  * The values of a large tensor, a tile at a time, the next one being read while one is looked at.
  * Undefined for a tensor that is small, or that its format can only read whole. `onBytes` hears how
- * many bytes have been read since the first pass began.
+ * many bytes have been read since the first pass began; up to `heldBytes` a tensor is small.
  */
 export function streamed(
   model: Model,
   tensor: ModelTensor,
   abort: AbortCheck,
   onBytes: (bytes: number) => void,
+  heldBytes = maxHeldBytes,
 ): ValueTiles | undefined {
   const { file } = model;
-  if (file.readRange === undefined || tensor.bytes <= maxHeldBytes) return undefined;
+  if (file.readRange === undefined || tensor.bytes <= heldBytes) return undefined;
   const { numel: count, record, dtype } = tensor;
   // Complex numbers and packed codes are more or fewer values than elements.
   if (dtypes[dtype].kind === 'complex' || dtypes[dtype].bytes < 1 || dtype === 'float4_e2m1fn_x2') return undefined;

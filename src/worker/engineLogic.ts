@@ -159,9 +159,10 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
         : forwardModule(opened().model, request, abort, progress, await givenInputs(request)),
     activation: async (query) => activationDetail(opened().model, query, abort, await givenInputs(query.request)),
     onnxForward: (request) => onnxForward(opened().path, request, openSource, abort),
-    exportModel: async (request, { progress }) => {
+    exportModel: async (request, context) => {
       const { model, path } = opened();
-      const planned = await planExport(model, request, abort, progress);
+      const { progress } = context;
+      const planned = await planExport(model, request, abort, progress, (spec) => report(spec, context));
       const written = await exportFiles(planned, request.target, path, request.overwrite, abort, progress);
       const verified = await verifyExport(written, openSource, abort, progress);
       const files = written.map(({ name, bytes }) => ({ name, bytes }));

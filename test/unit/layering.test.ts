@@ -16,7 +16,12 @@ const rules: readonly Rule[] = [
   { from: 'src/formats', may: ['src/core'], packages: ['node:zlib'] },
   { from: 'src/engine/forward/syntax/parsePython', may: ['src/core', 'src/engine/forward'], packages: ['py-ast'] },
   { from: 'src/engine', may: ['src/core'] },
-  { from: 'src/model', may: ['src/core', 'src/formats', 'src/engine'], type: ['src/protocol'] },
+  {
+    from: 'src/model',
+    may: ['src/core', 'src/formats', 'src/engine'],
+    type: ['src/protocol'],
+    packages: ['node:crypto'],
+  },
   { from: 'src/protocol', may: ['src/core'] },
   { from: 'src/worker/enginePool', may: ['src/core', 'src/protocol'], packages: ['node:worker_threads'] },
   {

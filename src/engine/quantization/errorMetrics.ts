@@ -18,12 +18,17 @@ export interface ErrorSums {
 }
 
 export function errorSums(reference: Float32Array, values: Float32Array): ErrorSums {
+  return addErrorSums(errorParts(reference, values));
+}
+
+/** The sums of every `tileLength` values: a large tensor's come in turns, and adding them in order gives the same sum. */
+export function errorParts(reference: Float32Array, values: Float32Array): ErrorSums[] {
   const { streams } = selectKernels();
   const parts: ErrorSums[] = [];
   forTiles(reference.length, (start, end) => {
     parts.push(streams.errors(reference.subarray(start, end), values.subarray(start, end)));
   });
-  return addErrorSums(parts);
+  return parts;
 }
 
 export function addErrorSums(sums: readonly ErrorSums[]): ErrorSums {

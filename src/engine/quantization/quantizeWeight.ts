@@ -24,8 +24,9 @@ export function quantizeWeight(weight: Float32Array, rows: number, columns: numb
   const scales =
     scheme === 'per_tensor' ? Float64Array.of(minMaxObserver(weight)) : perChannelMinMaxObserver(weight, rows);
   const codes = new Int8Array(weight.length);
-  if (scheme === 'per_tensor') quantize(weight, scales[0], codes, 0, weight.length);
-  else for (let row = 0; row < rows; row++) quantize(weight, scales[row], codes, row * columns, (row + 1) * columns);
+  if (scheme === 'per_tensor') quantizeValues(weight, scales[0], codes, 0, weight.length);
+  else
+    for (let row = 0; row < rows; row++) quantizeValues(weight, scales[row], codes, row * columns, (row + 1) * columns);
   const axis = scheme === 'per_tensor' ? null : 0;
   return { scheme, axis, rows, columns, codes, scales, zeroPoints: new Int32Array(scales.length) };
 }
@@ -34,7 +35,13 @@ export function quantizeWeight(weight: Float32Array, rows: number, columns: numb
  * `code = clamp(round(value · (1/scale)), −128, 127)`: the inverse and the product are rounded to
  * float32, ties go to even. Source: quantize_val in aten/src/ATen/native/quantized/AffineQuantizerBase.cpp.
  */
-function quantize(values: Float32Array, scale: number, codes: Int8Array, start: number, end: number): void {
+export function quantizeValues(
+  values: Float32Array,
+  scale: number,
+  codes: Int8Array,
+  start: number,
+  end: number,
+): void {
   const { streams } = selectKernels();
   const inverse = Math.fround(1 / scale);
   forTiles(end - start, (from, to) => {

@@ -3,8 +3,10 @@ import { unsupported } from '../../core/errors';
 import type { Progress } from '../../core/progress';
 import { weightForms } from '../../engine/quantization/qconfigs';
 import type { PlannedFile } from '../../formats/zip/write';
+import type { QuantizeReportDto, QuantizeSpecDto } from '../../protocol/dto';
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { Model } from '../openModel';
+import { quantizeModel } from '../quantizeModel';
 import { planQuantization } from '../quantizePlan';
 import { ggufFiles } from './ggufExport';
 import { loadLines } from './loadLines';
@@ -23,18 +25,19 @@ export interface PlannedExport {
 
 /**
  * Plans an export: every scale is chosen now, every byte of data is made when it is written.
- * Throws what cannot be written before anything is.
+ * Throws what cannot be written before anything is. `reportOf` gives a report that was made before.
  */
 export async function planExport(
   model: Model,
   request: ExportRequestDto,
   abort: AbortCheck,
   progress: Progress,
+  reportOf = (spec: QuantizeSpecDto) => quantizeModel(model, spec, abort, progress),
 ): Promise<PlannedExport> {
   refuseQuantizedSource(model);
   refuseOtherForms(model, request);
   const fileName = request.target.split(/[\\/]/).at(-1) ?? request.target;
-  const files = await plan(model, request, fileName, abort, progress);
+  const files = await plan(model, request, fileName, abort, progress, reportOf);
   return { files, load: loadLines(model, request, files[0].name) };
 }
 
@@ -44,20 +47,22 @@ async function plan(
   fileName: string,
   abort: AbortCheck,
   progress: Progress,
+  reportOf: (spec: QuantizeSpecDto) => Promise<QuantizeReportDto>,
 ): Promise<PlannedExport['files']> {
-  switch (request.format) {
+  const { spec, format } = request;
+  if (format === 'gguf') return ggufFiles(model, request, fileName, abort);
+  if (format === 'onnx' && model.file.onnx !== undefined)
+    return rewrittenOnnx(model, request, fileName, abort, progress);
+  const report = spec === null ? undefined : await reportOf(spec);
+  switch (format) {
     case 'torch':
-      return torchFiles(model, request, fileName, abort, progress);
+      return torchFiles(model, request, fileName, report, abort);
     case 'safetensors':
-      return safetensorsFiles(model, request, fileName, abort, progress);
+      return safetensorsFiles(model, request, fileName, report, abort);
     case 'npz':
-      return npzFiles(model, request, fileName, abort, progress);
-    case 'gguf':
-      return ggufFiles(model, request, fileName, abort);
+      return npzFiles(model, fileName, report, abort);
     case 'onnx':
-      return model.file.onnx === undefined
-        ? onnxFiles(model, request, fileName, abort, progress)
-        : rewrittenOnnx(model, request, fileName, abort, progress);
+      return onnxFiles(model, request, fileName, report, abort);
   }
 }
 

@@ -1,12 +1,9 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteChunks } from '../../core/byteChunks';
 import type { DType } from '../../core/dtype';
-import type { Progress } from '../../core/progress';
-import type { QuantizedWeightDto } from '../../protocol/dto';
-import type { ExportRequestDto } from '../../protocol/exportDto';
+import type { QuantizedWeightDto, QuantizeReportDto } from '../../protocol/dto';
 import { walk } from '../moduleTree';
 import type { Model } from '../openModel';
-import { quantizeModel } from '../quantizeModel';
 import { QuantizedModules } from './quantizedModules';
 import { tensorChunks } from './tensorChunks';
 
@@ -25,15 +22,13 @@ export interface PlainEntry {
  */
 export async function plainEntries(
   model: Model,
-  { spec }: ExportRequestDto,
+  report: QuantizeReportDto | undefined,
   abort: AbortCheck,
-  progress: Progress,
 ): Promise<PlainEntry[]> {
-  const report = spec === null ? undefined : await quantizeModel(model, spec, abort, progress);
   const quantized = new Map<string, QuantizedWeightDto>();
   for (const { path, weights } of report?.modules ?? [])
     for (const weight of weights) quantized.set(path === '' ? weight.name : `${path}.${weight.name}`, weight);
-  const modules = spec === null ? undefined : new QuantizedModules(model, spec, abort);
+  const modules = report && new QuantizedModules(model, report.engine, report.modules, abort);
   // A checkpoint's state dict leaves its key behind, as its optimizer does.
   const prefix = model.root.path;
   const entries: PlainEntry[] = [];

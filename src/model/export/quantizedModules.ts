@@ -4,33 +4,44 @@ import { dynamicTwin } from '../../engine/nn/dynamicTwin';
 import type { DynamicModule } from '../../engine/nn/module';
 import { widenHalf } from '../../engine/quantization/halfWeight';
 import { packedCodes } from '../../engine/quantization/quantizeEmbedding';
-import type { QuantizeSpecDto } from '../../protocol/dto';
+import type { EngineName, QuantizedModuleDto } from '../../protocol/dto';
 import { loadLayer } from '../loadModule';
 import { findModule, type Model } from '../openModel';
-import { planQuantization } from '../quantizePlan';
+import { type StreamedLinear, streamedBias, streamedCodes, streamedLinear } from '../streamedLinear';
 
 /**
  * The quantized modules of an export, made when their records are written: one at a time, so that
- * memory follows the largest module. Records of one module stand together in every format.
+ * memory follows the largest module; a large Linear is made in tiles. Records of one module stand
+ * together in every format.
  */
 export class QuantizedModules {
+  private readonly reports: ReadonlyMap<string, QuantizedModuleDto>;
   private last: { readonly path: string; readonly module: Promise<DynamicModule> } | undefined;
 
+  /** `modules` are what quantizeModel said of them. */
   constructor(
     private readonly model: Model,
-    private readonly spec: QuantizeSpecDto,
+    private readonly engine: EngineName,
+    modules: readonly QuantizedModuleDto[],
     private readonly abort: AbortCheck,
-  ) {}
+  ) {
+    this.reports = new Map(modules.map((module) => [module.path, module]));
+  }
 
   get(path: string): Promise<DynamicModule> {
     if (this.last?.path !== path) this.last = { path, module: this.load(path) };
     return this.last.module;
   }
 
-  /** The int8 codes of one weight of a module, by the weight's own name. */
-  async codes(path: string, weight: string): Promise<Uint8Array> {
+  /** The int8 codes of one weight of a module, by the weight's own name; large ones in pieces. */
+  async *codes(path: string, weight: string): AsyncIterable<Uint8Array> {
+    const large = this.streamed(path);
+    if (large !== undefined) {
+      yield* streamedCodes(large, this.report(path).weights[0].scales);
+      return;
+    }
     const { codes } = (await this.product(path, weight)).weight;
-    return new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength);
+    yield new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength);
   }
 
   /** A weight in half precision: its patterns, or the float32 values that they stand for. */
@@ -50,8 +61,9 @@ export class QuantizedModules {
 
   /** The float32 bias of the product of that weight. */
   async bias(path: string, weight: string): Promise<Uint8Array> {
-    const half = (await this.get(path)).biases?.get(weight);
-    const bias = half ?? (await this.product(path, weight)).bias;
+    const large = this.streamed(path);
+    const bias =
+      large === undefined ? await this.heldBias(path, weight) : await streamedBias(this.model, large, this.abort);
     if (bias === undefined) throw invalid('E_NO_PARAMETER', `${path}.${weight} has no bias.`);
     return new Uint8Array(bias.buffer, bias.byteOffset, bias.byteLength);
   }
@@ -62,12 +74,26 @@ export class QuantizedModules {
     return product;
   }
 
+  private async heldBias(path: string, weight: string): Promise<Float32Array | undefined> {
+    const half = (await this.get(path)).biases?.get(weight);
+    return half ?? (await this.product(path, weight)).bias;
+  }
+
+  private report(path: string): QuantizedModuleDto {
+    const report = this.reports.get(path);
+    if (report !== undefined) return report;
+    throw invalid('E_NOT_QUANTIZABLE', `${path || 'The root'} is not quantized by this spec.`);
+  }
+
+  private streamed(path: string): StreamedLinear | undefined {
+    return streamedLinear(this.model, findModule(this.model, path), this.report(path).qconfig, this.abort);
+  }
+
   private async load(path: string): Promise<DynamicModule> {
-    const node = findModule(this.model, path);
-    const float = await loadLayer(this.model, node, this.abort);
-    const { qconfigs } = planQuantization(this.model.tree, this.spec);
-    const twin = dynamicTwin(float, path, this.spec.engine, qconfigs.get(path) ?? 'default_dynamic');
-    if (twin === undefined) throw invalid('E_NOT_QUANTIZABLE', `${path || node.type} is not quantized by this spec.`);
+    const { qconfig } = this.report(path);
+    const float = await loadLayer(this.model, findModule(this.model, path), this.abort);
+    const twin = dynamicTwin(float, path, this.engine, qconfig);
+    if (twin === undefined) throw invalid('E_NOT_QUANTIZABLE', `${path || 'The root'} does not take ${qconfig}.`);
     return twin;
   }
 }

@@ -1,6 +1,6 @@
 import type { AbortCheck } from '../../core/abort';
-import type { Progress } from '../../core/progress';
 import { planShards } from '../../formats/safetensors/write';
+import type { QuantizeReportDto } from '../../protocol/dto';
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { Model } from '../openModel';
 import type { PlannedExport } from './exportModel';
@@ -11,10 +11,10 @@ export async function safetensorsFiles(
   model: Model,
   request: ExportRequestDto,
   fileName: string,
+  report: QuantizeReportDto | undefined,
   abort: AbortCheck,
-  progress: Progress,
 ): Promise<PlannedExport['files']> {
-  const entries = await plainEntries(model, request, abort, progress);
+  const entries = await plainEntries(model, report, abort);
   const stem = fileName.replace(/\.safetensors$/i, '');
   return planShards(stem, entries, manifest(model, request), request.shardBytes).files;
 }

@@ -1,12 +1,10 @@
 import type { AbortCheck } from '../../core/abort';
-import type { Progress } from '../../core/progress';
 import { planTorchFile, type StateItem } from '../../formats/torch/write';
-import type { QuantizedModuleDto, QuantizeSpecDto } from '../../protocol/dto';
+import type { QuantizedModuleDto, QuantizeReportDto } from '../../protocol/dto';
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { ModuleNode } from '../moduleTree';
 import { findModule, findTensor, type Model, type ModelTensor } from '../openModel';
 import { quantizedStateDict, type Replacement, type StateModule, stateModules, storedForm } from '../quantizedFile';
-import { quantizeModel } from '../quantizeModel';
 import type { PlannedExport } from './exportModel';
 import { QuantizedModules } from './quantizedModules';
 import { tensorChunks } from './tensorChunks';
@@ -16,10 +14,10 @@ export async function torchFiles(
   model: Model,
   { spec, torchStyle, layout }: ExportRequestDto,
   fileName: string,
+  report: QuantizeReportDto | undefined,
   abort: AbortCheck,
-  progress: Progress,
 ): Promise<PlannedExport['files']> {
-  const quantized = spec === null ? [] : await plannedModules(model, spec, abort, progress);
+  const quantized = report === undefined ? [] : plannedModules(model, report, spec?.halfStorage ?? false, abort);
   const replacements = new Map(quantized.map(({ path, replacement }) => [path, replacement]));
   const dataOf = (name: string) => () => tensorChunks(model, findTensor(model, name), abort);
   const modules = stateModules(model.root, model.root.path, (node) => replacements.get(node.path), dataOf);
@@ -39,19 +37,18 @@ interface PlannedModule {
   readonly replacement: Replacement;
 }
 
-/** Scales are chosen now, since the pickle comes first in the file; codes are made when they are written. */
-async function plannedModules(
+/** Scales are chosen before, since the pickle comes first in the file; codes are made when they are written. */
+function plannedModules(
   model: Model,
-  spec: QuantizeSpecDto,
+  report: QuantizeReportDto,
+  halfStorage: boolean,
   abort: AbortCheck,
-  progress: Progress,
-): Promise<PlannedModule[]> {
-  const report = await quantizeModel(model, spec, abort, progress);
-  const modules = new QuantizedModules(model, spec, abort);
+): PlannedModule[] {
+  const modules = new QuantizedModules(model, report.engine, report.modules, abort);
   return report.modules.map((quantized) => ({
     path: quantized.path,
     weights: quantized.weights.map(({ name }) => (quantized.path === '' ? name : `${quantized.path}.${name}`)),
-    replacement: replacementOf(findModule(model, quantized.path), quantized, modules, spec.halfStorage ?? false),
+    replacement: replacementOf(findModule(model, quantized.path), quantized, modules, halfStorage),
   }));
 }
 

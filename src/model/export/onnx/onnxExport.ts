@@ -1,9 +1,8 @@
 import type { AbortCheck } from '../../../core/abort';
-import type { Progress } from '../../../core/progress';
 import { planOnnx } from '../../../formats/onnx/write';
+import type { QuantizeReportDto } from '../../../protocol/dto';
 import type { ExportRequestDto } from '../../../protocol/exportDto';
 import { findModule, type Model } from '../../openModel';
-import { quantizeModel } from '../../quantizeModel';
 import type { PlannedExport } from '../exportModel';
 import { emitGraph } from './emitGraph';
 import { GraphBuilder } from './graphBuilder';
@@ -21,11 +20,10 @@ export async function onnxFiles(
   model: Model,
   { spec, module }: ExportRequestDto,
   fileName: string,
+  report: QuantizeReportDto | undefined,
   abort: AbortCheck,
-  progress: Progress,
 ): Promise<PlannedExport['files']> {
   const node = findModule(model, module);
-  const report = spec === null ? undefined : await quantizeModel(model, spec, abort, progress);
   const weights = new WeightSource(model, spec, report?.modules ?? [], abort);
   const graph = new GraphBuilder();
   const { inputs, outputs } = emitGraph(graph, weights, model, node);

@@ -1,4 +1,5 @@
 import type { AbortCheck } from '../../../core/abort';
+import { joinChunks } from '../../../core/byteChunks';
 import type { QuantizedModuleDto, QuantizedWeightDto, QuantizeSpecDto } from '../../../protocol/dto';
 import { readValues } from '../../loadModule';
 import { findTensor, type Model } from '../../openModel';
@@ -15,7 +16,7 @@ export class WeightSource {
     modules: readonly QuantizedModuleDto[],
     private readonly abort: AbortCheck,
   ) {
-    this.modules = spec === null ? undefined : new QuantizedModules(model, spec, abort);
+    this.modules = spec === null ? undefined : new QuantizedModules(model, spec.engine, modules, abort);
     this.quantized = new Map(
       modules.flatMap(({ path, weights }) =>
         weights.map((weight): [string, QuantizedWeightDto] => [joinPath(path, weight.name), weight]),
@@ -41,8 +42,8 @@ export class WeightSource {
   }
 
   async codes(path: string, weight: string): Promise<Int8Array> {
-    const bytes = await this.modules?.codes(path, weight);
-    if (bytes === undefined) throw new Error(`${joinPath(path, weight)} is not quantized`);
+    if (this.modules === undefined) throw new Error(`${joinPath(path, weight)} is not quantized`);
+    const bytes = await joinChunks(this.modules.codes(path, weight));
     return new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 }

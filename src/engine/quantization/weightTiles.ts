@@ -1,0 +1,68 @@
+import { observeRange, type Range } from './observers';
+import { symmetricScale } from './qparams';
+import { quantizeValues } from './quantizeWeight';
+
+/**
+ * The int8 form of a weight too large to hold: its values come in tiles, in row-major order, once to
+ * be observed and once to be quantized. A channel is a run of `channelLength` values with one scale:
+ * a row, or the whole weight per tensor. Every number is that of quantizeWeight.
+ */
+
+type EachPiece = (channel: number, from: number, to: number) => void;
+
+/** The pieces [from, to) of a tile that begins at element `start` of the weight, each within one channel. */
+function forChannels(start: number, length: number, channelLength: number, each: EachPiece): void {
+  for (let from = 0; from < length; ) {
+    const channel = Math.floor((start + from) / channelLength);
+    const to = Math.min((channel + 1) * channelLength - start, length);
+    each(channel, from, to);
+    from = to;
+  }
+}
+
+/** The range of every channel, tile after tile. */
+export class TileObserver {
+  private readonly ranges: Range[] = [];
+
+  constructor(private readonly channelLength: number) {}
+
+  add(tile: Float32Array, start: number): void {
+    forChannels(start, tile.length, this.channelLength, (channel, from, to) => {
+      const part = observeRange(tile.subarray(from, to));
+      const before = this.ranges[channel] ?? part;
+      // Math.min and Math.max keep a NaN.
+      this.ranges[channel] = { min: Math.min(before.min, part.min), max: Math.max(before.max, part.max) };
+    });
+  }
+
+  scales(): Float64Array {
+    return Float64Array.from(this.ranges, ({ min, max }) => symmetricScale(min, max));
+  }
+}
+
+export function quantizeTile(
+  tile: Float32Array,
+  start: number,
+  scales: ArrayLike<number>,
+  channelLength: number,
+): Int8Array {
+  const codes = new Int8Array(tile.length);
+  forChannels(start, tile.length, channelLength, (channel, from, to) =>
+    quantizeValues(tile, scales[channel], codes, from, to),
+  );
+  return codes;
+}
+
+export function dequantizeTile(
+  codes: Int8Array,
+  start: number,
+  scales: ArrayLike<number>,
+  channelLength: number,
+): Float32Array {
+  const values = new Float32Array(codes.length);
+  forChannels(start, codes.length, channelLength, (channel, from, to) => {
+    const scale = scales[channel];
+    for (let i = from; i < to; i++) values[i] = codes[i] * scale;
+  });
+  return values;
+}
