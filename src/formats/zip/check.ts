@@ -1,4 +1,5 @@
 import { malformed } from '../../core/errors';
+import { maxInflateRatio } from './limits';
 import type { ZipEntry } from './types';
 
 interface Warning {
@@ -90,6 +91,7 @@ function checkOverlaps(entries: readonly ZipEntry[], warnings: Warning[]): void 
   const order = [...entries].sort((a, b) => a.headerOffset - b.headerOffset);
   let covered = 0;
   let whose: ZipEntry | undefined;
+  const before = warnings.length;
   for (const entry of order) {
     const end = entry.headerOffset + 30 + entry.compressedSize;
     if (whose !== undefined && entry.headerOffset < covered) {
@@ -103,6 +105,22 @@ function checkOverlaps(entries: readonly ZipEntry[], warnings: Warning[]): void 
       whose = entry;
     }
   }
+  if (warnings.length > before) refuseBomb(entries, covered);
+}
+
+/**
+ * Bytes that are counted once cannot inflate beyond deflate's own ratio; entries that overlap can,
+ * which is how 42 KB become 5 GB. Source: D. Fifield, A better zip bomb, 2019.
+ */
+function refuseBomb(entries: readonly ZipEntry[], covered: number): void {
+  const inflated = entries.reduce((sum, { size }) => sum + size, 0);
+  if (inflated <= covered * maxInflateRatio) return;
+  throw malformed('E_ZIP_BOMB', 'The archive’s entries share their bytes to become more than they can hold.', {
+    where: { field: 'central directory' },
+    found: `${inflated} bytes from ${covered}`,
+    expected: `at most ${covered * maxInflateRatio}`,
+    hint: 'This is how a zip bomb is made; do not unpack this file with other tools.',
+  });
 }
 
 function quoted(name: string): string {

@@ -1,8 +1,8 @@
-/** Largest central directory: 63 bytes an entry measured, so eight million entries. */
+/** Largest central directory: 63 bytes an entry measured, so more entries than are allowed, with long names. */
 export const maxDirectoryBytes = 512 * 1024 * 1024;
 
-/** More entries than a checkpoint of half a million tensors has four times over. */
-export const maxEntries = 2_000_000;
+/** Twice the entries that a checkpoint of half a million tensors has. */
+export const maxEntries = 1_000_000;
 
 /** The end record may be followed by a comment of up to 65,535 bytes; zip64 adds 76 before it. */
 export const maxTailBytes = 65_535 + 22 + 76;

@@ -28,6 +28,7 @@ export async function readZip(source: ByteSource): Promise<ZipArchive> {
       `The archive's directory has ${directory.size} bytes; the limit is ${maxDirectoryBytes}.`,
     );
   }
+  if (directory.count > maxEntries) throw tooManyEntries(directory.count);
   const bytes = await source.read(directory.offset, directory.size);
   const entries = parseDirectory(bytes, directory);
   const warnings = checkEntries(entries, directory, source.size);
@@ -106,11 +107,12 @@ async function readEnd64(source: ByteSource, end: number, plainCount: number) {
   return { record: found, warnings: [{ code: 'E_ZIP_COUNT', message }] };
 }
 
+function tooManyEntries(count: number): QuantscopeError {
+  return unsupported('E_ZIP_DIRECTORY_LIMIT', `The archive says it has ${count} entries; the limit is ${maxEntries}.`);
+}
+
 function parseDirectory(bytes: Uint8Array, directory: Directory): ZipEntry[] {
   const { count, offset } = directory;
-  if (count > maxEntries) {
-    throw unsupported('E_ZIP_DIRECTORY_LIMIT', `The archive says it has ${count} entries; the limit is ${maxEntries}.`);
-  }
   const view = dataView(bytes);
   const entries: ZipEntry[] = [];
   let at = 0;

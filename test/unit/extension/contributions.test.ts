@@ -40,13 +40,32 @@ describe('package.json', () => {
     );
   });
 
-  it('names model files in the Explorer by an anchored pattern', () => {
-    for (const { when } of contributes.menus['explorer/context']) {
-      const pattern = /resourceExtname =~ \/(\^.*\$)\/i/.exec(when)?.[1];
-      assert.ok(pattern !== undefined, when);
-      assert.ok(new RegExp(pattern, 'i').test('.PT') && !new RegExp(pattern, 'i').test('.ptx'));
-      for (const name of ['.onnx', '.gguf']) assert.ok(new RegExp(pattern, 'i').test(name), `${name}: ${when}`);
-    }
+  const opened = ['.pt', '.pth', '.ckpt', '.safetensors', '.onnx', '.gguf', '.npy', '.npz', '.safetensors.index.json'];
+  const offered = ['.bin', '.pkl'];
+
+  it('opens model files by default, and offers itself for suffixes that others use too', () => {
+    const selectors = contributes.customEditors.map(
+      (editor: { priority: string; selector: { filenamePattern: string }[] }) => [
+        editor.priority,
+        sorted(editor.selector.map(({ filenamePattern }) => filenamePattern)),
+      ],
+    );
+    assert.deepEqual(selectors, [
+      ['default', sorted(opened.map((suffix) => `*${suffix}`))],
+      ['option', sorted(offered.map((suffix) => `*${suffix}`))],
+    ]);
+  });
+
+  it('names the same files in the Explorer and the palette, by one pattern that is anchored', () => {
+    const { 'explorer/context': explorer, commandPalette } = contributes.menus as Record<string, { when: string }[]>;
+    const conditions = [...explorer, ...commandPalette].map(({ when }) => when).filter((when) => /resource/.test(when));
+    const patterns = new Set(conditions.map((when) => /resourceFilename =~ \/(.*\$)\/i/.exec(when)?.[1] ?? when));
+    const [pattern] = patterns;
+    assert.ok(explorer.every(({ when }) => conditions.includes(when)));
+    assert.equal(patterns.size, 1);
+    const named = new RegExp(pattern, 'i');
+    for (const suffix of [...opened, ...offered, '.PT']) assert.ok(named.test(`model${suffix}`), suffix);
+    for (const name of ['model.ptx', 'pt', 'config.json', 'index.json', 'a.pt.txt']) assert.ok(!named.test(name), name);
   });
 
   it('works in an untrusted workspace, since nothing of a file runs', () => {
