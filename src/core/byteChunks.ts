@@ -7,6 +7,23 @@ export async function* chunksOf(bytes: ByteChunks): AsyncIterable<Uint8Array> {
   else yield* bytes;
 }
 
+/** The same pieces, the next one being made while one is used: disks read and write at the same time. */
+export async function* readAhead(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  let next = iterator.next();
+  try {
+    for (let piece = await next; !piece.done; piece = await next) {
+      next = iterator.next();
+      // Whoever stops here must not leave a rejection that nobody hears.
+      next.catch(() => {});
+      yield piece.value;
+    }
+  } finally {
+    await next.catch(() => {});
+    await iterator.return?.();
+  }
+}
+
 /** All pieces as one array; only for what is known to be small. */
 export async function joinChunks(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, realpath, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { AbortCheck } from '../core/abort';
+import { readAhead } from '../core/byteChunks';
 import { QuantscopeError } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { formatBytes } from '../core/text';
@@ -142,9 +143,9 @@ async function* watched(
   watch: (chunk: Uint8Array, bytes: number) => void,
 ): AsyncIterable<Uint8Array> {
   let bytes = 0;
-  for await (const chunk of chunks) {
+  for await (const chunk of readAhead(chunks)) {
     bytes += chunk.length;
-    yield chunk;
     watch(chunk, bytes);
+    yield chunk;
   }
 }

@@ -1,4 +1,5 @@
 import type { AbortCheck } from '../core/abort';
+import { readAhead } from '../core/byteChunks';
 import type { ByteSource } from '../core/byteSource';
 import { QuantscopeError } from '../core/errors';
 import type { Progress } from '../core/progress';
@@ -38,6 +39,11 @@ export async function verifyExport(
   return tensors;
 }
 
+async function* pieces(source: ByteSource): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < source.size; at += pieceBytes)
+    yield await source.read(at, Math.min(pieceBytes, source.size - at));
+}
+
 async function compareBytes(
   source: ByteSource,
   { name, bytes, crc }: WrittenFile,
@@ -45,9 +51,11 @@ async function compareBytes(
   progress: Progress,
 ) {
   let found = 0;
-  for (let at = 0; at < source.size; at += pieceBytes) {
+  let at = 0;
+  for await (const piece of readAhead(pieces(source))) {
     abort.throwIfAborted();
-    found = updateCrc32(found, await source.read(at, Math.min(pieceBytes, source.size - at)));
+    found = updateCrc32(found, piece);
+    at += piece.length;
     progress(at, source.size, `${name}: reading back`);
   }
   if (source.size === bytes && found === crc) return;
