@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../core/abort';
 import { malformed, QuantscopeError } from '../core/errors';
 import { isContiguous, numel } from '../core/shape';
-import { tensorFromBytes, toFloat32 } from '../engine/tensor/tensor';
+import { tensorFromBytes, tensorOver, toFloat32 } from '../engine/tensor/tensor';
 import type { TensorRecord } from '../formats/types';
 import type { StoredQuantizationDto } from '../protocol/dto';
 import type { Model, ModelTensor } from './openModel';
@@ -94,7 +94,7 @@ export function dequantize(
 export async function readCodes(model: Model, tensor: ModelTensor, abort: AbortCheck): Promise<Float32Array> {
   try {
     const bytes = await model.file.readTensor(tensor.record, abort);
-    return toFloat32(tensorFromBytes(bytes, tensor.dtype, tensor.shape));
+    return toFloat32(tensorOver(bytes, tensor.dtype, tensor.shape));
   } catch (error) {
     if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
     const { details } = error;

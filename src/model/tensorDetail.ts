@@ -1,11 +1,13 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
+import { forTiles } from '../engine/kernels/streamKernels';
 import { gateNames } from '../engine/nn/recurrent';
-import { errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
-import { minMaxObserver } from '../engine/quantization/observers';
-import { dequantizeWeight, quantizeWeight, type Scheme } from '../engine/quantization/quantizeWeight';
-import { codeHistogram } from '../engine/stats/codeHistogram';
-import { standardDeviation, sumStats } from '../engine/stats/tensorStats';
+import { addErrorSums, type ErrorSums, errorMetrics, errorParts } from '../engine/quantization/errorMetrics';
+import { minMaxObserver, perChannelMinMaxObserver } from '../engine/quantization/observers';
+import type { Scheme } from '../engine/quantization/quantizeWeight';
+import { dequantizeTile, quantizeTile } from '../engine/quantization/weightTiles';
+import { addToCodes, emptyCodeHistogram } from '../engine/stats/codeHistogram';
+import { mergeStats, noStats, standardDeviation, sumStats } from '../engine/stats/tensorStats';
 import type {
   SparklineDto,
   TensorDetailDto,
@@ -85,7 +87,7 @@ export async function tensorDetail(
   const owner = model.owners.get(name);
   const { stats, values } = await readStats(model, tensor, bins, abort);
   const stays = tensor.record.quantization === undefined ? staysReason(tensor, owner?.kind) : 'it is quantized already';
-  const sound = stays === '' && values.every(Number.isFinite);
+  const sound = stays === '' && stats.nan === 0 && stats.inf === 0;
   return {
     ...stats,
     module: owner?.path ?? '',
@@ -110,10 +112,22 @@ function quantizationOf(
   kind: ModuleKind | undefined,
 ): TensorQuantizationDto {
   const [rows, columns] = tensor.shape;
-  const quantized = quantizeWeight(values, rows, columns, scheme);
-  const restored = dequantizeWeight(quantized);
-  const after = sumStats(restored);
-  const { floatEighths, codes } = codeHistogram(values, quantized);
+  const perTensorScale = minMaxObserver(values);
+  const perTensor = scheme === 'per_tensor';
+  const scales = perTensor ? Float64Array.of(perTensorScale) : perChannelMinMaxObserver(values, rows);
+  const channelLength = perTensor ? values.length : columns;
+  const counted = emptyCodeHistogram();
+  const errors: ErrorSums[] = [];
+  let after = noStats;
+  forTiles(values.length, (start, end) => {
+    const tile = values.subarray(start, end);
+    const codes = quantizeTile(tile, start, scales, channelLength);
+    const restored = dequantizeTile(codes, start, scales, channelLength);
+    addToCodes(counted, tile, codes, start, scales, channelLength);
+    errors.push(...errorParts(tile, restored));
+    after = mergeStats(after, sumStats(restored));
+  });
+  const { floatEighths, codes } = counted;
   const dequantized = {
     min: after.min,
     max: after.max,
@@ -123,16 +137,16 @@ function quantizationOf(
   };
   return {
     scheme,
-    axis: quantized.axis,
-    scales: [...quantized.scales],
+    axis: perTensor ? null : 0,
+    scales: [...scales],
     zeroPoint: 0,
-    perTensorScale: minMaxObserver(values),
-    formula: scheme === 'per_tensor' ? 'max |w| ÷ 127.5' : 'max |w| of each row ÷ 127.5',
+    perTensorScale,
+    formula: perTensor ? 'max |w| ÷ 127.5' : 'max |w| of each row ÷ 127.5',
     gates: kind?.type === 'LSTM' || kind?.type === 'GRU' ? gateNames[kind.type] : [],
     floatEighths: [...floatEighths],
     codes: [...codes],
     dequantized,
-    ...errorMetrics(errorSums(values, restored)),
+    ...errorMetrics(addErrorSums(errors)),
     codesUsed: codes.reduce((used, count) => used + (count > 0 ? 1 : 0), 0),
     atLimits: codes[0] + codes[255],
   };

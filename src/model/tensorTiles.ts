@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../core/abort';
 import { dtypes } from '../core/dtype';
 import { QuantscopeError } from '../core/errors';
-import { tensorFromBytes, toFloat32 } from '../engine/tensor/tensor';
+import { tensorOver, toFloat32 } from '../engine/tensor/tensor';
 import type { Model, ModelTensor } from './openModel';
 
 /** A tensor's values as float32, in tiles and in order; can be gone through more than once. */
@@ -77,7 +77,7 @@ export function streamed(
         abort.throwIfAborted();
         bytes += raw.length;
         onBytes(bytes);
-        yield toFloat32(tensorFromBytes(raw, dtype, [raw.length / dtypes[dtype].bytes]));
+        yield toFloat32(tensorOver(raw, dtype, [raw.length / dtypes[dtype].bytes]));
       }
     },
   };

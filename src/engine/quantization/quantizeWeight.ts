@@ -52,8 +52,11 @@ export function quantizeValues(
 /** `value = code · scale` in float32. */
 export function dequantizeWeight({ codes, scales, columns, scheme }: QuantizedWeight): Float32Array {
   const values = new Float32Array(codes.length);
-  for (let i = 0; i < values.length; i++) {
-    values[i] = codes[i] * scales[scheme === 'per_tensor' ? 0 : Math.floor(i / columns)];
+  const channelLength = scheme === 'per_tensor' ? codes.length : columns;
+  for (let channel = 0; channel < scales.length; channel++) {
+    const scale = scales[channel];
+    const end = (channel + 1) * channelLength;
+    for (let i = channel * channelLength; i < end; i++) values[i] = codes[i] * scale;
   }
   return values;
 }

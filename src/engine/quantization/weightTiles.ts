@@ -11,7 +11,7 @@ import { quantizeValues } from './quantizeWeight';
 type EachPiece = (channel: number, from: number, to: number) => void;
 
 /** The pieces [from, to) of a tile that begins at element `start` of the weight, each within one channel. */
-function forChannels(start: number, length: number, channelLength: number, each: EachPiece): void {
+export function forChannels(start: number, length: number, channelLength: number, each: EachPiece): void {
   for (let from = 0; from < length; ) {
     const channel = Math.floor((start + from) / channelLength);
     const to = Math.min((channel + 1) * channelLength - start, length);

@@ -1,28 +1,45 @@
-import type { QuantizedWeight } from '../quantization/quantizeWeight';
+import { forChannels } from '../quantization/weightTiles';
 
-/** A float weight and its int8 codes on one axis, that of the codes. */
+/** Float weights and their int8 codes on one axis, that of the codes. */
 export interface CodeHistogram {
   /** 2048 bins of an eighth of a step, from code −128.5 to 127.5; what lies beyond sits in the outermost. */
-  readonly floatEighths: Float64Array;
+  readonly floatEighths: Uint32Array;
   /** 256 counts, for codes −128 to 127. */
-  readonly codes: Float64Array;
+  readonly codes: Uint32Array;
 }
 
 const eighths = 8;
 const bins = 256 * eighths;
 
-/** Every value is divided by the scale of its own row, so per-channel weights share the axis too. */
-export function codeHistogram(
+export function emptyCodeHistogram(): CodeHistogram {
+  return { floatEighths: new Uint32Array(bins), codes: new Uint32Array(256) };
+}
+
+/**
+ * Counts a tile of a weight, which begins at element `start`. Every value is divided by the scale of
+ * its own channel, so per-channel weights share the axis too.
+ */
+export function addToCodes(
+  histogram: CodeHistogram,
   values: Float32Array,
-  { codes, scales, columns, scheme }: QuantizedWeight,
-): CodeHistogram {
-  const floatEighths = new Float64Array(bins);
-  const counts = new Float64Array(256);
+  codes: Int8Array,
+  start: number,
+  scales: ArrayLike<number>,
+  channelLength: number,
+): void {
+  forChannels(start, values.length, channelLength, (channel, from, to) =>
+    addRun(histogram, values.subarray(from, to), codes.subarray(from, to), scales[channel]),
+  );
+}
+
+/** A loop without captured variables, which V8 keeps in registers. */
+function addRun({ floatEighths, codes: counts }: CodeHistogram, values: Float32Array, codes: Int8Array, scale: number) {
   for (let i = 0; i < values.length; i++) {
-    const scale = scales[scheme === 'per_tensor' ? 0 : Math.floor(i / columns)];
-    const bin = Math.floor((values[i] / scale + 128.5) * eighths);
-    if (!Number.isNaN(bin)) floatEighths[Math.min(Math.max(bin, 0), bins - 1)]++;
+    const place = (values[i] / scale + 128.5) * eighths;
+    // A NaN has no bin: it is neither.
+    if (place >= bins - 1) floatEighths[bins - 1]++;
+    else if (place >= 0) floatEighths[place | 0]++;
+    else if (place < 0) floatEighths[0]++;
     counts[codes[i] + 128]++;
   }
-  return { floatEighths, codes: counts };
 }

@@ -53,7 +53,10 @@ export function int64Tensor(values: ArrayLike<number>, shape: readonly number[])
   return { dtype: 'int64', shape, data: BigInt64Array.from(values as number[], (value) => BigInt(value)) };
 }
 
-type ArrayType = new (buffer: ArrayBuffer) => TypedArray;
+interface ArrayType {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray;
+}
 
 const arrayTypes: Partial<Record<DType, ArrayType>> = {
   float64: Float64Array,
@@ -92,6 +95,14 @@ const arrayTypes: Partial<Record<DType, ArrayType>> = {
 
 /** Little-endian, row-major bytes as a tensor; the bytes are copied, so they may be unaligned. */
 export function tensorFromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Tensor {
+  return tensorOver(bytes.slice(), dtype, shape);
+}
+
+/**
+ * The same over the bytes themselves where they are aligned, for values that are only read: a large
+ * tensor is not held twice.
+ */
+export function tensorOver(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Tensor {
   const ArrayOf = arrayTypes[dtype];
   if (ArrayOf === undefined) throw unsupported('E_DTYPE', `Values of dtype ${dtype} cannot be read yet.`);
   const expected = byteLength(dtype, numel(shape));
@@ -101,9 +112,8 @@ export function tensorFromBytes(bytes: Uint8Array, dtype: DType, shape: readonly
       `A ${dtype} tensor of shape [${shape.join(', ')}] has ${expected} bytes, not ${bytes.length}.`,
     );
   }
-  const copy = new ArrayBuffer(bytes.length);
-  new Uint8Array(copy).set(bytes);
-  return { dtype, shape, data: new ArrayOf(copy) };
+  const { buffer, byteOffset, length } = bytes.byteOffset % ArrayOf.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return { dtype, shape, data: new ArrayOf(buffer, byteOffset, length / ArrayOf.BYTES_PER_ELEMENT) };
 }
 
 /**
