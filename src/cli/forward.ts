@@ -1,4 +1,5 @@
-import type { OnnxForwardDto, ProductDto } from '../protocol/dto';
+import { writeFile } from 'node:fs/promises';
+import type { ForwardResultDto, OnnxForwardDto, ProductDto } from '../protocol/dto';
 import { type Command, type CommandOutput, parse } from './command';
 import { forwardOptions, forwardRequest, onnxRequest } from './forwardRequest';
 import { number } from './text';
@@ -6,7 +7,7 @@ import { number } from './text';
 export const forward: Command = {
   name: 'forward',
   synopsis:
-    'FILE [--module PATH | --source model.py[:Class] [--init JSON]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz] [--quantized --engine E] [--runs N] [--outputs OUT.npz]',
+    'FILE [--module PATH | --source model.py[:Class] [--init JSON]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz] [--quantized --engine E] [--runs N] [--outputs OUT.npz] [--trace TRACE.json]',
   summary: 'runs one module, or the whole model by its own code, and lists the scale that is chosen at every step',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(args, forwardOptions, 1);
@@ -20,6 +21,7 @@ export const forward: Command = {
     const quantized = values.quantized ?? false;
     const latency = quantized ? result.latencyUs.quantized : result.latencyUs.float;
     const outputs = result.outputs.map((output) => (quantized ? output.quantized : output.float));
+    if (values.trace !== undefined) await writeTrace(values.trace, result);
     const activations = quantized ? result.products.flatMap(activationRows) : [];
     const json = {
       outputs: outputs.map(({ shape, dtype, mean, meanAbs }) => ({ shape, dtype, mean, meanAbs })),
@@ -53,6 +55,12 @@ function onnxOutput({ outputs, latencyUs }: OnnxForwardDto): CommandOutput {
   const { median, p95, runs } = latencyUs;
   const latency = `${median.toFixed(1)} µs median, ${p95.toFixed(1)} µs p95 of ${runs} runs, 1 thread of ONNX Runtime`;
   return { json: { outputs, latencyUs, activations: [] }, text: [...lines, latency].join('\n') };
+}
+
+/** Every scale that was chosen while the quantized model ran, whichever of the two was asked for. */
+async function writeTrace(path: string, { module, engine, products }: ForwardResultDto): Promise<void> {
+  const trace = { module, engine, activations: products.flatMap(activationRows) };
+  await writeFile(path, `${JSON.stringify(trace, null, 2)}\n`);
 }
 
 function activationRows(product: ProductDto) {

@@ -15,6 +15,7 @@ export const forwardOptions = {
   source: { type: 'string' },
   init: { type: 'string' },
   outputs: { type: 'string' },
+  trace: { type: 'string' },
   value: { type: 'string', multiple: true },
 } as const;
 

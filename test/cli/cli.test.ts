@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
 import { openModel } from '../../src/model/openModel';
@@ -173,6 +173,14 @@ describe('the command line', function () {
       assert.deepEqual([result.latencyUs.runs, result.latencyUs.threads], [3, 1]);
       assert.ok(result.latencyUs.median > 0 && result.latencyUs.p95 >= result.latencyUs.median);
       assert.deepEqual(result.activations, []);
+    });
+
+    it('--trace writes every scale to a file', async () => {
+      const trace = join(folder, 'trace.json');
+      await json('forward', recipeLstm, '--runs', '1', '--trace', trace);
+      const { module, engine, activations } = JSON.parse(await readFile(trace, 'utf8'));
+      assert.deepEqual([module, engine, activations.length], ['lstm', 'fbgemm', 21]);
+      assert.deepEqual(activations[1].weight, 'weight_hh_l0');
     });
 
     it('--quantized lists the scale of every step', async () => {
