@@ -29,6 +29,13 @@ const looks: readonly Look[] = [
     unsupported: true,
   },
   {
+    code: 'E_PT_FLATBUFFER',
+    test: /^.{4}PTMF/s,
+    message: 'This is a TorchScript module for mobile in the flatbuffer format.',
+    hint: 'Quantscope does not read this format; save it with _save_for_lite_interpreter without _use_flatbuffer, or open the module that it was made from.',
+    unsupported: true,
+  },
+  {
     code: 'E_ORT',
     test: /^.{4}ORTM/s,
     message: 'This is a model in the ORT format of ONNX Runtime.',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { classConstants } from '../../src/formats/torch/script';
 import { openBytes, readFixture } from '../support/fixtures';
+import { rejection } from '../support/hostile';
 import {
   dict,
   global,
@@ -90,6 +91,74 @@ describe('sources of a TorchScript archive', () => {
     ]);
     assert.deepEqual({ ...constants.get('B') }, { x: true });
     assert.equal(({} as Record<string, unknown>).x, undefined);
+  });
+});
+
+describe('code of a TorchScript archive that touches files', () => {
+  const calls: readonly [name: string, line: string, found: readonly string[]][] = [
+    ['torch.save', '    torch.save(x, "/tmp/q")', ['save']],
+    ['torch.from_file', '    y = torch.from_file("/etc/passwd", False, 4)', ['from_file']],
+    ['aten::save by its namespace', '    _0 = ops.aten.save(x, "/tmp/q")', ['save']],
+    ['a text that names torch.save', '    print("torch.save(x)")', []],
+    ['a comment that names torch.save', '    # torch.save(x)', []],
+    ['a method of the model that is named save', '    _0 = (self.torch).save(x, )', []],
+    ['an operator that only ends so', '    _0 = ops.mytorch.save(x)', []],
+  ];
+  for (const [name, line, found] of calls) {
+    it(`J-03: ${found.length > 0 ? 'is suspicious for' : 'is safe for'} ${name}`, async () => {
+      const source = `class Net(Module):\n  def forward(self, x: Tensor) -> Tensor:\n${line}\n    return x\n`;
+      const { safety, warnings } = await openBytes(scripted([{ name: 'model/code/__torch__.py', data: utf8(source) }]));
+      const used = safety.globals.filter(({ verdict }) => verdict === 'suspicious');
+      assert.deepEqual(
+        used.map((use) => use.name),
+        found,
+      );
+      assert.equal(safety.verdict, found.length > 0 ? 'suspicious' : 'safe');
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        found.map(() => 'E_SCRIPT_FILES'),
+      );
+      if (found.length > 0) assert.equal(used[0].offset, source.indexOf(line) + line.search(/torch|ops/));
+      for (const { message } of warnings) assert.match(message, /code\/__torch__\.py .* when the model is run/);
+    });
+  }
+
+  it('J-03: ends for a megabyte of calls on one line', async () => {
+    const data = utf8(`x = ${'torch.save('.repeat(100_000)}`);
+    const { safety } = await openBytes(scripted([{ name: 'model/code/__torch__.py', data }]));
+    assert.equal(safety.globals.filter(({ name }) => name === 'save').length, 20);
+  });
+});
+
+describe('variants of TorchScript', () => {
+  it('J-05: names the module of PyTorch 1.0 to 1.2', async () => {
+    const archive = buildZip([
+      { name: 'model/version', data: utf8('1\n') },
+      { name: 'model/model.json', data: utf8('{"protoVersion":"2","mainModule":{}}') },
+    ]);
+    const { code, message, hint } = await rejection(archive);
+    assert.equal(code, 'E_PT_MODEL_JSON');
+    assert.match(`${message} ${hint}`, /PyTorch 1\.0 to 1\.2.*torch\.jit\.load/);
+  });
+
+  it('J-05: opens a module for mobile and says that it is one', async () => {
+    const bytecode = { name: 'model/bytecode.pkl', data: pickle(proto2, '(K\x08t.') };
+    const file = await openBytes(scripted([bytecode]));
+    assert.equal(file.label, 'TorchScript module for mobile');
+    assert.deepEqual(
+      file.tensors.map(({ name }) => name),
+      ['weight'],
+    );
+  });
+
+  it('J-05: names the flatbuffer of a mobile module', async () => {
+    const bytes = new Uint8Array(64);
+    bytes.set(utf8('$\0\0\0PTMF'));
+    for (const name of ['model.ptl', 'model.pt']) {
+      const { code, hint } = await rejection(bytes, name);
+      assert.equal(code, 'E_PT_FLATBUFFER');
+      assert.match(hint ?? '', /_save_for_lite_interpreter/);
+    }
   });
 });
 

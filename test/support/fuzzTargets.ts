@@ -5,6 +5,8 @@ import { readFixture } from './fixtures';
 import { memoryFolder } from './memoryFolder';
 import { type Mutant, mutate, mutateTokens, type Random, region, wholeFile } from './mutate';
 import { npy, npyText } from './npyBuilder';
+import { torchFile } from './pickleBuilder';
+import { randomPickle } from './pickleGrammar';
 import { f32, safetensors, safetensorsText } from './safetensorsBuilder';
 import { tar, torchMembers } from './tarBuilder';
 import { buildZip, concat, type EntrySpec, le, unzipStored, utf8 } from './zipBuilder';
@@ -125,6 +127,8 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   target(['torch-zip'], '.pt', 'TorchScript', async () => zipEntries(await torch('mlp.trace.pt'), /\.(pkl|py)$/)),
   target(['torch-legacy'], '.pth', 'whole file', async () => wholeFile(await torch('recipe_lstm.legacy.pth'))),
   target(['torch-tar'], '.pt', 'tar of 0.1', () => wholeFile(tar(torchMembers()))),
+  target(['torch-zip'], '.pt', 'opcodes of a grammar', () => (random) => torchFile(randomPickle(random))),
+  target(['pickle'], '.pkl', 'opcodes of a grammar', () => randomPickle),
   target(['pickle'], '.pkl', 'bare pickle', async () => {
     const entries = unzipStored(await torch('mlp.module.pt'));
     return wholeFile(entries.find(({ name }) => name.endsWith('data.pkl'))?.data ?? new Uint8Array(0));

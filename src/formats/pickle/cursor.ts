@@ -35,6 +35,12 @@ export class Cursor {
   }
 
   take(length: number): Uint8Array {
+    const start = this.skip(length);
+    return this.bytes.subarray(start, this.at);
+  }
+
+  /** The position of the next `length` bytes, which are consumed. */
+  private skip(length: number): number {
     if (length > this.remaining) {
       throw this.fail('E_PICKLE_TRUNCATED', `The pickle ends inside ${this.opcode}.`, {
         found: `${this.remaining} bytes`,
@@ -42,12 +48,6 @@ export class Cursor {
       });
     }
     this.at += length;
-    return this.bytes.subarray(this.at - length, this.at);
-  }
-
-  /** The position of the next `length` bytes, which are consumed. */
-  private skip(length: number): number {
-    this.take(length);
     return this.at - length;
   }
 

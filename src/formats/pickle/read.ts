@@ -217,7 +217,7 @@ class Machine {
 
   append(items: readonly PickleValue[]): void {
     const target = this.top();
-    if (target instanceof PickleList || target instanceof PickleCall) for (const item of items) target.items.push(item);
+    if (target instanceof PickleList || target instanceof PickleCall) for (const item of items) target.append(item);
     else
       throw this.cursor.fail('E_PICKLE_TYPE', `${this.cursor.opcode} needs a list below the items.`, {
         found: kindOf(target),
@@ -243,7 +243,7 @@ class Machine {
         expected: 'dict',
       });
     }
-    for (let i = 0; i < items.length; i += 2) target.entries.push([items[i], items[i + 1]]);
+    for (let i = 0; i < items.length; i += 2) target.setItem(items[i], items[i + 1]);
   }
 
   build(): void {

@@ -18,6 +18,8 @@ export type PickleValue =
   | PicklePersistent
   | PickleMark;
 
+const nothing: readonly never[] = [];
+
 /** A name that Python would import. */
 export class PickleGlobal {
   constructor(
@@ -34,8 +36,8 @@ export class PickleGlobal {
 /** What Python would build by calling something; `state` and items arrive afterwards. */
 export class PickleCall {
   state: PickleValue | undefined;
-  readonly items: PickleValue[] = [];
-  readonly entries: [PickleValue, PickleValue][] = [];
+  private ownItems: PickleValue[] | undefined;
+  private ownEntries: [PickleValue, PickleValue][] | undefined;
 
   constructor(
     readonly callee: PickleValue,
@@ -44,10 +46,33 @@ export class PickleCall {
     readonly how: 'reduce' | 'newobj',
     readonly offset: number,
   ) {}
+
+  /** Most calls make tensors, which get neither items nor entries; a state dict has a million of them. */
+  get items(): readonly PickleValue[] {
+    return this.ownItems ?? nothing;
+  }
+
+  get entries(): readonly (readonly [PickleValue, PickleValue])[] {
+    return this.ownEntries ?? nothing;
+  }
+
+  append(item: PickleValue): void {
+    this.ownItems ??= [];
+    this.ownItems.push(item);
+  }
+
+  setItem(key: PickleValue, value: PickleValue): void {
+    this.ownEntries ??= [];
+    this.ownEntries.push([key, value]);
+  }
 }
 
 export class PickleList {
   readonly items: PickleValue[] = [];
+
+  append(item: PickleValue): void {
+    this.items.push(item);
+  }
 }
 
 export class PickleTuple {
@@ -57,6 +82,10 @@ export class PickleTuple {
 /** Keys keep their order; equal keys are all kept, the reader decides. */
 export class PickleDict {
   readonly entries: [PickleValue, PickleValue][] = [];
+
+  setItem(key: PickleValue, value: PickleValue): void {
+    this.entries.push([key, value]);
+  }
 }
 
 export class PickleSet {

@@ -4,6 +4,7 @@ import { PickleCall, PickleDict, PickleList, PickleTuple, type PickleValue } fro
 import type { ModuleRecord, NamedTensor, Warning } from '../types';
 import type { PlacedComposite } from './checkIndices';
 import type { RebuildContext } from './context';
+import { keyWarnings } from './keys';
 import { maxDepth, maxNodes } from './limits';
 import { classNameOf, isModuleState, moduleRecord, scriptClass, shownClass } from './moduleRecord';
 import { numpyScalar } from './numpyArray';
@@ -38,6 +39,9 @@ interface Step {
 
 type Child = Omit<Step, 'depth'>;
 
+/** More than a person reads, and each costs a look at a whole dict. */
+const maxKeyWarnings = 20;
+
 /** Plain values of the file's top levels that are kept to show. */
 const maxMetadata = 200;
 
@@ -60,6 +64,7 @@ class Collector {
   /** Packed modules by path, with the places of their weights in the list of tensors. */
   private readonly packed = new Map<string, PackedModule>();
   private readonly entered = new Set<PickleValue>();
+  private oddKeys = 0;
 
   private readonly context: RebuildContext;
 
@@ -173,9 +178,19 @@ class Collector {
   }
 
   private childrenOf(value: PickleValue, path: string): Child[] {
-    if (value instanceof PickleDict) return named(value.entries, path);
+    if (value instanceof PickleDict) {
+      this.warnOfKeys(value.entries, path);
+      return named(value.entries, path);
+    }
     if (value instanceof PickleList || value instanceof PickleTuple) return numbered(value.items, path);
     return value instanceof PickleCall ? this.callChildren(value, path) : [];
+  }
+
+  private warnOfKeys(entries: readonly (readonly [PickleValue, PickleValue])[], path: string): void {
+    if (this.oddKeys >= maxKeyWarnings) return;
+    const warnings = keyWarnings(entries, path);
+    this.oddKeys += warnings.length;
+    this.found.warnings.push(...warnings);
   }
 
   private callChildren(call: PickleCall, path: string): Child[] {
@@ -183,6 +198,7 @@ class Collector {
     const { state } = call;
     if (/^collections\.(OrderedDict|defaultdict|Counter)$/.test(name)) {
       this.readVersions(state);
+      this.warnOfKeys(call.entries, path);
       return [...pairs(call.args, path), ...named(call.entries, path)];
     }
     if (isModuleState(state)) return this.moduleChildren(name, state, path);

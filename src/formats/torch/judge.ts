@@ -32,6 +32,12 @@ export function judgePickle(entry: string | undefined, result: PickleResult, dep
   return { globals: worstFirst([...globals, ...nested.judged.flatMap((one) => one.globals)]), warnings };
 }
 
+/** Code of a TorchScript archive that reads or writes files, which is no pickle's doing. */
+export function judgeFileCalls(calls: readonly GlobalUse[]): Judged {
+  const warnings = calls.map(({ name, reason }) => ({ code: 'E_SCRIPT_FILES', message: `torch.${name}: ${reason}.` }));
+  return { globals: calls, warnings };
+}
+
 /** A second pickle behind the first one's STOP, which some readers load. */
 export function judgeBehind(bytes: Uint8Array, at: number, entry: string | undefined, abort: AbortCheck): Judged[] {
   if (at >= bytes.length) return [];
@@ -120,18 +126,18 @@ function* callsIn(root: PickleValue): Generator<PickleCall> {
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
     if (value instanceof PickleCall) yield value;
-    for (const inside of insideOf(value)) stack.push(inside);
+    pushInside(value, stack);
   }
 }
 
-function insideOf(value: PickleValue): PickleValue[] {
-  if (value instanceof PickleTuple) return [...value.items];
-  if (value instanceof PickleCall)
-    return [value.args, ...(value.state === undefined ? [] : [value.state]), ...value.items, ...value.entries.flat()];
-  if (typeof value === 'object' && value !== null && 'entries' in value && Array.isArray(value.entries))
-    return value.entries.flat();
-  if (typeof value === 'object' && value !== null && 'items' in value) return [...(value.items as PickleValue[])];
-  return [];
+function pushInside(value: PickleValue & object, stack: PickleValue[]): void {
+  if (value instanceof PickleCall) {
+    stack.push(value.args);
+    if (value.state !== undefined) stack.push(value.state);
+  }
+  if ('items' in value) for (const item of value.items) stack.push(item);
+  if ('entries' in value && Array.isArray(value.entries))
+    for (const [key, item] of value.entries) stack.push(key, item);
 }
 
 function isMemoryFormat({ callee, args }: PickleCall): boolean {

@@ -12,12 +12,12 @@ import type { ZipArchive, ZipEntry } from '../zip/types';
 import { verifyEntries } from '../zip/verify';
 import { assemble } from './assemble';
 import { type Collected, collect } from './collect';
-import { type Judged, judgeBehind, judgePickle, unjudged } from './judge';
+import { type Judged, judgeBehind, judgeFileCalls, judgePickle, unjudged } from './judge';
 import { storageTypes } from './legacyStream';
 import { maxRecordBytes } from './limits';
 import { scriptProgram } from './program';
 import { readTensorBytes, readTensorRange } from './readTensor';
-import { readScriptSource, scriptConstants, scriptSources } from './script';
+import { readScriptSource, scriptFacts, scriptSources } from './script';
 import { zipStorage } from './storage';
 
 /** PyTorch's zip container, 1.6 and later: the pickle is read, storages stay where they are. */
@@ -29,7 +29,7 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
   const byteOrder = await readByteOrder(source, locate, prefix);
   const script = locate(`${prefix}constants.pkl`);
   const sources = script === undefined ? new Map<string, ZipEntry>() : scriptSources(archive.entries, prefix);
-  const constants = await scriptConstants(source, sources, abort);
+  const { constants, fileCalls } = await scriptFacts(source, sources, abort);
   const { bytes, damage } = await readDamaged(source, pickle, maxPickleBytes);
   const result = readDamagedPickle(bytes, pickle.name, damage, abort);
   const storageEntry = (folder: string) => (key: string) => locate(`${prefix}${folder}/${key}`);
@@ -37,7 +37,12 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
   if (script !== undefined) await collectConstants(source, script, storageEntry('constants'), found, abort);
   const others = await otherPickles(source, archive, pickle, abort);
   const behind = judgeBehind(bytes, result.length, pickle.name, abort);
-  const judged = [judgePickle(pickle.name, result), ...behind, ...others.map(({ judged: one }) => one)];
+  const judged = [
+    judgePickle(pickle.name, result),
+    ...behind,
+    ...others.map(({ judged: one }) => one),
+    judgeFileCalls(fileCalls),
+  ];
   const isScript = script !== undefined;
   // TorchScript has the byte order only; state dicts of 2.1 to 2.5 too, whose other records are those of 1.13.
   const current = locate(`${prefix}.format_version`) !== undefined || (isScript && byteOrder !== undefined);
@@ -45,7 +50,7 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
   const file = await assemble(
     {
       format: isScript ? 'torchscript' : 'torch-zip',
-      label: isScript ? 'TorchScript module' : found.label,
+      label: isScript ? scriptLabel(locate(`${prefix}bytecode.pkl`)) : found.label,
       bytes: source.size,
       torchStyle: current ? '2' : '1.13',
       found,
@@ -80,6 +85,11 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
     readSource: (name) => readScriptSource(source, sources, name),
     program: scriptProgram(source, result.root, pickle.name, prefix, locate),
   };
+}
+
+/** Mobile's lite interpreter has the same module, and its code a second time as bytecode. */
+function scriptLabel(bytecode: ZipEntry | undefined): string {
+  return bytecode === undefined ? 'TorchScript module' : 'TorchScript module for mobile';
 }
 
 /** Tensors that a traced or scripted module uses without owning them. */
@@ -158,6 +168,17 @@ function findPickle({ entries }: ZipArchive, locate: Locate): { pickle: ZipEntry
   const first = entries.find(({ name }) => /^([^/]+\/)?data\.pkl$/i.test(name));
   const pickle = first && locate(first.name);
   if (pickle === undefined) {
+    if (entries.some(({ name }) => /^([^/]+\/)?model\.json$/.test(name))) {
+      throw unsupported(
+        'E_PT_MODEL_JSON',
+        'This is a TorchScript module of PyTorch 1.0 to 1.2, described by model.json.',
+        {
+          found: 'model.json and no data.pkl',
+          expected: 'a folder with data.pkl, data/ and version',
+          hint: 'Quantscope does not read this format; load it with torch.jit.load in PyTorch 1.3 to 2.x and save it again.',
+        },
+      );
+    }
     const names = entries.slice(0, 5).map(({ name }) => JSON.stringify(name.slice(0, 80)));
     throw malformed('E_PT_NO_PICKLE', 'This is a ZIP archive, but not one that PyTorch wrote: it has no data.pkl.', {
       found: `${names.join(', ')}${entries.length > 5 ? ` and ${entries.length - 5} more` : ''}`,

@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
 import { invalid, QuantscopeError } from '../../core/errors';
-import type { PlainValue } from '../types';
+import type { GlobalUse, PlainValue } from '../types';
 import { readEntry, readHead } from '../zip/read';
 import type { ZipEntry } from '../zip/types';
 import { maxScriptBytes, maxSourceBytes } from './limits';
@@ -39,16 +39,24 @@ export async function readScriptSource(
   return { text: new TextDecoder().decode(bytes), truncated: bytes.length < entry.size };
 }
 
-/**
- * The constants of every class: a scripted LSTM has `hidden_size : Final[int] = 64` in its source
- * and not in its data. By the class's full name, with the numbers that tell copies apart.
- */
-export async function scriptConstants(
+/** What the sources of an archive tell on opening. */
+export interface ScriptFacts {
+  /**
+   * The constants of every class: a scripted LSTM has `hidden_size : Final[int] = 64` in its source
+   * and not in its data. By the class's full name, with the numbers that tell copies apart.
+   */
+  readonly constants: ReadonlyMap<string, Constants>;
+  /** Operators that read or write files, where the code calls them. */
+  readonly fileCalls: readonly GlobalUse[];
+}
+
+export async function scriptFacts(
   source: ByteSource,
   sources: ReadonlyMap<string, ZipEntry>,
   abort: AbortCheck,
-): Promise<Map<string, Constants>> {
+): Promise<ScriptFacts> {
   const constants = new Map<string, Constants>();
+  const calls: GlobalUse[] = [];
   let bytes = 0;
   for (const [name, entry] of sources) {
     abort.throwIfAborted();
@@ -58,12 +66,43 @@ export async function scriptConstants(
       const text = new TextDecoder().decode(await readEntry(source, entry, maxScriptBytes));
       const module = name.slice('code/'.length, -'.py'.length).replaceAll('/', '.');
       for (const [className, values] of classConstants(text)) constants.set(`${module}.${className}`, values);
+      if (calls.length < maxFileCalls) calls.push(...fileCalls(text, name));
     } catch (error) {
       // A damaged source costs hyperparameters, not the model; opening the source says what is wrong.
       if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
     }
   }
-  return constants;
+  return { constants, fileCalls: calls.slice(0, maxFileCalls) };
+}
+
+/** More than a person reads. */
+const maxFileCalls = 20;
+
+const fileOperators: ReadonlyMap<string, string> = new Map([
+  ['save', 'writes a file'],
+  ['from_file', 'maps a file into memory, which it may write to'],
+]);
+
+/** `torch.save(…)` and `torch.from_file(…)` in the text of one source, as TorchScript spells them. */
+export function fileCalls(text: string, name: string): GlobalUse[] {
+  const calls: GlobalUse[] = [];
+  for (const { index, 1: operator } of text.matchAll(/(?<![\w.])(?:torch|ops\.aten)\.(save|from_file)\(/g)) {
+    const start = text.lastIndexOf('\n', index) + 1;
+    const before = text.slice(Math.max(start, index - maxLine), index);
+    if (/^\s*#/.test(before) || insideText(before)) continue;
+    const reason = `${name.slice(0, 80)} ${fileOperators.get(operator)} when the model is run; Quantscope does not run it`;
+    calls.push({ module: 'torch', name: operator, offset: index, use: 'called', verdict: 'suspicious', reason });
+    if (calls.length === maxFileCalls) break;
+  }
+  return calls;
+}
+
+/** Characters of a line that are looked at before a call. */
+const maxLine = 1_000;
+
+/** Whether a line's beginning ends inside a string. */
+function insideText(line: string): boolean {
+  return /["']/.test(line.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, ''));
 }
 
 /** `name : Final[type] = literal` of every class in one source. */
