@@ -31,6 +31,25 @@ export async function writeHostModels(folder: string): Promise<void> {
   );
   await writeFile(join(folder, 'stranger.pt'), torchFile(stranger));
   await writeFile(join(folder, 'large.pt'), await largeModel());
+  await writeFile(join(folder, 'wide.pt'), await wideModel());
+}
+
+/** Long enough work to be cancelled in the middle: Linear(1024, 4096) sixteen times over, all of one value. */
+async function wideModel(): Promise<Uint8Array> {
+  const of = (name: string, shape: readonly number[]) => ({
+    kind: 'tensor' as const,
+    name,
+    tensor: {
+      dtype: 'float32' as const,
+      shape,
+      data: async () => new Uint8Array(new Float32Array(shape.reduce((a, b) => a * b)).fill(0.01).buffer),
+    },
+  });
+  const items = Array.from({ length: 16 }, (_, i) => [
+    of(`layers.${i}.weight`, [4096, 1024]),
+    of(`layers.${i}.bias`, [4096]),
+  ]).flat();
+  return written(items, 'wide');
 }
 
 /** A state dict of 20,000 small tensors: a header of megabytes and next to no data. */
@@ -43,7 +62,11 @@ async function largeModel(): Promise<Uint8Array> {
       tensor: { ...zeros, shape: [1] },
     })),
   ).flat();
-  const options = { archiveName: 'large', style: '2', engine: 'fbgemm' } as const;
+  return written(items, 'large');
+}
+
+async function written(items: Parameters<typeof planTorchFile>[0]['items'], archiveName: string): Promise<Uint8Array> {
+  const options = { archiveName, style: '2', engine: 'fbgemm' } as const;
   const chunks: Uint8Array[] = [];
   for await (const chunk of planTorchFile({ items, versions: [] }, options).chunks()) chunks.push(chunk);
   return Buffer.concat(chunks);

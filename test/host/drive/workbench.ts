@@ -80,14 +80,33 @@ export interface WorkbenchOptions {
   readonly vsix?: string;
 }
 
+/** What a page of ours said in the browser's console: errors, and what its policy refused. */
+function watchConsole(page: Page): string[] {
+  const problems: string[] = [];
+  const ours = /\/dist\/webview\/|extensionId=quantscope\.quantscope/;
+  page.on('console', (message) => {
+    const { url } = message.location();
+    if (message.type() === 'error' && ours.test(url)) problems.push(`${message.text()} (${url})`);
+  });
+  page.on('pageerror', (error) => {
+    if ((error.stack ?? '').includes('/dist/webview/')) problems.push(error.stack ?? error.message);
+  });
+  return problems;
+}
+
 export class Workbench {
+  /** Errors and policy violations of the extension's own pages since the window was opened. */
+  readonly problems: readonly string[];
+
   private constructor(
     readonly page: Page,
     readonly folder: string,
     private readonly browser: Browser,
     private readonly server: Server,
     private readonly profile: string,
-  ) {}
+  ) {
+    this.problems = watchConsole(page);
+  }
 
   static async open({ files, theme = 'dark', vsix }: WorkbenchOptions): Promise<Workbench> {
     const { ensureServer, startServer, installExtension } = await harness();
@@ -168,7 +187,11 @@ export class Workbench {
   /** Right click on a file, then a click on an item of the menu. */
   async contextMenu(name: string, item: string): Promise<void> {
     await this.file(name).click({ button: 'right' });
-    await this.page.getByRole('menuitem', { name: item }).click();
+    const found = this.page.getByRole('menuitem', { name: item });
+    await found.hover();
+    // A menu ignores the mouse for a moment, so that the click that opened it chooses nothing.
+    await this.page.waitForTimeout(300);
+    await found.click();
   }
 
   async runCommand(title: string): Promise<void> {
@@ -185,9 +208,31 @@ export class Workbench {
 
   /** The page inside the webview of the active editor, or of the side bar. */
   webview(kind: 'editor' | 'side' = 'editor'): FrameLocator {
-    const frames = this.page.locator('iframe.webview.ready');
+    // A hidden editor keeps its frame for a while.
+    const frames = this.page.locator('iframe.webview.ready:visible');
     const found = kind === 'editor' ? frames.first() : frames.last();
     return found.contentFrame().frameLocator('#active-frame');
+  }
+
+  /** The pages of the editors that are on screen, left to right, once there are `count` of them. */
+  async editors(count: number): Promise<FrameLocator[]> {
+    const frames = this.page.locator('iframe.webview.ready:visible');
+    await frames.nth(count - 1).waitFor();
+    const all = await Promise.all(
+      (await frames.all()).map(async (frame) => ({ frame, box: await frame.boundingBox() })),
+    );
+    return all
+      .sort((a, b) => (a.box?.x ?? 0) - (b.box?.x ?? 0))
+      .map(({ frame }) => frame.contentFrame().frameLocator('#active-frame'));
+  }
+
+  /** Reloads the window; `name` is a file of the Explorer that is waited for. */
+  async reloadWindow(name: string): Promise<void> {
+    // What was remembered is written a moment later.
+    await this.page.waitForTimeout(1500);
+    await this.page.reload();
+    await this.file(name).waitFor({ timeout: 60_000 });
+    await this.ready();
   }
 
   /** Through the palette, as a person would. */

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { mkdtemp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { commandIds, viewTypes } from '../../../src/extension/contributions';
 import type { InspectorDocument } from '../../../src/extension/inspector/inspectorDocument';
 import type { Services } from '../../../src/extension/services';
+import type { ExportRequestDto } from '../../../src/protocol/exportDto';
 import { markerName } from '../../support/hostModels';
 
 const folder = (): string => {
@@ -98,18 +101,80 @@ describe('inside the extension host', () => {
     assert.equal(document.snapshot.quantized?.quantizedCount, 2);
   });
 
+  describe('cancel', () => {
+    const limitMs = 250;
+
+    /** Work that goes on for seconds, and what of the snapshot it would have changed. */
+    const works: readonly [
+      what: string,
+      work: (document: InspectorDocument) => Promise<unknown>,
+      made: (document: InspectorDocument) => unknown,
+    ][] = [
+      ['quantization', (document) => document.quantize(), ({ snapshot }) => snapshot.quantized],
+      [
+        'a forward pass',
+        (document) => document.runForward({ module: 'layers.0', seed: 1, shapes: [[256, 1_024]] }),
+        ({ snapshot }) => snapshot.forward,
+      ],
+      ['sensitivity', (document) => document.measureSensitivity(), ({ snapshot }) => snapshot.sensitivity],
+    ];
+    for (const [what, work, made] of works) {
+      it(`ends ${what} within ${limitMs} ms and leaves the model as it was`, async function () {
+        this.retries(2);
+        const document = await open('wide.pt');
+        const running = work(document);
+        await delay(30);
+        assert.notEqual(document.snapshot.busy, null, document.snapshot.notice?.message ?? 'it ended too soon');
+        const start = performance.now();
+        await vscode.commands.executeCommand(commandIds.cancel);
+        await running;
+        const took = performance.now() - start;
+        assert.ok(took < limitMs, `idle after ${took.toFixed(0)} ms`);
+        const { busy, notice } = document.snapshot;
+        assert.deepEqual([busy, notice, made(document)], [null, null, null]);
+      });
+    }
+
+    it(`ends an export within ${limitMs} ms and leaves no file behind`, async function () {
+      this.retries(2);
+      const document = await open('wide.pt');
+      const target = await mkdtemp(join(folder(), 'export-'));
+      const controller = new AbortController();
+      const request: ExportRequestDto = {
+        target: join(target, 'wide.int8.pt'),
+        format: 'torch',
+        spec: document.snapshot.spec,
+        torchStyle: '1.13',
+        layout: 'state_dict',
+        module: '',
+        reduceRange: false,
+        shardBytes: 5_000_000_000,
+        overwrite: true,
+      };
+      const running = document.engine.call('exportModel', request, { signal: controller.signal });
+      await delay(30);
+      const start = performance.now();
+      controller.abort();
+      await assert.rejects(running, { code: 'E_ABORTED' });
+      const took = performance.now() - start;
+      assert.ok(took < limitMs, `idle after ${took.toFixed(0)} ms`);
+      await delay(100);
+      assert.deepEqual(await readdir(target), []);
+    });
+  });
+
   describe('the thread that all extensions share', () => {
     const limitMs = 50;
 
     /** The longest stall while `work` runs, in ms, above the sampling interval. */
     async function longestStall(work: () => Promise<unknown>): Promise<number> {
       const resolution = 5;
-      const delay: IntervalHistogram = monitorEventLoopDelay({ resolution });
-      delay.enable();
+      const stalls: IntervalHistogram = monitorEventLoopDelay({ resolution });
+      stalls.enable();
       await work();
-      await new Promise((resolve) => setTimeout(resolve, 2 * resolution));
-      delay.disable();
-      return delay.max / 1e6 - resolution;
+      await delay(2 * resolution);
+      stalls.disable();
+      return stalls.max / 1e6 - resolution;
     }
 
     const works: readonly [what: string, work: () => Promise<unknown>][] = [
