@@ -45,12 +45,10 @@ export function parse<T extends Options>(args: readonly string[], options: T, fi
   return parsed;
 }
 
-const engines: readonly EngineName[] = ['fbgemm', 'onednn', 'qnnpack'];
+const engines: readonly EngineName[] = ['fbgemm', 'x86', 'onednn', 'qnnpack'];
 
 export function engineName(value: string | undefined): EngineName {
   const name = value ?? 'fbgemm';
-  // PyTorch has two names for it since 1.14.
-  if (name === 'x86') return 'fbgemm';
   if (!engines.includes(name as EngineName)) {
     throw new UsageError(`--engine must be one of ${engines.join(', ')}, not ${JSON.stringify(name)}.`);
   }

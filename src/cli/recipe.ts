@@ -2,7 +2,7 @@ import { type Command, engineName, parse, wholeNumber } from './command';
 
 export const recipe: Command = {
   name: 'recipe',
-  synopsis: '[--engine fbgemm|onednn|qnnpack] [--runs N] [--write FILE]',
+  synopsis: '[--engine fbgemm|x86|onednn|qnnpack] [--runs N] [--write FILE]',
   summary: "PyTorch's dynamic quantization recipe from start to end; --write saves its float LSTM",
   async run(args, { engine, signal, progress }) {
     const options = { engine: { type: 'string' }, runs: { type: 'string' }, write: { type: 'string' } } as const;

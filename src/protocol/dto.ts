@@ -5,7 +5,8 @@ import type { ErrorDetails } from '../core/errors';
  * file. Field names of the reports are those of the command line's JSON, which scripts depend on.
  */
 
-export type EngineName = 'fbgemm' | 'onednn' | 'qnnpack';
+/** `x86` is PyTorch's newer name for what fbgemm computes. */
+export type EngineName = 'fbgemm' | 'x86' | 'onednn' | 'qnnpack';
 export type Verdict = 'safe' | 'suspicious' | 'dangerous' | 'unknown';
 export type Scheme = 'per_tensor' | 'per_channel';
 

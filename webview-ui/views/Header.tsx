@@ -186,6 +186,7 @@ function runForward({ tab, model, forward }: ViewSnapshotDto): void {
 function engines(): readonly (readonly [EngineName, string])[] {
   return [
     ['fbgemm', t('PyTorch on x86; activations keep 7 bits')],
+    ['x86', t('PyTorch on x86 by its newer name; the same as fbgemm')],
     ['onednn', t('PyTorch with oneDNN; activations keep 7 bits')],
     ['qnnpack', t('PyTorch on ARM; activations use 8 bits')],
   ];

@@ -4,13 +4,13 @@ import { fma32 } from '../../core/fma';
  * The arithmetic in which PyTorch's quantized engines differ: how an activation is rounded, and
  * how an int32 sum becomes a float again. Weights are the same in all of them.
  */
-export type QuantizedEngine = 'fbgemm' | 'onednn' | 'qnnpack' | EngineVariant;
+export type QuantizedEngine = 'fbgemm' | 'x86' | 'onednn' | 'qnnpack' | EngineVariant;
 
 /** An engine as one PyTorch has it: `onednn2` in 1.13, `qnnpackX86` in every build that has FBGEMM too. */
 export type EngineVariant = 'onednn2' | 'qnnpackX86';
 
 /** The engines that a person chooses from, each in its current form. */
-export const quantizedEngines: readonly QuantizedEngine[] = ['fbgemm', 'onednn', 'qnnpack'];
+export const quantizedEngines: readonly QuantizedEngine[] = ['fbgemm', 'x86', 'onednn', 'qnnpack'];
 
 export interface EngineSemantics {
   /** 7 bits for activations: codes 0…127 span the range (128 can still occur by rounding). */
@@ -89,6 +89,8 @@ const qnnpackX86: EngineSemantics = { ...qnnpack, code: fbgemm.code };
 
 export const engineSemantics: Readonly<Record<QuantizedEngine, EngineSemantics>> = {
   fbgemm,
+  // PyTorch 2's default name: linear weights are packed by FBGEMM (qlinear_prepack.cpp), only convolutions may go to oneDNN.
+  x86: fbgemm,
   onednn,
   qnnpack,
   onednn2,

@@ -8,6 +8,7 @@ export async function quantize(document: InspectorDocument | undefined): Promise
   const { spec } = document.snapshot;
   const items: (vscode.QuickPickItem & { engine: EngineName })[] = [
     { engine: 'fbgemm', label: 'fbgemm', description: vscode.l10n.t('PyTorch on x86; activations keep 7 bits') },
+    { engine: 'x86', label: 'x86', description: vscode.l10n.t('PyTorch on x86 by its newer name; the same as fbgemm') },
     { engine: 'onednn', label: 'onednn', description: vscode.l10n.t('PyTorch with oneDNN; activations keep 7 bits') },
     { engine: 'qnnpack', label: 'qnnpack', description: vscode.l10n.t('PyTorch on ARM; activations use 8 bits') },
   ];

@@ -9,15 +9,26 @@ import { type HostApi, viewCommandNames, viewTabs } from '../../protocol/viewApi
 const name = v.pipe(v.string(), v.maxLength(65_536));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const page = v.pipe(count, v.maxValue(500));
-const engine = v.picklist(['fbgemm', 'onednn', 'qnnpack']);
+const engine = v.picklist(['fbgemm', 'x86', 'onednn', 'qnnpack']);
 const scheme = v.picklist(['per_tensor', 'per_channel']);
 const empty = v.strictObject({});
+const qconfig = v.picklist([
+  'default_dynamic',
+  'per_channel_dynamic',
+  'float16_dynamic',
+  'float_qparams',
+  'float_qparams_4bit',
+]);
 const spec = v.strictObject({
   engine,
-  dtype: v.literal('qint8'),
+  dtype: v.picklist(['qint8', 'float16', 'quint8', 'quint4x2']),
   perChannel: v.boolean(),
   modules: v.nullable(v.pipe(v.array(name), v.maxLength(100))),
   exclude: v.pipe(v.array(name), v.maxLength(100_000)),
+  overrides: v.optional(
+    v.pipe(v.array(v.strictObject({ target: name, qconfig: v.nullable(qconfig) })), v.maxLength(100_000)),
+  ),
+  halfStorage: v.optional(v.boolean()),
 });
 const shape = v.pipe(v.array(v.pipe(count, v.maxValue(2 ** 31))), v.maxLength(8));
 

@@ -74,7 +74,7 @@ export interface TorchFileOptions {
   readonly archiveName: string;
   readonly style: TorchStyle;
   /** qnnpack keeps copies of the biases beside the packed weights; the others share them. */
-  readonly engine: 'fbgemm' | 'onednn' | 'qnnpack';
+  readonly engine: 'fbgemm' | 'x86' | 'onednn' | 'qnnpack';
 }
 
 export function planTorchFile(state: StateDict, options: TorchFileOptions): PlannedFile {

@@ -20,7 +20,7 @@ export interface Product {
 
 const recordBytes = 64;
 /** Engines that the kernels know; the reference does the rest. */
-const kinds: Partial<Record<QuantizedEngine, number>> = { fbgemm: 0, onednn: 1, qnnpack: 2 };
+const kinds: Partial<Record<QuantizedEngine, number>> = { fbgemm: 0, x86: 0, onednn: 1, qnnpack: 2 };
 const floatKind = 3;
 
 /** Sums of more columns could leave int32: 65 536 · 255 · 128 is below 2^31. */

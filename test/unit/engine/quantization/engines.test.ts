@@ -22,7 +22,7 @@ describe('engine semantics', () => {
   it('qnnpack alone ignores reduce_range', () => {
     assert.deepEqual(
       quantizedEngines.map((engine) => engineSemantics[engine].reduceRange),
-      [true, true, false],
+      [true, true, true, false],
     );
   });
 
