@@ -1,4 +1,5 @@
 import type { AbortCheck } from '../core/abort';
+import { unsupported } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { selectKernels } from '../engine/kernels/dispatch';
 import { floatInput } from '../engine/nn/inputs';
@@ -13,7 +14,7 @@ import {
   suggestForSize,
 } from '../engine/quantization/suggest';
 import type { FloatTensor, Tensor } from '../engine/tensor/tensor';
-import type { FloatSetDto, QuantizeSpecDto, SensitivityDto, SensitivityRequestDto } from '../protocol/dto';
+import type { FloatSetDto, QuantizeSpecDto, RunnableDto, SensitivityDto, SensitivityRequestDto } from '../protocol/dto';
 import { loadPair } from './loadPair';
 import { cannotRun } from './loadTree';
 import type { ModuleNode } from './moduleTree';
@@ -28,22 +29,28 @@ const maxMeasured = 64;
 /**
  * Each layer quantized alone, ranked by the error at the output of the whole module, or at its own
  * output where the whole cannot run; and which layers to keep in float. No data set is needed:
- * the inputs are random and seeded.
+ * the inputs are random and seeded, or `given`.
  */
 export async function sensitivity(
   model: Model,
   request: SensitivityRequestDto,
   abort: AbortCheck,
   progress: Progress,
+  given?: readonly Tensor[],
 ): Promise<SensitivityDto> {
   const node = request.module === '' ? model.root : findModule(model, request.module);
   const plan = planQuantization(node, request.spec);
   const known = defaultInputs(node);
   const reason = known === undefined ? (cannotRun(node) ?? 'its inputs are not known') : '';
+  if (given !== undefined && known === undefined) {
+    throw unsupported('E_NOT_RUNNABLE', `${node.path || 'The model'} cannot take these inputs: ${reason}.`, {
+      hint: 'Without inputs, each layer is measured by itself on random ones.',
+    });
+  }
   const measured =
     known === undefined || plan.quantized.size === 0
       ? await layerNoise(model, plan, request, abort, progress)
-      : await wholeNoise(model, node, request, known, abort, progress);
+      : await wholeNoise(model, node, request, given ?? randomFor(request, known), known, abort, progress);
   const costs = [...plan.quantized.values()].map(
     (each): LayerCost => ({
       path: each.path,
@@ -76,6 +83,10 @@ export async function sensitivity(
   };
 }
 
+function randomFor({ seed, shapes }: SensitivityRequestDto, known: RunnableDto['inputs']): Tensor[] {
+  return randomInputs(seed, shapes ?? known.map(({ shape }) => shape), known);
+}
+
 interface Measured {
   /** Noise over signal, by layer. */
   readonly noise: ReadonlyMap<string, number>;
@@ -87,14 +98,13 @@ interface Measured {
 async function wholeNoise(
   model: Model,
   node: ModuleNode<ModelTensor>,
-  { spec, seed, shapes }: SensitivityRequestDto,
-  known: NonNullable<ReturnType<typeof defaultInputs>>,
+  { spec }: SensitivityRequestDto,
+  inputs: readonly Tensor[],
+  known: RunnableDto['inputs'],
   abort: AbortCheck,
   progress: Progress,
 ): Promise<Measured> {
   const { tree, float, dynamics } = await loadPair(model, node, spec, abort);
-  const given = shapes ?? known.map(({ shape }) => shape);
-  const inputs = randomInputs(seed, given, known);
   const reference = outputOf(float, inputs, abort);
   const noise = new Map<string, number>();
   for (const [path, dynamic] of dynamics) {
@@ -107,7 +117,7 @@ async function wholeNoise(
     const replaced = new Map([...dynamics].filter(([path]) => !kept.has(path)));
     return decibels(noiseOf(reference, outputOf(tree.assemble(replaced), inputs, abort)));
   };
-  return { noise, measure, inputs: given.map((shape, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })) };
+  return { noise, measure, inputs: inputs.map(({ shape }, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })) };
 }
 
 /** Each layer by itself on random input: what it adds, not what becomes of it further on. */

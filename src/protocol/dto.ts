@@ -744,6 +744,8 @@ export interface SensitivityRequestDto {
   readonly seed: number;
   /** Shapes of the inputs; null for the default ones. */
   readonly shapes: readonly (readonly number[])[] | null;
+  /** Instead of random inputs; only where the module runs as a whole. */
+  readonly inputs?: GivenInputsDto | null;
   /** Suggest the fewest layers in float that reach this SQNR; null for none. */
   readonly targetDb: number | null;
   /** Or the best set of layers in float whose tensors take at most so many bytes. */

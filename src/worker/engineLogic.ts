@@ -69,7 +69,10 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     return result;
   };
   /** What a request gives instead of random inputs; a file is opened, read and closed. */
-  const givenInputs = async ({ module, inputs }: ForwardRequestDto): Promise<readonly Tensor[] | undefined> => {
+  const givenInputs = async ({
+    module,
+    inputs,
+  }: Pick<ForwardRequestDto, 'module' | 'inputs'>): Promise<readonly Tensor[] | undefined> => {
     if (inputs == null) return undefined;
     const known = defaultInputs(findModule(opened().model, module)) ?? [];
     if (inputs.kind === 'literal') return literalInputs(inputs.text, known);
@@ -177,7 +180,8 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     explain: async (query) => explainOutput(opened().model, query, abort, await givenInputs(query.request)),
     weightError: ({ name, scheme }) => weightErrorReport(opened().model, name, scheme, abort),
     coverage: ({ spec, values }, { progress }) => coverage(opened().model, spec, values, abort, progress),
-    sensitivity: (request, { progress }) => sensitivity(opened().model, request, abort, progress),
+    sensitivity: async (request, { progress }) =>
+      sensitivity(opened().model, request, abort, progress, await givenInputs(request)),
     breakEven: (request, { progress }) => breakEven(opened().model, request, abort, progress),
     recipe: ({ engine, runs }, { progress }) => runRecipe(engine, runs, abort, progress),
     bench: ({ filter }, { progress }) => runBenchmarks(filter, abort, progress),

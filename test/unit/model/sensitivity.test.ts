@@ -3,6 +3,8 @@ import { neverAborted } from '../../../src/core/abort';
 import { noProgress } from '../../../src/core/progress';
 import { Generator } from '../../../src/engine/random/generator';
 import { initLinear } from '../../../src/engine/random/initialize';
+import { floatTensor } from '../../../src/engine/tensor/tensor';
+import { randomInputs } from '../../../src/model/randomInputs';
 import { sensitivity } from '../../../src/model/sensitivity';
 import type { SensitivityDto, SensitivityRequestDto } from '../../../src/protocol/dto';
 import { type BuiltModule, builtModel } from '../../support/builtModel';
@@ -83,6 +85,24 @@ describe('sensitivity without a data set', () => {
     const [a, b, c]: SensitivityDto[] = [await run(model), await run(model), await run(model, { seed: 2 })];
     assert.deepEqual(a, b);
     assert.notDeepEqual(a.layers, c.layers);
+  });
+
+  it('given inputs are measured in place of random ones: those of the seed give what the seed gives', async () => {
+    const model = builtModel(tenLayers(4));
+    const seeded = await run(model, { shapes: [[3, width]] });
+    const of = (data: Float32Array) =>
+      sensitivity(model, ask(), neverAborted, noProgress, [floatTensor(data, [3, width])]);
+    const inputs = randomInputs(1, [[3, width]], []);
+    assert.deepEqual(await of(inputs[0].data as Float32Array), seeded);
+    const ones = await of(new Float32Array(3 * width).fill(1));
+    assert.notDeepEqual(ones.layers, seeded.layers);
+    assert.deepEqual(ones.inputs, seeded.inputs);
+  });
+
+  it('inputs are refused where the whole cannot run', async () => {
+    const model = await openFixtureModel('2.13', 'word_lm.pt');
+    const inputs = [floatTensor(new Float32Array(4), [1, 4])];
+    await assert.rejects(sensitivity(model, ask(), neverAborted, noProgress, inputs), { code: 'E_NOT_RUNNABLE' });
   });
 
   it('a model whose forward is not in the file is measured layer by layer, and says why', async () => {
