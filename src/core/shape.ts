@@ -1,6 +1,8 @@
 /** Number of elements of a tensor of this shape; 1 for a scalar. */
 export function numel(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+  let product = 1;
+  for (const size of shape) product *= size;
+  return product;
 }
 
 /** Row-major strides, in elements; a size of 0 counts as 1, as in PyTorch. */

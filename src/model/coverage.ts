@@ -4,7 +4,7 @@ import { observeRange } from '../engine/quantization/observers';
 import type { CoverageDto, CoverageRowDto, QuantizeSpecDto } from '../protocol/dto';
 import { engineClass, readValues } from './loadModule';
 import { type ModuleNode, walk } from './moduleTree';
-import type { Model, ModelTensor } from './openModel';
+import { type Model, type ModelTensor, ownerOf } from './openModel';
 import { isQuantizedWeight, planQuantization, type QuantizePlan, refusedByPyTorch } from './quantizePlan';
 
 /**
@@ -79,7 +79,7 @@ function sharedWeights(model: Model): Map<string, string> {
         [name, first],
         [first, name],
       ]) {
-        const path = model.owners.get(own)?.path;
+        const path = ownerOf(model, own)?.path;
         if (path !== undefined && record.storage.key !== '')
           notes.set(path, `shares its weight with ${other}, which stays as it is`);
       }

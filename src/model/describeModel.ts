@@ -1,8 +1,8 @@
 import type { AbortCheck } from '../core/abort';
 import type { InspectDto, InspectTensorDto, ModelSummaryDto, RunnableDto } from '../protocol/dto';
-import { printModel, type ReprNode } from './moduleRepr';
+import { printModel, type ReprNode, shownLines } from './moduleRepr';
 import { type ModuleNode, storedAs, walk } from './moduleTree';
-import type { Model, ModelTensor } from './openModel';
+import { type Model, type ModelTensor, ownerOf } from './openModel';
 import { sampleStored } from './quantizedTensor';
 import { planQuantization } from './quantizePlan';
 import { runnableModules } from './runnable';
@@ -13,6 +13,7 @@ const maxRunnable = 500;
 /** What the header of the inspector and its overview say. Nothing here grows with the file. */
 export function summarize(model: Model): ModelSummaryDto {
   const { file, root } = model;
+  const repr = shownLines(printModel(reprTree(root, model.stem)));
   const plan = planQuantization(root, {
     engine: 'fbgemm',
     dtype: 'qint8',
@@ -30,7 +31,8 @@ export function summarize(model: Model): ModelSummaryDto {
     tensorCount: root.tensorCount,
     moduleCount: [...walk(root)].length,
     dtype: dominantDtype(root),
-    repr: printModel(reprTree(root, model.stem)),
+    repr: repr.text,
+    reprLeftOut: repr.leftOut,
     reprInferred: !file.moduleTypes.has(''),
     metadata: file.metadata,
     warnings: file.warnings,
@@ -70,7 +72,7 @@ async function inspectTensors(model: Model, abort: AbortCheck): Promise<InspectT
   let samples = 0;
   for (const tensor of model.tensors.values()) {
     const { name, shape, dtype, bytes, record, encoding, tiedTo } = tensor;
-    const module = model.owners.get(name)?.path ?? '';
+    const module = ownerOf(model, name)?.path ?? '';
     const described = {
       name,
       shape,

@@ -127,6 +127,18 @@ export function printModel(root: ReprNode): string {
   return lines.join('\n');
 }
 
+/** Lines of print(model) that a panel or a diff gets: more than a person reads, and little to send. */
+const maxShownLines = 5_000;
+
+/** The first lines of a long print(model), a last one that counts the others, and that count. */
+export function shownLines(print: string, max = maxShownLines): { text: string; leftOut: number } {
+  const lines = print.split('\n');
+  const leftOut = Math.max(0, lines.length - max);
+  if (leftOut === 0) return { text: print, leftOut };
+  const last = `… ${leftOut} more ${leftOut === 1 ? 'line' : 'lines'}`;
+  return { text: [...lines.slice(0, max), last].join('\n'), leftOut };
+}
+
 /** Equal neighbours as one, by their positions: `(0-2): 3 x `. */
 function joined(
   children: readonly ReprNode[],

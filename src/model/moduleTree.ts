@@ -60,7 +60,7 @@ interface Building<T extends TensorEntry> {
   readonly name: string;
   readonly path: string;
   /** Undefined for the many modules that have none. */
-  children: Map<string, Building<T>> | undefined;
+  children: Building<T>[] | undefined;
   readonly tensors: T[];
   /** The finished node. */
   node: ModuleNode<T> | undefined;
@@ -75,14 +75,20 @@ export function buildModuleTree<T extends TensorEntry>(
   rootName: string,
   given: GivenModules = nothingGiven,
 ): ModuleNode<T> {
-  const root: Building<T> = { name: rootName, path: '', children: undefined, tensors: [], node: undefined };
-  for (const path of given.types.keys())
-    if (path !== '' && !isQuantizedState(path, given)) descend(root, path.split('.'));
+  const places = new Places<T>(rootName);
+  for (const path of given.types.keys()) if (path !== '' && !isQuantizedState(path, given)) places.at(path);
   for (const tensor of tensors) {
-    const parts = tensor.module === undefined ? tensor.name.split('.').slice(0, -1) : partsOf(tensor.module);
-    descend(root, parts.slice(0, maxDepth)).tensors.push(tensor);
+    places.at(modulePath(tensor)).tensors.push(tensor);
   }
-  return finish(root, given, firstWeight(tensors));
+  return finish(places.root, given, firstWeight(tensors));
+}
+
+/** Path of the module that a tensor belongs to, as its name or its file tells; the deepest are cut off. */
+export function modulePath({ name, module }: Pick<TensorEntry, 'name' | 'module'>): string {
+  const path = module ?? name.slice(0, Math.max(0, name.lastIndexOf('.')));
+  // A level takes two characters, or one where names are empty.
+  if (path.length < maxDepth) return path;
+  return path.split('.').slice(0, maxDepth).join('.');
 }
 
 /** In a state dict only quantized modules name themselves; their tensors give them their place. */
@@ -96,28 +102,51 @@ export function storedAs({ encoding, dtype }: Pick<TensorEntry, 'encoding' | 'dt
   return encoding ?? dtype;
 }
 
-function partsOf(path: string): string[] {
-  return path === '' ? [] : path.split('.');
-}
+const dot = 0x2e;
 
 /** A tensor's name inside its module: what follows the module's path, or all of it where it does not start so. */
 export function ownName(name: string, path: string): string {
-  return path !== '' && name.startsWith(`${path}.`) ? name.slice(path.length + 1) : name;
+  const inside = path !== '' && name.charCodeAt(path.length) === dot && name.startsWith(path);
+  return inside ? name.slice(path.length + 1) : name;
 }
 
-function descend<T extends TensorEntry>(root: Building<T>, parts: readonly string[]): Building<T> {
-  let node = root;
-  for (const name of parts) {
-    node.children ??= new Map();
-    let child = node.children.get(name);
-    if (child === undefined) {
-      const path = node.path === '' ? name : `${node.path}.${name}`;
-      child = { name, path, children: undefined, tensors: [], node: undefined };
-      node.children.set(name, child);
-    }
-    node = child;
+/** Modules under construction by path; neighbours in a file mostly share theirs, so the last one is asked first. */
+class Places<T extends TensorEntry> {
+  readonly root: Building<T>;
+  private readonly byPath = new Map<string, Building<T>>();
+  private last: Building<T>;
+
+  constructor(rootName: string) {
+    this.root = { name: rootName, path: '', children: undefined, tensors: [], node: undefined };
+    this.byPath.set('', this.root);
+    this.last = this.root;
   }
-  return node;
+
+  /** The module of a path, with those above it. */
+  at(path: string): Building<T> {
+    if (this.last.path !== path) this.last = this.byPath.get(path) ?? this.add(path);
+    return this.last;
+  }
+
+  private add(path: string): Building<T> {
+    let node = this.root;
+    let depth = 0;
+    for (let start = 0; start <= path.length && depth < maxDepth; depth++) {
+      const next = path.indexOf('.', start);
+      const end = next < 0 ? path.length : next;
+      const prefix = path.slice(0, end);
+      let child = this.byPath.get(prefix);
+      if (child === undefined) {
+        child = { name: path.slice(start, end), path: prefix, children: undefined, tensors: [], node: undefined };
+        this.byPath.set(prefix, child);
+        node.children ??= [];
+        node.children.push(child);
+      }
+      node = child;
+      start = end + 1;
+    }
+    return node;
+  }
 }
 
 /** The name of the first matrix of the model, which is an embedding more often than not. */
@@ -137,15 +166,17 @@ function finish<T extends TensorEntry>(root: Building<T>, given: GivenModules, f
   const order: Building<T>[] = [root];
   for (let i = 0; i < order.length; i++) {
     const { children } = order[i];
-    if (children !== undefined) for (const child of children.values()) order.push(child);
+    if (children !== undefined) for (const child of children) order.push(child);
   }
   for (let i = order.length - 1; i >= 0; i--) {
     const building = order[i];
-    const children = Array.from(building.children?.values() ?? [], (child) => child.node as ModuleNode<T>);
+    const children = building.children?.map((child) => child.node as ModuleNode<T>) ?? none;
     building.node = finishNode(building, children, given, first);
   }
   return root.node as ModuleNode<T>;
 }
+
+const none: readonly never[] = [];
 
 function finishNode<T extends TensorEntry>(
   { name, path, tensors }: Building<T>,
@@ -161,9 +192,18 @@ function finishNode<T extends TensorEntry>(
   const kind = known ? kindOf(path, name, tensors, givenType, first) : undefined;
   const type = kind?.type ?? givenType ?? containerType(path, children, tensors);
   const written = record && recordRepr(record, type, reprContext(path, tensors, given));
-  const sum = (own: (tensor: T) => number, below: (node: ModuleNode<T>) => number) =>
-    tensors.reduce((total, tensor) => total + own(tensor), 0) +
-    children.reduce((total, child) => total + below(child), 0);
+  let bytes = 0;
+  let parameters = 0;
+  let tensorCount = tensors.length;
+  for (const tensor of tensors) {
+    bytes += tensor.bytes;
+    parameters += tensor.numel;
+  }
+  for (const child of children) {
+    bytes += child.bytes;
+    parameters += child.parameters;
+    tensorCount += child.tensorCount;
+  }
   return {
     name,
     path,
@@ -174,18 +214,9 @@ function finishNode<T extends TensorEntry>(
     joinsEqual: given.torch === '2' && record?.className === 'torch.nn.modules.container.ModuleList',
     children,
     tensors,
-    bytes: sum(
-      (tensor) => tensor.bytes,
-      (node) => node.bytes,
-    ),
-    parameters: sum(
-      (tensor) => tensor.numel,
-      (node) => node.parameters,
-    ),
-    tensorCount: sum(
-      () => 1,
-      (node) => node.tensorCount,
-    ),
+    bytes,
+    parameters,
+    tensorCount,
     optimizer,
   };
 }
@@ -206,8 +237,10 @@ function kindOf(
   givenType: string | undefined,
   first: string,
 ): ModuleKind | undefined {
+  if (tensors.length === 0) return undefined;
   const prefix = path === '' ? '' : `${path}.`;
-  const shapes = new Map(tensors.map((tensor) => [ownName(tensor.name, path), tensor.shape]));
+  const shapes = new Map<string, readonly number[]>();
+  for (const tensor of tensors) shapes.set(ownName(tensor.name, path), tensor.shape);
   if (givenType === 'Embedding' || givenType === 'Linear') {
     const kind = moduleKind(shapes, givenType === 'Embedding' ? 'embedding' : 'linear', false);
     return kind?.type === givenType ? kind : undefined;

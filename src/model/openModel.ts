@@ -5,7 +5,7 @@ import { invalid } from '../core/errors';
 import { numel } from '../core/shape';
 import { openFile } from '../formats/registry';
 import type { ModelFile, TensorRecord } from '../formats/types';
-import { buildModuleTree, type ModuleNode, type TensorEntry, walk } from './moduleTree';
+import { buildModuleTree, type ModuleNode, modulePath, type TensorEntry, walk } from './moduleTree';
 import { qschemeOf } from './quantizedTensor';
 import { tiedTensors } from './tiedTensors';
 
@@ -26,8 +26,6 @@ export interface Model {
   /** The part of the tree that is the model: the root, or the state dict inside a checkpoint. */
   readonly root: ModuleNode<ModelTensor>;
   readonly modules: ReadonlyMap<string, ModuleNode<ModelTensor>>;
-  /** The module that a tensor belongs to, by the tensor's name. */
-  readonly owners: ReadonlyMap<string, ModuleNode<ModelTensor>>;
 }
 
 /** Opens a model file of any known format; reads its header, not its tensors. */
@@ -65,12 +63,8 @@ export function modelOf(file: ModelFile, fileName: string): Model {
     torch: file.torchStyle ?? '2',
   });
   const modules = new Map<string, ModuleNode<ModelTensor>>();
-  const owners = new Map<string, ModuleNode<ModelTensor>>();
-  for (const node of walk(tree)) {
-    modules.set(node.path, node);
-    for (const tensor of node.tensors) owners.set(tensor.name, node);
-  }
-  return { file, fileName, stem, tensors, tree, root: modelRoot(tree), modules, owners };
+  for (const node of walk(tree)) modules.set(node.path, node);
+  return { file, fileName, stem, tensors, tree, root: modelRoot(tree), modules };
 }
 
 const stateDictKeys = /^(state_dict|model_state_dict|model_state|model|module|net|network|ema|params|weights)$/i;
@@ -96,4 +90,10 @@ export function findModule(model: Model, path: string): ModuleNode<ModelTensor> 
   const node = model.modules.get(path);
   if (node === undefined) throw invalid('E_NO_MODULE', `The file has no module named ${JSON.stringify(path)}.`);
   return node;
+}
+
+/** The module that a tensor belongs to; undefined for a name that the file does not have. */
+export function ownerOf({ tensors, modules }: Model, name: string): ModuleNode<ModelTensor> | undefined {
+  const tensor = tensors.get(name);
+  return tensor && modules.get(modulePath(tensor));
 }

@@ -7,7 +7,7 @@ import type { QConfigName } from '../engine/quantization/qconfigs';
 import type { QuantizedModuleDto, QuantizedSummaryDto, QuantizeReportDto, QuantizeSpecDto } from '../protocol/dto';
 import { reprTree } from './describeModel';
 import { loadLayer } from './loadModule';
-import { printModel, quantizedRepr, quantizedType } from './moduleRepr';
+import { printModel, quantizedRepr, quantizedType, shownLines } from './moduleRepr';
 import type { ModuleNode } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { plannedSize, quantizedStateDict, type Replacement, replacementOf, stateModules } from './quantizedFile';
@@ -147,7 +147,7 @@ export function summarizeReport(report: QuantizeReportDto, spec: QuantizeSpecDto
   return {
     engine,
     perChannel: spec.perChannel,
-    repr,
+    repr: { before: shownLines(repr.before).text, after: shownLines(repr.after).text },
     bytes,
     tensorBytes,
     sqnrDb,

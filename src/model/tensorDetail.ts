@@ -17,7 +17,7 @@ import type {
 } from '../protocol/dto';
 import { describeValues } from './describeValues';
 import type { ModuleKind } from './moduleKind';
-import { findTensor, type Model, type ModelTensor } from './openModel';
+import { findTensor, type Model, type ModelTensor, ownerOf } from './openModel';
 import { dequantize, describeStored, readCodes, storedQuantization } from './quantizedTensor';
 import { isQuantizedWeight, staysFloat } from './quantizePlan';
 import { inMemory, streamed } from './tensorTiles';
@@ -84,7 +84,7 @@ export async function tensorDetail(
   abort: AbortCheck,
 ): Promise<TensorDetailDto> {
   const tensor = findTensor(model, name);
-  const owner = model.owners.get(name);
+  const owner = ownerOf(model, name);
   const { stats, values } = await readStats(model, tensor, bins, abort);
   const stays = tensor.record.quantization === undefined ? staysReason(tensor, owner?.kind) : 'it is quantized already';
   const sound = stays === '' && stats.nan === 0 && stats.inf === 0;

@@ -61,8 +61,10 @@ export interface ModelSummaryDto {
   readonly moduleCount: number;
   /** The one dtype of all tensors, or "mixed". */
   readonly dtype: string;
-  /** What Python's print(model) would show. */
+  /** What Python's print(model) would show; the first lines of a very long one, the last of them counts the others. */
   readonly repr: string;
+  /** Lines of print(model) that `repr` leaves out; absent or 0 for all of it. */
+  readonly reprLeftOut?: number;
   /** True when module types were read off names and shapes and not written in the file. */
   readonly reprInferred: boolean;
   readonly metadata: Readonly<Record<string, string>>;

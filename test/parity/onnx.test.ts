@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { neverAborted } from '../../src/core/abort';
 import { bytesSource } from '../../src/core/byteSource';
 import { noProgress } from '../../src/core/progress';
-import { type Model, openModel } from '../../src/model/openModel';
+import { type Model, openModel, ownerOf } from '../../src/model/openModel';
 import { tensorStats } from '../../src/model/tensorDetail';
 import { type ExpectedTensor, expectedOf, type FixtureVersion, readFixture } from '../support/fixtures';
 
@@ -42,7 +42,7 @@ describe('statistics of an ONNX export are those of the model that PyTorch expor
       assert.equal(weights.length, 2);
       for (const [name, truth] of weights)
         await assertSame(model, node?.inputs[name.includes('weight_ih') ? 1 : 2] ?? '', truth);
-      assert.equal(model.owners.get(node?.inputs[1] ?? '')?.path, 'lstm.LSTM');
+      assert.equal(ownerOf(model, node?.inputs[1] ?? '')?.path, 'lstm.LSTM');
     });
   }
 });

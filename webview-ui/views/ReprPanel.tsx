@@ -39,7 +39,13 @@ export function ReprPanel({ state, model }: { readonly state: ViewSnapshotDto; r
           model.reprInferred && <span class="muted">{t('types inferred from names and shapes')}</span>
         )}
       </div>
-      {open && <Listing before={quantized?.repr.before ?? model.repr} after={quantized?.repr.after} />}
+      {open && (
+        <Listing
+          before={quantized?.repr.before ?? model.repr}
+          after={quantized?.repr.after}
+          leftOut={model.reprLeftOut ?? 0}
+        />
+      )}
     </div>
   );
 }
@@ -54,10 +60,20 @@ function skippedText(skipped: NonNullable<ViewSnapshotDto['quantized']>['skipped
 }
 
 /** Quantizing replaces modules in place, so the two texts have the same lines. */
-function Listing({ before, after }: { readonly before: string; readonly after: string | undefined }) {
+function Listing({
+  before,
+  after,
+  leftOut,
+}: {
+  readonly before: string;
+  readonly after: string | undefined;
+  readonly leftOut: number;
+}) {
   const lines = before.split('\n');
   const changed = after?.split('\n') ?? lines;
   const shown = lines.slice(0, maxLines);
+  // A text that leaves lines out has one that says so.
+  const more = lines.length - maxLines + Math.max(0, leftOut - 1);
   return (
     <div class="repr" tabIndex={0} role="region" aria-label="print(model)">
       {shown.map((line, i) =>
@@ -72,7 +88,7 @@ function Listing({ before, after }: { readonly before: string; readonly after: s
           </div>
         ),
       )}
-      {lines.length > maxLines && <div class="muted">{t('{0} more lines', lines.length - maxLines)}</div>}
+      {more > 0 && <div class="muted">{t('{0} more lines', more)}</div>}
     </div>
   );
 }

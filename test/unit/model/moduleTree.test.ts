@@ -193,3 +193,25 @@ describe('the module tree', () => {
     }
   });
 });
+
+describe('names with empty parts', () => {
+  const paths = (...names: string[]) => {
+    const root = tree(Object.fromEntries(names.map((name) => [name, [2]])));
+    return [...walk(root)].map(({ path, tensors }) => [path, tensors.map(({ name }) => name)]);
+  };
+  it('keep every tensor in the module that its name tells', () => {
+    assert.deepEqual(paths('.w', 'w', 'a..w', 'a.w', '..w'), [
+      ['', ['.w', 'w']],
+      ['a', ['a.w']],
+      ['a.', ['a..w']],
+      ['.', ['..w']],
+    ]);
+  });
+
+  it('end at a thousand levels', () => {
+    const root = tree({ [`${'a.'.repeat(5_000)}w`]: [2] });
+    const deepest = [...walk(root)].at(-1);
+    assert.equal(deepest?.path.split('.').length, 1_000);
+    assert.equal(deepest?.tensors.length, 1);
+  });
+});
