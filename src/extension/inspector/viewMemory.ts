@@ -1,4 +1,5 @@
-import * as vscode from 'vscode';
+import { randomUUID } from 'node:crypto';
+import type * as vscode from 'vscode';
 import type { QuantizeSpecDto } from '../../protocol/dto';
 import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 
@@ -16,23 +17,38 @@ interface Remembered {
  * the window was reloaded is found again, because its entry is from another session.
  */
 export class ViewMemory {
+  // Not vscode.env.sessionId, which is the same for everybody where telemetry is off.
+  private readonly session = randomUUID();
+  private readonly forgetting = new Map<string, NodeJS.Timeout>();
+
   constructor(private readonly storage: vscode.Memento) {}
 
   remember(uri: string, { spec, quantized, selection, tab }: ViewSnapshotDto): void {
-    const entry: Remembered = { session: vscode.env.sessionId, spec, quantized: quantized !== null, selection, tab };
+    const entry: Remembered = { session: this.session, spec, quantized: quantized !== null, selection, tab };
+    clearTimeout(this.forgetting.get(uri));
     void this.storage.update(key(uri), entry);
   }
 
+  /** Not at once: a window that reloads closes its files too, and is gone before the time is over. */
   forget(uri: string): void {
-    void this.storage.update(key(uri), undefined);
+    clearTimeout(this.forgetting.get(uri));
+    this.forgetting.set(
+      uri,
+      setTimeout(() => {
+        this.forgetting.delete(uri);
+        void this.storage.update(key(uri), undefined);
+      }, forgetAfterMs),
+    );
   }
 
   /** What was open before the window was reloaded. */
   recall(uri: string): Remembered | undefined {
     const entry = this.storage.get<Remembered>(key(uri));
-    return entry === undefined || entry.session === vscode.env.sessionId ? undefined : entry;
+    return entry === undefined || entry.session === this.session ? undefined : entry;
   }
 }
+
+const forgetAfterMs = 2_000;
 
 function key(uri: string): string {
   return `quantscope.view:${uri}`;
