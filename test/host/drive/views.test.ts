@@ -88,6 +88,16 @@ describe('a view in a real VS Code', function () {
     await workbench.screenshot('compare-selected');
   });
 
+  it('comes back after the window was reloaded: selection, tab and quantization', async () => {
+    await quantize('recipe_lstm.pt');
+    await row('weight_hh_l0').click();
+    await selectedTab('weights').waitFor();
+    await workbench.reloadWindow('recipe_lstm.pt');
+    await workbench.webview().getByTestId('coverage').waitFor({ timeout: 60_000 });
+    await selectedTab('weights').waitFor();
+    await selectedRow('weight_hh_l0').waitFor();
+  });
+
   it('reports no error of a page and no violation of its policy, and would', async () => {
     assert.deepEqual(workbench.problems, []);
     await workbench.openFile('recipe_lstm.pt');
