@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import type { EngineName, QConfigNameDto, QConfigOverrideDto, QuantizedDType, QuantizeSpecDto } from '../protocol/dto';
+import type { EngineName } from '../protocol/dto';
+import type { QConfigNameDto, QConfigOverrideDto, QuantizedDType, QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { EngineClient } from '../worker/enginePool';
 
 /** Wrong words on the command line: exit code 2. */

@@ -1,5 +1,5 @@
 import { formatBytes } from '../core/text';
-import type { ComparedTensorDto, ComparisonDto } from '../protocol/dto';
+import type { ComparedTensorDto, ComparisonDto } from '../protocol/compareDto';
 import { type Command, parse } from './command';
 import { number, printable, table } from './text';
 

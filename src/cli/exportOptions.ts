@@ -1,6 +1,6 @@
 import { extname, resolve } from 'node:path';
-import type { QuantizeSpecDto } from '../protocol/dto';
 import type { ExportFormat, ExportRequestDto } from '../protocol/exportDto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { UsageError } from './command';
 
 export const exportOptions = {

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { ForwardResultDto, OnnxForwardDto, ProductDto } from '../protocol/dto';
+import type { ForwardResultDto, OnnxForwardDto, ProductDto } from '../protocol/forwardDto';
 import { type Command, type CommandOutput, parse } from './command';
 import { forwardOptions, forwardRequest, onnxRequest } from './forwardRequest';
 import { number } from './text';

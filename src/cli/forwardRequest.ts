@@ -1,4 +1,4 @@
-import type { ForwardRequestDto, ModelSourceDto, OnnxForwardRequestDto } from '../protocol/dto';
+import type { ForwardRequestDto, ModelSourceDto, OnnxForwardRequestDto } from '../protocol/forwardDto';
 import type { EngineClient } from '../worker/enginePool';
 import { engineName, shapeOption, UsageError, wholeNumber } from './command';
 

@@ -1,5 +1,5 @@
 import { formatBytes } from '../core/text';
-import type { VerificationDto } from '../protocol/dto';
+import type { VerificationDto } from '../protocol/modelDto';
 import { type Command, parse } from './command';
 import { printable, printableLines, table } from './text';
 

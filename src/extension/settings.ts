@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import type { EngineName, QuantizeSpecDto } from '../protocol/dto';
+import type { EngineName } from '../protocol/dto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { settingIds } from './contributions';
 
 function setting<T>(id: string, fallback: T): T {

@@ -9,7 +9,7 @@ import { Recurrent } from '../engine/nn/recurrent';
 import { Generator } from '../engine/random/generator';
 import { initLinear, initRecurrent } from '../engine/random/initialize';
 import type { FloatTensor } from '../engine/tensor/tensor';
-import type { BenchmarkDto } from '../protocol/dto';
+import type { BenchmarkDto } from '../protocol/modelDto';
 import { type BenchmarkCase, benchmarkCases, multiplyAdds } from './benchmarkCases';
 import { measure } from './measure';
 

@@ -8,7 +8,7 @@ import { Recurrent } from '../engine/nn/recurrent';
 import { Generator } from '../engine/random/generator';
 import { initLinear, initRecurrent } from '../engine/random/initialize';
 import type { FloatTensor, Tensor } from '../engine/tensor/tensor';
-import type { BreakEvenDto, BreakEvenRequestDto } from '../protocol/dto';
+import type { BreakEvenDto, BreakEvenRequestDto } from '../protocol/answersDto';
 import { measure } from './measure';
 import type { ModuleKind } from './moduleKind';
 import { moduleRepr } from './moduleRepr';

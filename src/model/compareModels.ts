@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
 import { addErrorSums, type ErrorSums, errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
-import type { ComparedTensorDto, ComparisonDto } from '../protocol/dto';
+import type { ComparedTensorDto, ComparisonDto } from '../protocol/compareDto';
 import { readValues } from './loadModule';
 import { type ModuleNode, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';

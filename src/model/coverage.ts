@@ -1,7 +1,8 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
 import { observeRange } from '../engine/quantization/observers';
-import type { CoverageDto, CoverageRowDto, QuantizeSpecDto } from '../protocol/dto';
+import type { CoverageDto, CoverageRowDto } from '../protocol/answersDto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { engineClass, readValues } from './loadModule';
 import { type ModuleNode, walk } from './moduleTree';
 import { type Model, type ModelTensor, ownerOf } from './openModel';

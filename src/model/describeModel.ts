@@ -1,5 +1,5 @@
 import type { AbortCheck } from '../core/abort';
-import type { InspectDto, InspectTensorDto, ModelSummaryDto, RunnableDto } from '../protocol/dto';
+import type { InspectDto, InspectTensorDto, ModelSummaryDto, RunnableDto } from '../protocol/modelDto';
 import { printModel, type ReprNode, shownLines } from './moduleRepr';
 import { type ModuleNode, storedAs, walk } from './moduleTree';
 import { type Model, type ModelTensor, ownerOf } from './openModel';

@@ -9,7 +9,7 @@ import {
   standardDeviation,
   sumStats,
 } from '../engine/stats/tensorStats';
-import type { TensorStatsDto } from '../protocol/dto';
+import type { TensorStatsDto } from '../protocol/tensorDto';
 import type { ModelTensor } from './openModel';
 import type { ValueTiles } from './tensorTiles';
 

@@ -5,7 +5,7 @@ import type { PackedLinear } from '../engine/quantization/dynamicLinear';
 import { type ExplainedElement, explainElement } from '../engine/quantization/explainElement';
 import type { ActivationRecord, Tap } from '../engine/quantization/tap';
 import type { Tensor } from '../engine/tensor/tensor';
-import type { ExplainedElementDto, ExplainQueryDto } from '../protocol/dto';
+import type { ExplainedElementDto, ExplainQueryDto } from '../protocol/forwardDto';
 import { comparisonSpec, loadPair } from './loadPair';
 import { findModule, type Model } from './openModel';
 import { requestInputs } from './randomInputs';

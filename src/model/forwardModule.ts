@@ -15,7 +15,7 @@ import type {
   ForwardResultDto,
   OutputDto,
   ProductDto,
-} from '../protocol/dto';
+} from '../protocol/forwardDto';
 import { comparisonSpec, loadPair } from './loadPair';
 import { measure } from './measure';
 import { findModule, type Model } from './openModel';

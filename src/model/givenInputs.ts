@@ -2,7 +2,7 @@ import type { AbortCheck } from '../core/abort';
 import { invalid, malformed } from '../core/errors';
 import { numel } from '../core/shape';
 import { floatTensor, int64Tensor, type Tensor } from '../engine/tensor/tensor';
-import type { RunnableDto } from '../protocol/dto';
+import type { RunnableDto } from '../protocol/modelDto';
 import { readValues } from './loadModule';
 import type { Model, ModelTensor } from './openModel';
 

@@ -4,7 +4,7 @@ import { dynamicTwin } from '../engine/nn/dynamicTwin';
 import type { DynamicModule, RunnableModule } from '../engine/nn/module';
 import type { QuantizedEngine } from '../engine/quantization/engines';
 import type { QConfigName } from '../engine/quantization/qconfigs';
-import type { QuantizeSpecDto } from '../protocol/dto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type LoadedTree, loadTree } from './loadTree';
 import type { ModuleNode } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';

@@ -1,6 +1,6 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
-import type { LatencyDto } from '../protocol/dto';
+import type { LatencyDto } from '../protocol/forwardDto';
 
 /** A timed forward pass may take this long in all; slower models get fewer runs. */
 const maxTotalMs = 5_000;

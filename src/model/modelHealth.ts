@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
 import { type RowFindings, rowFindings } from '../engine/stats/rowFindings';
-import type { HealthDto, HealthFindingDto } from '../protocol/dto';
+import type { HealthDto, HealthFindingDto } from '../protocol/modelDto';
 import { readValues } from './loadModule';
 import { walk } from './moduleTree';
 import type { Model } from './openModel';

@@ -1,4 +1,5 @@
-import type { OverviewDto, QuantizeSpecDto, TileDto } from '../protocol/dto';
+import type { OverviewDto, TileDto } from '../protocol/modelDto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type ModuleNode, storedAs, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { plannedSize, quantizedStateDict, type Replacement, stateModules, storedForm } from './quantizedFile';

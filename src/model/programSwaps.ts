@@ -1,5 +1,5 @@
 import type { Swap } from '../engine/forward/interpreter/swaps';
-import type { QuantizeSpecDto } from '../protocol/dto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { Model } from './openModel';
 import { planQuantization } from './quantizePlan';
 

@@ -1,4 +1,4 @@
-import type { QConfigNameDto, QuantizeSpecDto } from '../protocol/dto';
+import type { QConfigNameDto, QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { Model } from './openModel';
 import { planQuantization } from './quantizePlan';
 

@@ -1,5 +1,5 @@
 import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
-import type { QuantizedDType, QuantizeSpecDto } from '../protocol/dto';
+import type { QuantizedDType, QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { ModuleKind } from './moduleKind';
 
 /** What the spec says of one module before its type is looked at. */

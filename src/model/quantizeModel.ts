@@ -4,7 +4,12 @@ import type { Progress } from '../core/progress';
 import { dynamicTwin } from '../engine/nn/dynamicTwin';
 import { addErrorSums, type ErrorSums, errorMetrics } from '../engine/quantization/errorMetrics';
 import type { QConfigName } from '../engine/quantization/qconfigs';
-import type { QuantizedModuleDto, QuantizedSummaryDto, QuantizeReportDto, QuantizeSpecDto } from '../protocol/dto';
+import type {
+  QuantizedModuleDto,
+  QuantizedSummaryDto,
+  QuantizeReportDto,
+  QuantizeSpecDto,
+} from '../protocol/quantizeDto';
 import { reprTree } from './describeModel';
 import { loadLayer } from './loadModule';
 import { printModel, quantizedRepr, quantizedType, shownLines } from './moduleRepr';

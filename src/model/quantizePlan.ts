@@ -1,5 +1,5 @@
 import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
-import type { QuantizeSpecDto, SkippedModuleDto } from '../protocol/dto';
+import type { QuantizeSpecDto, SkippedModuleDto } from '../protocol/quantizeDto';
 import type { ModuleKind } from './moduleKind';
 import { type ModuleNode, type TensorEntry, walk } from './moduleTree';
 import { type Choice, cannotTake, choices, defaultTypes } from './qconfigSpec';

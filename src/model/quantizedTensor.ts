@@ -3,7 +3,7 @@ import { malformed, QuantscopeError } from '../core/errors';
 import { isContiguous, numel } from '../core/shape';
 import { tensorFromBytes, tensorOver, toFloat32 } from '../engine/tensor/tensor';
 import type { TensorRecord } from '../formats/types';
-import type { StoredQuantizationDto } from '../protocol/dto';
+import type { StoredQuantizationDto } from '../protocol/tensorDto';
 import type { Model, ModelTensor } from './openModel';
 
 /** Scale and zero point of a tensor that the file holds quantized: one of each, or one a channel. */

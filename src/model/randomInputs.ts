@@ -2,7 +2,8 @@ import { invalid } from '../core/errors';
 import { numel } from '../core/shape';
 import { Generator } from '../engine/random/generator';
 import { int64Tensor, type Tensor } from '../engine/tensor/tensor';
-import type { ForwardRequestDto, RunnableDto } from '../protocol/dto';
+import type { ForwardRequestDto } from '../protocol/forwardDto';
+import type { RunnableDto } from '../protocol/modelDto';
 
 /** Values of one input; more is a typing error more often than a wish. */
 const maxInputValues = 50_000_000;

@@ -8,7 +8,8 @@ import { initRecurrent, type RecurrentShape } from '../engine/random/initialize'
 import type { FloatTensor } from '../engine/tensor/tensor';
 import { planTorchFile, type StateDict } from '../formats/torch/write';
 import type { PlannedFile } from '../formats/zip/write';
-import type { EngineName, RecipeDto } from '../protocol/dto';
+import type { EngineName } from '../protocol/dto';
+import type { RecipeDto } from '../protocol/modelDto';
 import { measure } from './measure';
 import { floatData, plannedSize, quantizedStateDict, replacementOf, type StateModule } from './quantizedFile';
 

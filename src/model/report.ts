@@ -1,13 +1,9 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
 import type { Tensor } from '../engine/tensor/tensor';
-import type {
-  ForwardRequestDto,
-  ForwardResultDto,
-  QuantizeReportDto,
-  QuantizeSpecDto,
-  ReportDto,
-} from '../protocol/dto';
+import type { ReportDto } from '../protocol/compareDto';
+import type { ForwardRequestDto, ForwardResultDto } from '../protocol/forwardDto';
+import type { QuantizeReportDto, QuantizeSpecDto } from '../protocol/quantizeDto';
 import { summarize } from './describeModel';
 import { forwardModule } from './forwardModule';
 import type { Model } from './openModel';

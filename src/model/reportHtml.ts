@@ -1,5 +1,7 @@
 import { formatBytes } from '../core/text';
-import type { ForwardResultDto, ModelSummaryDto, OverviewDto, ProductDto, QuantizeReportDto } from '../protocol/dto';
+import type { ForwardResultDto, ProductDto } from '../protocol/forwardDto';
+import type { ModelSummaryDto, OverviewDto } from '../protocol/modelDto';
+import type { QuantizeReportDto } from '../protocol/quantizeDto';
 
 export interface ReportParts {
   readonly summary: ModelSummaryDto;

@@ -1,4 +1,4 @@
-import type { RunnableDto } from '../protocol/dto';
+import type { RunnableDto } from '../protocol/modelDto';
 import { attributesOf, engineClass } from './loadModule';
 import { cannotRun } from './loadTree';
 import { type ModuleNode, walk } from './moduleTree';

@@ -14,7 +14,9 @@ import {
   suggestForSize,
 } from '../engine/quantization/suggest';
 import type { FloatTensor, Tensor } from '../engine/tensor/tensor';
-import type { FloatSetDto, QuantizeSpecDto, RunnableDto, SensitivityDto, SensitivityRequestDto } from '../protocol/dto';
+import type { FloatSetDto, SensitivityDto, SensitivityRequestDto } from '../protocol/answersDto';
+import type { RunnableDto } from '../protocol/modelDto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { loadPair } from './loadPair';
 import { cannotRun } from './loadTree';
 import type { ModuleNode } from './moduleTree';

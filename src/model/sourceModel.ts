@@ -8,7 +8,7 @@ import { nnClasses } from '../engine/forward/source/layer';
 import { moduleClass, stateEntries, walkModules } from '../engine/forward/source/moduleClass';
 import { SourceProgram } from '../engine/forward/source/sourceProgram';
 import { PyClass, PyDict, PyFloat, PyList, PyObject, type Value } from '../engine/forward/values/values';
-import type { QuantizeSpecDto } from '../protocol/dto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { loadState, stateTensors } from './loadState';
 import type { Model } from './openModel';
 import { choices } from './qconfigSpec';

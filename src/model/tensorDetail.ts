@@ -8,13 +8,13 @@ import type { Scheme } from '../engine/quantization/quantizeWeight';
 import { dequantizeTile, quantizeTile } from '../engine/quantization/weightTiles';
 import { addToCodes, emptyCodeHistogram } from '../engine/stats/codeHistogram';
 import { mergeStats, noStats, standardDeviation, sumStats } from '../engine/stats/tensorStats';
+import type { SparklineDto } from '../protocol/rowsDto';
 import type {
-  SparklineDto,
   TensorDetailDto,
   TensorDetailQueryDto,
   TensorQuantizationDto,
   TensorStatsDto,
-} from '../protocol/dto';
+} from '../protocol/tensorDto';
 import { describeValues } from './describeValues';
 import type { ModuleKind } from './moduleKind';
 import { findTensor, type Model, type ModelTensor, ownerOf } from './openModel';

@@ -1,7 +1,8 @@
 import type { AbortCheck } from '../core/abort';
 import { invalid } from '../core/errors';
 import { dequantizeWeight, type QuantizedWeight, quantizeWeight } from '../engine/quantization/quantizeWeight';
-import type { Scheme, TensorImageDto, TensorImageQueryDto, ValuesPageDto, ValuesQueryDto } from '../protocol/dto';
+import type { Scheme } from '../protocol/dto';
+import type { TensorImageDto, TensorImageQueryDto, ValuesPageDto, ValuesQueryDto } from '../protocol/tensorDto';
 import { readValues } from './loadModule';
 import { findTensor, type Model, type ModelTensor } from './openModel';
 import { isQuantizedWeight } from './quantizePlan';

@@ -1,4 +1,4 @@
-import type { RowDto, RowPlaceDto, RowsQueryDto, RowsSortDto } from '../protocol/dto';
+import type { RowDto, RowPlaceDto, RowsQueryDto, RowsSortDto } from '../protocol/rowsDto';
 import { type ModuleNode, ownName, storedAs, type TensorEntry, walk } from './moduleTree';
 import { isQuantizedWeight, type QuantizePlan, staysFloat } from './quantizePlan';
 

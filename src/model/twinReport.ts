@@ -3,7 +3,7 @@ import { addErrorSums, type ErrorSums, errorMetrics, errorSums } from '../engine
 import { widenHalf } from '../engine/quantization/halfWeight';
 import { lookUp, type QuantizedTable } from '../engine/quantization/quantizeEmbedding';
 import { dequantizeWeight } from '../engine/quantization/quantizeWeight';
-import type { QuantizedWeightDto } from '../protocol/dto';
+import type { QuantizedWeightDto } from '../protocol/quantizeDto';
 
 /** The weights of one module after quantization, each with its error. */
 export interface TwinReport {

@@ -2,7 +2,7 @@ import type { AbortCheck } from '../core/abort';
 import { invalid, QuantscopeError } from '../core/errors';
 import { quantizeWeight, type Scheme } from '../engine/quantization/quantizeWeight';
 import { outlierChannels, type WeightError, weightError } from '../engine/quantization/weightError';
-import type { ErrorMeasuresDto, WeightErrorDto } from '../protocol/dto';
+import type { ErrorMeasuresDto, WeightErrorDto } from '../protocol/answersDto';
 import { readValues } from './loadModule';
 import { findTensor, type Model } from './openModel';
 

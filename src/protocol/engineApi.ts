@@ -1,37 +1,38 @@
 import type {
-  ActivationDetailDto,
-  ActivationQueryDto,
-  BenchmarkDto,
   BreakEvenDto,
   BreakEvenRequestDto,
-  ComparisonDto,
   CoverageDto,
-  EngineName,
+  SensitivityDto,
+  SensitivityRequestDto,
+  WeightErrorDto,
+} from './answersDto';
+import type { ComparisonDto, ReportDto } from './compareDto';
+import type { EngineName, SafetyDto, Scheme } from './dto';
+import type { ExportReportDto, ExportRequestDto } from './exportDto';
+import type {
+  ActivationDetailDto,
+  ActivationQueryDto,
   ExplainedElementDto,
   ExplainQueryDto,
   ForwardRequestDto,
   ForwardResultDto,
+  OnnxForwardDto,
+  OnnxForwardRequestDto,
+} from './forwardDto';
+import type {
+  BenchmarkDto,
   HealthDto,
   InspectDto,
   ModelSummaryDto,
-  OnnxForwardDto,
-  OnnxForwardRequestDto,
   OverviewDto,
-  QuantizedSummaryDto,
-  QuantizeReportDto,
-  QuantizeSpecDto,
   RecipeDto,
-  ReportDto,
-  RowPlaceDto,
-  RowsPageDto,
-  RowsQueryDto,
-  SafetyDto,
-  Scheme,
-  SensitivityDto,
-  SensitivityRequestDto,
   SourceDto,
   SourceTextDto,
-  SparklineDto,
+  VerificationDto,
+} from './modelDto';
+import type { QuantizedSummaryDto, QuantizeReportDto, QuantizeSpecDto } from './quantizeDto';
+import type { RowPlaceDto, RowsPageDto, RowsQueryDto, SparklineDto } from './rowsDto';
+import type {
   TensorDetailDto,
   TensorDetailQueryDto,
   TensorImageDto,
@@ -39,10 +40,7 @@ import type {
   TensorStatsDto,
   ValuesPageDto,
   ValuesQueryDto,
-  VerificationDto,
-  WeightErrorDto,
-} from './dto';
-import type { ExportReportDto, ExportRequestDto } from './exportDto';
+} from './tensorDto';
 
 /**
  * What the engine's thread does. One thread serves one open file. Every request says all it

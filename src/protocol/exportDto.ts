@@ -1,4 +1,4 @@
-import type { QuantizeSpecDto } from './dto';
+import type { QuantizeSpecDto } from './quantizeDto';
 
 export type ExportFormat = 'torch' | 'safetensors' | 'onnx' | 'npz' | 'gguf';
 

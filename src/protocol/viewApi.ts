@@ -1,30 +1,24 @@
+import type { SensitivityDto, WeightErrorDto } from './answersDto';
+import type { ComparisonDto } from './compareDto';
+import type { ErrorDto, Scheme } from './dto';
 import type {
   ActivationDetailDto,
   ActivationQueryDto,
-  ComparisonDto,
-  ErrorDto,
   ExplainedElementDto,
   ExplainQueryDto,
   ForwardResultDto,
-  HealthDto,
-  ModelSummaryDto,
-  OverviewDto,
-  QuantizedSummaryDto,
-  QuantizeSpecDto,
-  RowPlaceDto,
-  RowsPageDto,
-  RowsQueryDto,
-  Scheme,
-  SensitivityDto,
-  SparklineDto,
+} from './forwardDto';
+import type { HealthDto, ModelSummaryDto, OverviewDto } from './modelDto';
+import type { QuantizedSummaryDto, QuantizeSpecDto } from './quantizeDto';
+import type { RowPlaceDto, RowsPageDto, RowsQueryDto, SparklineDto } from './rowsDto';
+import type {
   TensorDetailDto,
   TensorDetailQueryDto,
   TensorImageDto,
   TensorImageQueryDto,
   ValuesPageDto,
   ValuesQueryDto,
-  WeightErrorDto,
-} from './dto';
+} from './tensorDto';
 
 /** Everything a view shows that is not a page of rows or the detail of one tensor. Always sent whole. */
 export interface ViewSnapshotDto {

@@ -9,7 +9,7 @@ import { planNpz } from '../formats/npy/write';
 import { forwardProgram, programArrays, programInputs } from '../model/forwardProgram';
 import { literalInputs } from '../model/givenInputs';
 import { type Model, openModel } from '../model/openModel';
-import type { ForwardRequestDto, ForwardResultDto, ModelSourceDto } from '../protocol/dto';
+import type { ForwardRequestDto, ForwardResultDto, ModelSourceDto } from '../protocol/forwardDto';
 import { writeFileAtomically } from './writeFile';
 
 type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;

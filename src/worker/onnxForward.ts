@@ -6,7 +6,7 @@ import { planNpz } from '../formats/npy/write';
 import { addOutputs } from '../formats/onnx/addOutputs';
 import { openModel } from '../model/openModel';
 import { randomInputs } from '../model/randomInputs';
-import type { OnnxForwardDto, OnnxForwardRequestDto } from '../protocol/dto';
+import type { OnnxForwardDto, OnnxForwardRequestDto } from '../protocol/forwardDto';
 import { writeFileAtomically } from './writeFile';
 
 type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;

@@ -4,7 +4,7 @@ import { bytesSource } from '../../src/core/byteSource';
 import { noProgress } from '../../src/core/progress';
 import { type Model, openModel } from '../../src/model/openModel';
 import { quantizeModel } from '../../src/model/quantizeModel';
-import type { QuantizeReportDto, QuantizeSpecDto } from '../../src/protocol/dto';
+import type { QuantizeReportDto, QuantizeSpecDto } from '../../src/protocol/quantizeDto';
 import { type FixtureVersion, fixturePath } from './fixtures';
 
 export const fixtureVersions: readonly FixtureVersion[] = ['1.13', '2.13'];

@@ -1,4 +1,4 @@
-import type { ActivationDetailDto } from '../../src/protocol/dto';
+import type { ActivationDetailDto } from '../../src/protocol/forwardDto';
 import { count, significant } from '../format';
 import { t } from '../l10n';
 import { stickPath } from './axes';

@@ -1,4 +1,4 @@
-import type { TensorQuantizationDto } from '../../src/protocol/dto';
+import type { TensorQuantizationDto } from '../../src/protocol/tensorDto';
 import { significant } from '../format';
 import { t } from '../l10n';
 import { ticks } from './axes';

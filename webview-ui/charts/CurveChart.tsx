@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { SensitivityDto } from '../../src/protocol/dto';
+import type { SensitivityDto } from '../../src/protocol/answersDto';
 import { bytes, decibel } from '../format';
 import { t } from '../l10n';
 import { suggested } from '../state/sensitivity';

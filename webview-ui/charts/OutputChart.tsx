@@ -1,4 +1,4 @@
-import type { ForwardResultDto } from '../../src/protocol/dto';
+import type { ForwardResultDto } from '../../src/protocol/forwardDto';
 import { count, significant } from '../format';
 import { t } from '../l10n';
 import { linePath, stickPath, ticks } from './axes';

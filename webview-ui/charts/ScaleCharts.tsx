@@ -1,4 +1,5 @@
-import type { EngineName, ForwardResultDto, ProductDto } from '../../src/protocol/dto';
+import type { EngineName } from '../../src/protocol/dto';
+import type { ForwardResultDto, ProductDto } from '../../src/protocol/forwardDto';
 import { significant } from '../format';
 import { t } from '../l10n';
 import { bandPath, type Domain, linePath, pushApart, ticks } from './axes';

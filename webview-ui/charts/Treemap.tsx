@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { OverviewDto, TileDto } from '../../src/protocol/dto';
+import type { OverviewDto, TileDto } from '../../src/protocol/modelDto';
 import { bytes, count, shortName } from '../format';
 import { t } from '../l10n';
 import { type Box, squarify } from './treemapLayout';

@@ -1,4 +1,4 @@
-import type { TensorDetailDto, TensorQuantizationDto } from '../../src/protocol/dto';
+import type { TensorDetailDto, TensorQuantizationDto } from '../../src/protocol/tensorDto';
 import { count, significant } from '../format';
 import { t } from '../l10n';
 import { page, setPage } from '../state/store';

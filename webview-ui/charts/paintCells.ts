@@ -1,4 +1,4 @@
-import type { TensorImageDto } from '../../src/protocol/dto';
+import type { TensorImageDto } from '../../src/protocol/tensorDto';
 
 type Rgb = readonly [number, number, number];
 

@@ -1,5 +1,7 @@
 import { effect, signal } from '@preact/signals';
-import type { ActivationDetailDto, ErrorDto, ProductDto, TensorDetailDto } from '../../src/protocol/dto';
+import type { ErrorDto } from '../../src/protocol/dto';
+import type { ActivationDetailDto, ProductDto } from '../../src/protocol/forwardDto';
+import type { TensorDetailDto } from '../../src/protocol/tensorDto';
 import { host } from '../host';
 import { firstTensor } from './rows';
 import { page, snapshot } from './store';

@@ -1,5 +1,7 @@
 import { effect, signal } from '@preact/signals';
-import type { ErrorDto, ExplainedElementDto, WeightErrorDto } from '../../src/protocol/dto';
+import type { WeightErrorDto } from '../../src/protocol/answersDto';
+import type { ErrorDto } from '../../src/protocol/dto';
+import type { ExplainedElementDto } from '../../src/protocol/forwardDto';
 import { host } from '../host';
 import { currentIndex, currentProduct, detail } from './detail';
 import { page, snapshot } from './store';

@@ -1,5 +1,5 @@
 import { effect, signal } from '@preact/signals';
-import type { HealthDto, OverviewDto } from '../../src/protocol/dto';
+import type { HealthDto, OverviewDto } from '../../src/protocol/modelDto';
 import { host } from '../host';
 import { snapshot } from './store';
 

@@ -1,5 +1,5 @@
 import { computed, effect, signal } from '@preact/signals';
-import type { RowDto, RowsQueryDto, SparklineDto } from '../../src/protocol/dto';
+import type { RowDto, RowsQueryDto, SparklineDto } from '../../src/protocol/rowsDto';
 import { host } from '../host';
 import { page, setPage, snapshot } from './store';
 

@@ -1,5 +1,5 @@
 import { effect } from '@preact/signals';
-import type { SensitivityDto } from '../../src/protocol/dto';
+import type { SensitivityDto } from '../../src/protocol/answersDto';
 import { act, page, snapshot } from './store';
 
 /** A model of more layers than this is measured when a person asks, not by itself. */

@@ -1,5 +1,6 @@
 import { computed, effect, signal } from '@preact/signals';
-import type { RowsSortDto, Scheme } from '../../src/protocol/dto';
+import type { Scheme } from '../../src/protocol/dto';
+import type { RowsSortDto } from '../../src/protocol/rowsDto';
 import type { HostApi, ViewSnapshotDto, ViewTab } from '../../src/protocol/viewApi';
 import { host, onSnapshot, savedState, saveState } from '../host';
 

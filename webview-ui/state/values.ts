@@ -1,5 +1,5 @@
 import { effect, signal } from '@preact/signals';
-import type { TensorImageDto, ValuesPageDto } from '../../src/protocol/dto';
+import type { TensorImageDto, ValuesPageDto } from '../../src/protocol/tensorDto';
 import { host } from '../host';
 import { detail } from './detail';
 import { page, setPage } from './store';

@@ -1,4 +1,4 @@
-import type { ModelSummaryDto } from '../../src/protocol/dto';
+import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
 import { t } from '../l10n';

@@ -1,4 +1,4 @@
-import type { TensorDetailDto, TensorQuantizationDto } from '../../src/protocol/dto';
+import type { TensorDetailDto, TensorQuantizationDto } from '../../src/protocol/tensorDto';
 import { ChannelScales, rowName } from '../charts/ChannelScales';
 import { bytes, decibel, significant } from '../format';
 import { t } from '../l10n';

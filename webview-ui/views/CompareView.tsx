@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ComparedTensorDto, ComparisonDto } from '../../src/protocol/dto';
+import type { ComparedTensorDto, ComparisonDto } from '../../src/protocol/compareDto';
 import { bytes, count, decibel, shape, significant, visible } from '../format';
 import { engineText, t } from '../l10n';
 import { act } from '../state/store';

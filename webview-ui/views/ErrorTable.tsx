@@ -1,4 +1,4 @@
-import type { SensitivityDto, SensitivityLayerDto } from '../../src/protocol/dto';
+import type { SensitivityDto, SensitivityLayerDto } from '../../src/protocol/answersDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { bytes, decibel, shortName, visible } from '../format';
 import { t } from '../l10n';

@@ -1,4 +1,4 @@
-import type { SensitivityDto } from '../../src/protocol/dto';
+import type { SensitivityDto } from '../../src/protocol/answersDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { CurveChart } from '../charts/CurveChart';
 import { bytes, visible } from '../format';

@@ -1,4 +1,4 @@
-import type { ExplainedElementDto } from '../../src/protocol/dto';
+import type { ExplainedElementDto } from '../../src/protocol/forwardDto';
 import { count, significant } from '../format';
 import { t } from '../l10n';
 import { explained, explainFailure } from '../state/explain';

@@ -1,4 +1,4 @@
-import type { TensorDetailDto } from '../../src/protocol/dto';
+import type { TensorDetailDto } from '../../src/protocol/tensorDto';
 import { count, decibel, fixed, significant } from '../format';
 import { t } from '../l10n';
 

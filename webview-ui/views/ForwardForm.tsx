@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
-import type { ForwardResultDto, RunnableDto } from '../../src/protocol/dto';
+import type { ForwardResultDto } from '../../src/protocol/forwardDto';
+import type { RunnableDto } from '../../src/protocol/modelDto';
 import { visible } from '../format';
 import { t } from '../l10n';
 import { act, page, setPage } from '../state/store';

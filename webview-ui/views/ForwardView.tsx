@@ -1,4 +1,5 @@
-import type { ForwardResultDto, ModelSummaryDto } from '../../src/protocol/dto';
+import type { ForwardResultDto } from '../../src/protocol/forwardDto';
+import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { OutputChart } from '../charts/OutputChart';
 import { engineText, t } from '../l10n';

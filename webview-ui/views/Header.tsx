@@ -1,4 +1,5 @@
-import type { EngineName, ModelSummaryDto, Verdict } from '../../src/protocol/dto';
+import type { EngineName, Verdict } from '../../src/protocol/dto';
+import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { ViewCommand, ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { bytes, count, decibel, visible } from '../format';
 import { engineText, t } from '../l10n';

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { TensorDetailDto, TensorImageDto } from '../../src/protocol/dto';
+import type { TensorDetailDto, TensorImageDto } from '../../src/protocol/tensorDto';
 import { paintCells } from '../charts/paintCells';
 import { count, significant } from '../format';
 import { t } from '../l10n';

@@ -1,4 +1,4 @@
-import type { HealthDto, ModelSummaryDto, OverviewDto } from '../../src/protocol/dto';
+import type { HealthDto, ModelSummaryDto, OverviewDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { Treemap } from '../charts/Treemap';
 import { bytes, count, significant, visible } from '../format';

@@ -1,4 +1,4 @@
-import type { ForwardResultDto, LatencyDto, ProductDto } from '../../src/protocol/dto';
+import type { ForwardResultDto, LatencyDto, ProductDto } from '../../src/protocol/forwardDto';
 import { microseconds, significant, visible } from '../format';
 import { t } from '../l10n';
 import { currentIndex, currentProduct, productKey } from '../state/detail';

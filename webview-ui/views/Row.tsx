@@ -1,4 +1,4 @@
-import type { RowDto } from '../../src/protocol/dto';
+import type { RowDto } from '../../src/protocol/rowsDto';
 import { bytes, count, decibel, fixed, shape, shortName, visible } from '../format';
 import { engineText, plural, t } from '../l10n';
 import { sparklines } from '../state/rows';

@@ -1,4 +1,4 @@
-import type { ForwardResultDto, ProductDto } from '../../src/protocol/dto';
+import type { ForwardResultDto, ProductDto } from '../../src/protocol/forwardDto';
 import { ActivationChart } from '../charts/ActivationChart';
 import { BandChart, ScaleChart, ZeroPointChart } from '../charts/ScaleCharts';
 import { decibel, significant } from '../format';

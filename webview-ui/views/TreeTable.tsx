@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { RowDto, RowsSortDto } from '../../src/protocol/dto';
+import type { RowDto, RowsSortDto } from '../../src/protocol/rowsDto';
 import { count } from '../format';
 import { t } from '../l10n';
 import { locateRow, needRows, needSparklines, rowAt, totalRows } from '../state/rows';

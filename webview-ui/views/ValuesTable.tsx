@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { TensorDetailDto, ValuesPageDto } from '../../src/protocol/dto';
+import type { TensorDetailDto, ValuesPageDto } from '../../src/protocol/tensorDto';
 import { count, significant } from '../format';
 import { t } from '../l10n';
 import { page, setPage } from '../state/store';

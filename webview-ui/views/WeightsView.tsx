@@ -1,4 +1,4 @@
-import type { TensorDetailDto, TensorQuantizationDto } from '../../src/protocol/dto';
+import type { TensorDetailDto, TensorQuantizationDto } from '../../src/protocol/tensorDto';
 import { CodeSteps } from '../charts/CodeSteps';
 import { WeightHistogram } from '../charts/WeightHistogram';
 import { count, shape, significant, visible } from '../format';

@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
 import { formatBytes } from '../../core/text';
-import type { QuantizeSpecDto } from '../../protocol/dto';
 import type { ExportFormat, ExportReportDto, ExportRequestDto } from '../../protocol/exportDto';
+import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';
 

@@ -1,7 +1,10 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
-import type { ForwardRequestDto, GivenInputsDto, HealthDto, QuantizeSpecDto, ReportDto } from '../../protocol/dto';
+import type { ReportDto } from '../../protocol/compareDto';
+import type { ForwardRequestDto, GivenInputsDto } from '../../protocol/forwardDto';
+import type { HealthDto } from '../../protocol/modelDto';
+import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import type { Services } from '../services';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type * as vscode from 'vscode';
-import type { QuantizeSpecDto } from '../../protocol/dto';
+import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 
 /** What a reload of the window brings back: the choices, from which everything else is made again. */

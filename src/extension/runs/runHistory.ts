@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import type { ForwardRequestDto, ForwardResultDto, QuantizedSummaryDto, QuantizeSpecDto } from '../../protocol/dto';
+import type { ForwardRequestDto, ForwardResultDto } from '../../protocol/forwardDto';
+import type { QuantizedSummaryDto, QuantizeSpecDto } from '../../protocol/quantizeDto';
 
 /** What is remembered of one Quantize or one forward pass: the choice and the figures, not the arrays. */
 export interface Run {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { formatBytes } from '../../core/text';
-import type { RowDto } from '../../protocol/dto';
+import type { RowDto } from '../../protocol/rowsDto';
 import { viewIds } from '../contributions';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';

@@ -1,6 +1,6 @@
 import type { AbortCheck } from '../../core/abort';
 import { planNpz } from '../../formats/npy/write';
-import type { QuantizeReportDto } from '../../protocol/dto';
+import type { QuantizeReportDto } from '../../protocol/quantizeDto';
 import type { Model } from '../openModel';
 import type { PlannedExport } from './exportModel';
 import { plainEntries } from './quantizedEntries';

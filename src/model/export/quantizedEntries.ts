@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteChunks } from '../../core/byteChunks';
 import type { DType } from '../../core/dtype';
-import type { QuantizedWeightDto, QuantizeReportDto } from '../../protocol/dto';
+import type { QuantizedWeightDto, QuantizeReportDto } from '../../protocol/quantizeDto';
 import { walk } from '../moduleTree';
 import type { Model } from '../openModel';
 import { QuantizedModules } from './quantizedModules';

@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../../core/abort';
 import { planShards } from '../../formats/safetensors/write';
-import type { QuantizeReportDto } from '../../protocol/dto';
 import type { ExportRequestDto } from '../../protocol/exportDto';
+import type { QuantizeReportDto } from '../../protocol/quantizeDto';
 import type { Model } from '../openModel';
 import type { PlannedExport } from './exportModel';
 import { plainEntries } from './quantizedEntries';

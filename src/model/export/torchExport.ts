@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../../core/abort';
 import { planTorchFile, type StateItem } from '../../formats/torch/write';
-import type { QuantizedModuleDto, QuantizeReportDto } from '../../protocol/dto';
 import type { ExportRequestDto } from '../../protocol/exportDto';
+import type { QuantizedModuleDto, QuantizeReportDto } from '../../protocol/quantizeDto';
 import type { ModuleNode } from '../moduleTree';
 import { findModule, findTensor, type Model, type ModelTensor } from '../openModel';
 import { quantizedStateDict, type Replacement, type StateModule, stateModules, storedForm } from '../quantizedFile';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { validArgs } from '../../../src/extension/inspector/validate';
-import type { QuantizeSpecDto } from '../../../src/protocol/dto';
+import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
 import { spec } from '../../support/models';
 
 const rows = (changes: object) => ({

@@ -7,7 +7,8 @@ import { coverage } from '../../../src/model/coverage';
 import { explainOutput } from '../../../src/model/explainOutput';
 import { forwardModule } from '../../../src/model/forwardModule';
 import { weightErrorReport } from '../../../src/model/weightErrorReport';
-import type { EngineName, ForwardRequestDto } from '../../../src/protocol/dto';
+import type { EngineName } from '../../../src/protocol/dto';
+import type { ForwardRequestDto } from '../../../src/protocol/forwardDto';
 import { type BuiltModule, builtModel } from '../../support/builtModel';
 import { openFixtureModel, spec } from '../../support/models';
 

@@ -5,8 +5,9 @@ import { bytesSource } from '../../../src/core/byteSource';
 import { noProgress } from '../../../src/core/progress';
 import { planExport } from '../../../src/model/export/exportModel';
 import { openModel } from '../../../src/model/openModel';
-import type { EngineName, QuantizeSpecDto } from '../../../src/protocol/dto';
+import type { EngineName } from '../../../src/protocol/dto';
 import type { ExportRequestDto } from '../../../src/protocol/exportDto';
+import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
 import { type FixtureVersion, openBytes, readFixture } from '../../support/fixtures';
 
 const spec = (engine: EngineName, rest: Partial<QuantizeSpecDto> = {}): QuantizeSpecDto => ({

@@ -3,7 +3,8 @@ import { neverAborted } from '../../../src/core/abort';
 import { noProgress } from '../../../src/core/progress';
 import { forwardModule } from '../../../src/model/forwardModule';
 import { fileInputs, literalInputs } from '../../../src/model/givenInputs';
-import type { ForwardRequestDto, RunnableDto } from '../../../src/protocol/dto';
+import type { ForwardRequestDto } from '../../../src/protocol/forwardDto';
+import type { RunnableDto } from '../../../src/protocol/modelDto';
 import { openFixtureModel } from '../../support/models';
 import { modelOf } from '../../support/tensorEntries';
 

@@ -8,7 +8,7 @@ import type { ModelFile } from '../../../src/formats/types';
 import { planExport } from '../../../src/model/export/exportModel';
 import { gatesReordered, transposed } from '../../../src/model/export/onnx/matrices';
 import { openModel } from '../../../src/model/openModel';
-import type { QuantizeSpecDto } from '../../../src/protocol/dto';
+import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
 import { openBytes, readFixture } from '../../support/fixtures';
 
 const int8: QuantizeSpecDto = { engine: 'fbgemm', dtype: 'qint8', perChannel: false, modules: null, exclude: [] };

@@ -4,7 +4,7 @@ import { noProgress } from '../../../src/core/progress';
 import { type FloatTensor, floatTensor } from '../../../src/engine/tensor/tensor';
 import { quantizeModel } from '../../../src/model/quantizeModel';
 import { planQuantization } from '../../../src/model/quantizePlan';
-import type { QuantizeSpecDto } from '../../../src/protocol/dto';
+import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
 import { type BuiltModule, builtModel } from '../../support/builtModel';
 import { openFixtureModel, quantized, spec } from '../../support/models';
 import { seededRandom } from '../../support/random';

@@ -6,7 +6,7 @@ import { initLinear } from '../../../src/engine/random/initialize';
 import { floatTensor } from '../../../src/engine/tensor/tensor';
 import { randomInputs } from '../../../src/model/randomInputs';
 import { sensitivity } from '../../../src/model/sensitivity';
-import type { SensitivityDto, SensitivityRequestDto } from '../../../src/protocol/dto';
+import type { SensitivityDto, SensitivityRequestDto } from '../../../src/protocol/answersDto';
 import { type BuiltModule, builtModel } from '../../support/builtModel';
 import { openFixtureModel, spec } from '../../support/models';
 

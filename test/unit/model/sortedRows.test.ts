@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { buildModuleTree } from '../../../src/model/moduleTree';
 import { TreeRows } from '../../../src/model/treeRows';
-import type { RowsSortDto } from '../../../src/protocol/dto';
+import type { RowsSortDto } from '../../../src/protocol/rowsDto';
 import { entries } from '../../support/tensorEntries';
 
 const root = buildModuleTree(entries({ 'b.weight': [2, 2], 'a10.weight': [8, 8], 'a9.weight': [4, 4] }), 'net');

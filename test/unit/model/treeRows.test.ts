@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { buildModuleTree, type ModuleNode } from '../../../src/model/moduleTree';
 import { planQuantization } from '../../../src/model/quantizePlan';
 import { type RowsContext, TreeRows } from '../../../src/model/treeRows';
-import type { RowDto, RowsQueryDto } from '../../../src/protocol/dto';
+import type { RowDto, RowsQueryDto } from '../../../src/protocol/rowsDto';
 import { spec } from '../../support/models';
 import { entries, type Shapes } from '../../support/tensorEntries';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { neverAborted } from '../../../src/core/abort';
 import { QuantscopeError } from '../../../src/core/errors';
 import { openModel } from '../../../src/model/openModel';
-import type { OnnxForwardRequestDto } from '../../../src/protocol/dto';
+import type { OnnxForwardRequestDto } from '../../../src/protocol/forwardDto';
 import { openFileSource } from '../../../src/worker/fileSource';
 import { onnxForward } from '../../../src/worker/onnxForward';
 import { fixturePath } from '../../support/fixtures';

@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../../../core/abort';
 import { planOnnx } from '../../../formats/onnx/write';
-import type { QuantizeReportDto } from '../../../protocol/dto';
 import type { ExportRequestDto } from '../../../protocol/exportDto';
+import type { QuantizeReportDto } from '../../../protocol/quantizeDto';
 import { findModule, type Model } from '../../openModel';
 import type { PlannedExport } from '../exportModel';
 import { emitGraph } from './emitGraph';

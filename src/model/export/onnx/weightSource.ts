@@ -1,6 +1,6 @@
 import type { AbortCheck } from '../../../core/abort';
 import { joinChunks } from '../../../core/byteChunks';
-import type { QuantizedModuleDto, QuantizedWeightDto, QuantizeSpecDto } from '../../../protocol/dto';
+import type { QuantizedModuleDto, QuantizedWeightDto, QuantizeSpecDto } from '../../../protocol/quantizeDto';
 import { readValues } from '../../loadModule';
 import { findTensor, type Model } from '../../openModel';
 import { QuantizedModules } from '../quantizedModules';

@@ -1,0 +1,210 @@
+import type { EngineName } from './dto';
+
+/** Forward passes: what runs, on which inputs, and every scale that was chosen. */
+
+export interface ForwardRequestDto {
+  /** Path of the module to run. */
+  readonly module: string;
+  /** Inputs are torch.randn of these shapes, drawn in order after manual_seed(seed). */
+  readonly seed: number;
+  readonly shapes: readonly (readonly number[])[];
+  readonly engine: EngineName;
+  readonly perChannel: boolean;
+  /** Instead of random inputs: a file with arrays, or what a person typed. */
+  readonly inputs?: GivenInputsDto | null;
+  /** Timed runs of each model, after the warm-up. */
+  readonly runs: number;
+  readonly warmup: number;
+  /** Run the whole model by this class of a Python file or notebook; without it, by the archive's own code. */
+  readonly source?: ModelSourceDto;
+  /** Where to write output.0, … of the float model, or of the quantized one; whole models only. */
+  readonly outputsFile?: { readonly path: string; readonly quantized: boolean };
+}
+
+/** The class that a checkpoint was saved from. */
+export interface ModelSourceDto {
+  /** A .py or .ipynb file. */
+  readonly path: string;
+  /** Null for the only nn.Module of the file. */
+  readonly className: string | null;
+  /** Arguments of `__init__` by name; what has no default and is not here is worked out from shapes. */
+  readonly init: Readonly<Record<string, unknown>>;
+}
+
+/** What running a whole model's own code showed besides its outputs. */
+export interface ProgramRunDto {
+  readonly steps: number;
+  /** What the model printed. */
+  readonly printed: readonly string[];
+  /** Assumptions that a person should know. */
+  readonly notes: readonly string[];
+}
+
+export type GivenInputsDto =
+  | { readonly kind: 'file'; readonly path: string }
+  /** Nested lists of numbers, one input a line. */
+  | { readonly kind: 'literal'; readonly text: string };
+
+/** Running an ONNX graph with ONNX Runtime. */
+export interface OnnxForwardRequestDto {
+  readonly seed: number;
+  /** Of the inputs in order; sizes that the graph leaves open are 1 where none is given. */
+  readonly shapes: readonly (readonly number[])[];
+  /** A .npz with input.0, input.1, … in place of random inputs. */
+  readonly inputsFile: string | null;
+  /** Where to write output.0, …. */
+  readonly outputsFile: string | null;
+  /** Names of intermediate results to give after the outputs. */
+  readonly values: readonly string[];
+  readonly runs: number;
+  readonly warmup: number;
+}
+
+export interface OnnxForwardDto {
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[]; readonly dtype: string }[];
+  readonly outputs: readonly OutputDto[];
+  readonly latencyUs: LatencyDto;
+}
+
+export interface LatencyDto {
+  /** Microseconds. */
+  readonly median: number;
+  readonly p95: number;
+  readonly runs: number;
+  readonly warmup: number;
+  readonly threads: number;
+}
+
+export interface AccuracyDto {
+  readonly meanAbsFloat: number;
+  readonly meanAbsQuantized: number;
+  readonly meanAbsDiff: number;
+  readonly percent: number;
+  readonly maxAbsDiff: number;
+  readonly sqnrDb: number;
+  readonly cosine: number;
+}
+
+/** One quantized product (a weight with its input) over the calls and time steps of a run. All arrays have one entry a quantization. */
+export interface ProductDto {
+  readonly module: string;
+  readonly weight: string;
+  /** What is quantized: "x" for the layer's input, "h" for the hidden state. */
+  readonly input: string;
+  readonly call: readonly number[];
+  readonly step: readonly number[];
+  readonly min: readonly number[];
+  readonly max: readonly number[];
+  readonly scale: readonly number[];
+  readonly zeroPoint: readonly number[];
+  /** Share of values that met the clamp, 0 to 1. */
+  readonly clipped: readonly number[];
+  readonly codesUsed: readonly number[];
+  /** Values quantized at each entry. */
+  readonly count: readonly number[];
+  /** Share of neighbouring pairs of products that a 16-bit accumulator would have clipped, 0 to 1. */
+  readonly saturated16: readonly number[];
+}
+
+export interface OutputDto {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly mean: number;
+  readonly meanAbs: number;
+}
+
+export interface ForwardResultDto {
+  readonly module: string;
+  readonly moduleType: string;
+  readonly engine: EngineName;
+  readonly seed: number;
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly outputs: readonly { readonly float: OutputDto; readonly quantized: OutputDto }[];
+  readonly accuracy: AccuracyDto;
+  readonly size: { readonly floatBytes: number; readonly quantizedBytes: number; readonly ratio: number };
+  readonly latencyUs: { readonly float: LatencyDto; readonly quantized: LatencyDto; readonly ratio: number };
+  /** Largest code of the activations: 127 with reduced range, else 255. */
+  readonly codeMax: number;
+  readonly products: readonly ProductDto[];
+  /** The first output, flattened; its last step where it has more than 2,048 values. */
+  readonly series: {
+    readonly label: string;
+    readonly float: readonly number[];
+    readonly quantized: readonly number[];
+  };
+  /** Only for whole models that ran their own code. */
+  readonly program?: ProgramRunDto;
+}
+
+export interface ActivationQueryDto {
+  readonly request: ForwardRequestDto;
+  readonly module: string;
+  readonly weight: string;
+  readonly call: number;
+  readonly step: number;
+}
+
+export interface ActivationDetailDto {
+  readonly count: number;
+  /** At most 512 of the values, evenly picked. */
+  readonly values: readonly number[];
+  /** 256 counts, for codes 0 to 255. */
+  readonly codes: readonly number[];
+  readonly min: number;
+  readonly max: number;
+  readonly scale: number;
+  readonly zeroPoint: number;
+  readonly codesUsed: number;
+  readonly codeMax: number;
+  readonly sqnrDb: number;
+}
+
+/** One number of a quantized product's output, by its place. */
+export interface ExplainQueryDto extends ActivationQueryDto {
+  /** Row of the activation: a step of the sequence times the batch, or a sample. */
+  readonly row: number;
+  /** Output channel: a row of the weight. */
+  readonly channel: number;
+}
+
+/** Everything that makes one output number: `output = accumulator · multiplier + bias`, rounded as the engine does. */
+export interface ExplainedElementDto {
+  readonly module: string;
+  readonly weight: string;
+  readonly engine: EngineName;
+  readonly row: number;
+  readonly channel: number;
+  /** Rows and channels that there are. */
+  readonly rows: number;
+  readonly channels: number;
+  /** Scale and zero point of the activation; its float range. */
+  readonly scale: number;
+  readonly zeroPoint: number;
+  readonly min: number;
+  readonly max: number;
+  readonly weightScale: number;
+  /** Σ (code − zero point) · weight, exact. */
+  readonly accumulator: number;
+  readonly largestPartial: number;
+  readonly multiplier: number;
+  readonly bias: number | null;
+  readonly output: number;
+  /** What the float weight and the float activation give, with the bias. */
+  readonly floatOutput: number;
+  /** Pairs of products that 16 bits could not have held, of `pairs`. */
+  readonly saturatedPairs: number;
+  readonly pairs: number;
+  /** All products: `terms` of them are listed below, in order. */
+  readonly k: number;
+  /** The terms of the sum, at most 512: those of the largest magnitude when there are more. */
+  readonly terms: readonly {
+    readonly index: number;
+    readonly value: number;
+    readonly code: number;
+    readonly floatWeight: number;
+    readonly weight: number;
+    /** (code − zero point) · weight. */
+    readonly product: number;
+  }[];
+}
