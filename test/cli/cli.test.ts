@@ -309,7 +309,7 @@ describe('the command line', function () {
       ['two files', ['inspect', mlp, mlp], /Expected 1 file, got 2/],
       ['a file where none belongs', ['recipe', mlp], /takes no file/],
       ['an unknown option', ['inspect', mlp, '--nope'], /--nope/],
-      ['an unknown engine', ['quantize', mlp, '--engine', 'tpu'], /fbgemm, onednn, qnnpack/],
+      ['an unknown engine', ['quantize', mlp, '--engine', 'tpu'], /fbgemm, x86, onednn, qnnpack/],
       ['a number that is none', ['stats', mlp, '--bins', '1e3'], /--bins must be a whole number/],
       ['a negative seed', ['forward', mlp, '--random=-1'], /--random must be a whole number/],
       ['a shape that is none', ['forward', mlp, '--shape', '2x3'], /--shape must look like/],
