@@ -22,6 +22,8 @@ export function createServices(context: vscode.ExtensionContext): Services {
   });
   const documents = new DocumentRegistry();
   const history = new RunHistory(context.workspaceState);
-  context.subscriptions.push(log, documents, history, { dispose: () => pool.dispose() });
-  return { context, log, pool, documents, history, memory: new ViewMemory(context.workspaceState) };
+  const memory = new ViewMemory(context.workspaceState);
+  // First, so that files which the window closes as it goes are not forgotten.
+  context.subscriptions.push(memory, log, documents, history, { dispose: () => pool.dispose() });
+  return { context, log, pool, documents, history, memory };
 }

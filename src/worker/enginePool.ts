@@ -97,7 +97,7 @@ export class EngineClient {
     let grace: NodeJS.Timeout | undefined;
     const abort = () => {
       Atomics.store(running.abortFlag, 0, 1);
-      grace = setTimeout(() => this.stop(aborted(), running), this.options.abortGraceMs ?? 250);
+      grace = setTimeout(() => this.stop(aborted(), running), this.options.abortGraceMs ?? 150);
     };
     signal?.addEventListener('abort', abort, { once: true });
     try {

@@ -20,6 +20,7 @@ export class ViewMemory {
   // Not vscode.env.sessionId, which is the same for everybody where telemetry is off.
   private readonly session = randomUUID();
   private readonly forgetting = new Map<string, NodeJS.Timeout>();
+  private disposed = false;
 
   constructor(private readonly storage: vscode.Memento) {}
 
@@ -31,6 +32,7 @@ export class ViewMemory {
 
   /** Not at once: a window that reloads closes its files too, and is gone before the time is over. */
   forget(uri: string): void {
+    if (this.disposed) return;
     clearTimeout(this.forgetting.get(uri));
     this.forgetting.set(
       uri,
@@ -39,6 +41,12 @@ export class ViewMemory {
         void this.storage.update(key(uri), undefined);
       }, forgetAfterMs),
     );
+  }
+
+  /** The window goes: what it was about to forget is what the next one brings back. */
+  dispose(): void {
+    for (const timer of this.forgetting.values()) clearTimeout(timer);
+    this.disposed = true;
   }
 
   /** What was open before the window was reloaded. */
