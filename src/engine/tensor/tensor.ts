@@ -95,7 +95,7 @@ const arrayTypes: Partial<Record<DType, ArrayType>> = {
 
 /** Little-endian, row-major bytes as a tensor; the bytes are copied, so they may be unaligned. */
 export function tensorFromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Tensor {
-  return tensorOver(bytes.slice(), dtype, shape);
+  return tensorOver(new Uint8Array(bytes), dtype, shape);
 }
 
 /**
@@ -112,7 +112,9 @@ export function tensorOver(bytes: Uint8Array, dtype: DType, shape: readonly numb
       `A ${dtype} tensor of shape [${shape.join(', ')}] has ${expected} bytes, not ${bytes.length}.`,
     );
   }
-  const { buffer, byteOffset, length } = bytes.byteOffset % ArrayOf.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  // A Buffer's own slice() would share its memory.
+  const { buffer, byteOffset, length } =
+    bytes.byteOffset % ArrayOf.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return { dtype, shape, data: new ArrayOf(buffer, byteOffset, length / ArrayOf.BYTES_PER_ELEMENT) };
 }
 
