@@ -26,7 +26,7 @@ import {
   PyTuple,
   type Value,
 } from '../values/values';
-import { SuperObject } from './compileExpression';
+import { SuperObject } from './compileCall';
 import type { Run } from './run';
 
 /**

@@ -1,40 +1,20 @@
 import { invalid, unsupported } from '../../../core/errors';
-import { type ArithmeticName, arithmetic, isOperand } from '../operators/arithmetic';
-import { bitwise, bitwiseNot, type ComparisonName, compare } from '../operators/comparison';
-import { matmul } from '../operators/matrix';
-import { contains, itemOf, itemsOf } from '../operators/script';
+import { isOperand } from '../operators/arithmetic';
+import { bitwiseNot } from '../operators/comparison';
 import { negate } from '../operators/unary';
 import type * as ast from '../syntax/ast';
 import { describeType } from '../values/describe';
-import { equalValues } from '../values/equal';
-import { dictOf, keyOf, setEntry, truthy } from '../values/protocols';
+import { truthy } from '../values/protocols';
 import { StridedTensor } from '../values/stridedTensor';
 import { clip, formatValue, repr, str } from '../values/text';
-import {
-  BoundMethod,
-  Callable,
-  DTypeValue,
-  ellipsis,
-  type Keywords,
-  noKeywords,
-  type PyClass,
-  PyDict,
-  PyFloat,
-  PyList,
-  type PyObject,
-  PySet,
-  PySlice,
-  PyTuple,
-  type Value,
-} from '../values/values';
-import { callMethod, callValue } from './call';
-import { compileTarget } from './compileStatement';
+import { ellipsis, type PyClass, PyFloat, PySlice, type Value } from '../values/values';
+import { binary, compareValues } from './binary';
+import { compileCall } from './compileCall';
+import { compileComprehension, compileDict, compileSequence } from './compileCollection';
 import type { Dialect } from './dialect';
 import type { Frame } from './frame';
-import { forEachItem } from './iteration';
 import { PyFunction } from './pyFunction';
-import type { Run } from './run';
-import { type Scope, targetNames } from './scope';
+import type { Scope } from './scope';
 import { getItem } from './subscript';
 
 /** Expressions to closures: names become slots once, and every call is charged a step. */
@@ -48,58 +28,6 @@ export interface CompileContext {
   readonly owner: PyClass | undefined;
   /** Name of the first parameter. */
   readonly self: string | undefined;
-}
-
-const arithmeticNames: Partial<Record<ast.BinaryOperator, ArithmeticName>> = {
-  '+': 'add',
-  '-': 'sub',
-  '*': 'mul',
-  '/': 'div',
-  '//': 'floor_divide',
-  '%': 'remainder',
-  '**': 'pow',
-};
-
-/** `a op b`; a pair of bare values for augmented assignment too. */
-export function binary(run: Run, operator: ast.BinaryOperator, a: Value, b: Value): Value {
-  const name = arithmeticNames[operator];
-  if (name !== undefined) {
-    if (name === 'remainder' && typeof a === 'string')
-      throw unsupported('E_PY_UNSUPPORTED', 'Formatting with % is not part of the subset.', {
-        hint: 'Use an f-string.',
-      });
-    return arithmetic(run, name, a, b);
-  }
-  if (operator === '@') {
-    if (a instanceof StridedTensor && b instanceof StridedTensor) return matmul(run, a, b);
-    throw invalid('E_RUN_TYPE', `unsupported operand types for @: ${describeType(a)} and ${describeType(b)}`);
-  }
-  if (operator === '&' || operator === '|' || operator === '^') return bitwise(run, operator, a, b);
-  if (typeof a === 'number' && typeof b === 'number' && b >= 0 && b < 31 && Math.abs(a) < 2 ** 22) {
-    return operator === '<<' ? a * 2 ** b : Math.floor(a / 2 ** b);
-  }
-  throw unsupported(
-    'E_PY_UNSUPPORTED',
-    `${operator} of ${describeType(a)} and ${describeType(b)} is not part of the subset.`,
-  );
-}
-
-const comparisonNames: Partial<Record<ast.CompareOperator, ComparisonName>> = {
-  '==': 'eq',
-  '!=': 'ne',
-  '<': 'lt',
-  '<=': 'le',
-  '>': 'gt',
-  '>=': 'ge',
-};
-
-function compareValues(run: Run, operator: ast.CompareOperator, a: Value, b: Value): Value {
-  const name = comparisonNames[operator];
-  if (name !== undefined) return compare(run, name, a, b);
-  if (operator === 'in') return contains(run, b, a);
-  if (operator === 'not in') return !contains(run, b, a);
-  const same = a === b || (a instanceof DTypeValue && equalValues(a, b));
-  return operator === 'is' ? same : !same;
 }
 
 export function compileExpression(node: ast.Expression, context: CompileContext): Thunk {
@@ -232,7 +160,7 @@ function compileName({ id, line }: ast.Name, { scope, dialect }: CompileContext)
 }
 
 /** `torch.nn.functional.relu` as its parts, when it starts at a global name. */
-function dottedParts(node: ast.Expression, scope: Scope): string[] | undefined {
+export function dottedParts(node: ast.Expression, scope: Scope): string[] | undefined {
   if (node.kind === 'Name') return scope.resolve(node.id) === undefined ? [node.id] : undefined;
   if (node.kind !== 'Attribute') return undefined;
   const before = dottedParts(node.value, scope);
@@ -252,152 +180,6 @@ function compileAttribute(node: ast.Attribute, context: CompileContext): Thunk {
   }
   const value = compileExpression(node.value, context);
   return (f) => dialect.attribute(f.run, value(f), node.attribute);
-}
-
-/** `annotate(T, x)` and its kin have a type where an argument would be. */
-const typedForms: ReadonlySet<string> = new Set(['annotate', 'unchecked_cast', 'uninitialized']);
-
-function compileCall(node: ast.Call, context: CompileContext): Thunk {
-  const { callee } = node;
-  const { dialect } = context;
-  if (dialect.script && callee.kind === 'Name' && typedForms.has(callee.id) && node.args.length > 0) {
-    return compileTyped(node, context);
-  }
-  if (dialect.script && callee.kind === 'Name' && callee.id === 'isinstance' && node.args.length === 2) {
-    const value = compileExpression(node.args[0], context);
-    const test = typeTest(node.args[1]);
-    return (f) => test(value(f));
-  }
-  if (callee.kind === 'Name' && callee.id === 'super' && context.scope.resolve('super') === undefined) {
-    return compileSuper(node, context);
-  }
-  const args = compileArguments(node, context);
-  if (callee.kind === 'Attribute' && !(dialect.script && dottedParts(callee, context.scope) !== undefined)) {
-    const object = compileExpression(callee.value, context);
-    const { attribute } = callee;
-    return (f) => {
-      f.run.budget.step();
-      const self = object(f);
-      const [positional, keywords] = args(f);
-      f.line = node.line;
-      return callMethod(f.run, dialect, self, attribute, positional, keywords);
-    };
-  }
-  const target = compileExpression(callee, context);
-  return (f) => {
-    f.run.budget.step();
-    const value = target(f);
-    const [positional, keywords] = args(f);
-    f.line = node.line;
-    return callValue(f.run, dialect, value, positional, keywords);
-  };
-}
-
-/** TorchScript's `isinstance(x, List[int])`: only the outermost type is looked at. */
-function typeTest(type: ast.Expression): (value: Value) => boolean {
-  const name = type.kind === 'Subscript' ? type.value : type;
-  const id = name.kind === 'Name' ? name.id : '';
-  return (value) => {
-    if (id === 'Tensor') return value instanceof StridedTensor;
-    if (id === 'List') return value instanceof PyList;
-    if (id === 'Tuple') return value instanceof PyTuple;
-    if (id === 'Dict') return value instanceof PyDict;
-    if (id === 'int') return typeof value === 'number';
-    if (id === 'float') return value instanceof PyFloat;
-    if (id === 'bool') return typeof value === 'boolean';
-    return id === 'str' && typeof value === 'string';
-  };
-}
-
-function compileTyped(node: ast.Call, context: CompileContext): Thunk {
-  const [type, argument] = node.args;
-  if (argument === undefined) return () => null;
-  const value = compileExpression(argument, context);
-  const number = type.kind === 'Name' && /^(number|int|float|bool)$/.test(type.id);
-  if (!number) return value;
-  return (f) => {
-    const result = value(f);
-    return result instanceof StridedTensor && result.rank === 0 ? itemOf(result) : result;
-  };
-}
-
-/** `super()` and `super(C, self)`: an object whose attributes come from the bases. */
-function compileSuper(node: ast.Call, { owner, self, scope }: CompileContext): Thunk {
-  const place = self === undefined ? undefined : scope.resolve(self);
-  if (owner === undefined || place === undefined) {
-    return () => {
-      throw invalid('E_RUN_NAME', 'super() is only known in a method.');
-    };
-  }
-  return (f) => {
-    let frame: Frame | undefined = f;
-    for (let i = 0; i < place.depth; i++) frame = frame?.parent;
-    f.line = node.line;
-    return new SuperObject(owner, frame?.slots[place.slot] as PyObject);
-  };
-}
-
-/** What super() gives: only its methods can be called. */
-export class SuperObject extends Callable {
-  readonly name = 'super';
-
-  constructor(
-    readonly owner: PyClass,
-    readonly self: PyObject,
-  ) {
-    super();
-  }
-
-  call(): Value {
-    throw invalid('E_RUN_CALL', "'super' object is not callable");
-  }
-
-  /** A method of the bases, bound. */
-  method(name: string): Value | undefined {
-    const member = this.owner.findInBases(name);
-    return member?.value instanceof Callable ? new BoundMethod(this.self, member.value) : member?.value;
-  }
-}
-
-type Arguments = (f: Frame) => [Value[], Keywords];
-
-function compileArguments({ args, keywords }: ast.Call, context: CompileContext): Arguments {
-  const positional = args.map((arg) => ({
-    starred: arg.kind === 'Starred',
-    value: compileExpression(arg.kind === 'Starred' ? arg.value : arg, context),
-  }));
-  const named = keywords.map(({ name, value }) => ({ name, value: compileExpression(value, context) }));
-  const plain = positional.every(({ starred }) => !starred);
-  const values = positional.map(({ value }) => value);
-  if (plain && named.length === 0) {
-    return (f) => {
-      const result = new Array<Value>(values.length);
-      for (let i = 0; i < values.length; i++) result[i] = values[i](f);
-      return [result, noKeywords];
-    };
-  }
-  return (f) => {
-    const result: Value[] = [];
-    for (const { starred, value } of positional) {
-      if (starred) for (const item of itemsOf(f.run, value(f))) result.push(item);
-      else result.push(value(f));
-    }
-    const keywordValues = new Map<string, Value>();
-    for (const { name, value } of named) {
-      if (name !== undefined) keywordValues.set(name, value(f));
-      else spreadKeywords(value(f), keywordValues);
-    }
-    return [result, keywordValues];
-  };
-}
-
-function spreadKeywords(value: Value, into: Map<string, Value>): void {
-  if (!(value instanceof PyDict))
-    throw invalid('E_RUN_TYPE', `argument after ** must be a mapping, not ${describeType(value)}`);
-  for (const [key, item] of value.entries.values()) {
-    if (typeof key !== 'string') throw invalid('E_RUN_TYPE', 'keywords must be strings');
-    into.set(key, item);
-  }
 }
 
 function compileUnary({ operator, operand }: ast.Unary, context: CompileContext): Thunk {
@@ -432,93 +214,6 @@ function compileCompare({ left, operators, comparators }: ast.Compare, context: 
     }
     return result;
   };
-}
-
-function compileSequence({ kind, items }: ast.Sequence, context: CompileContext): Thunk {
-  const parts = items.map((item) => ({
-    starred: item.kind === 'Starred',
-    value: compileExpression(item.kind === 'Starred' ? item.value : item, context),
-  }));
-  const collect = (f: Frame): Value[] => {
-    const result: Value[] = [];
-    for (const { starred, value } of parts) {
-      if (starred) for (const item of itemsOf(f.run, value(f))) result.push(item);
-      else result.push(value(f));
-    }
-    f.run.budget.items(result.length);
-    return result;
-  };
-  if (kind === 'Tuple') return (f) => new PyTuple(collect(f));
-  if (kind === 'List') return (f) => new PyList(collect(f));
-  return (f) => setOf(f.run, collect(f));
-}
-
-export function setOf(run: Run, items: readonly Value[]): PySet {
-  const set = new PySet();
-  for (const item of items) {
-    run.budget.step();
-    set.entries.set(keyOf(item), item);
-  }
-  return set;
-}
-
-function compileDict({ entries }: ast.DictExpression, context: CompileContext): Thunk {
-  const parts = entries.map(({ key, value }) => ({
-    key: key && compileExpression(key, context),
-    value: compileExpression(value, context),
-  }));
-  return (f) => {
-    const dict = new PyDict();
-    for (const { key, value } of parts) {
-      if (key !== undefined) setEntry(f.run, dict, key(f), value(f));
-      else {
-        const other = value(f);
-        if (!(other instanceof PyDict)) throw invalid('E_RUN_TYPE', `'${describeType(other)}' object is not a mapping`);
-        for (const [name, item] of dictOf(f.run, other.entries.values()).entries) dict.entries.set(name, item);
-      }
-    }
-    return dict;
-  };
-}
-
-function compileComprehension(node: ast.Comprehension, context: CompileContext): Thunk {
-  const names = node.generators.flatMap(({ target }) => targetNames(target));
-  // The first iterable belongs to the scope around.
-  const first = compileExpression(node.generators[0].iterable, context);
-  return context.scope.shadow(names, () => {
-    const element = compileExpression(node.element, context);
-    const key = node.key && compileExpression(node.key, context);
-    const loops = node.generators.map(({ target, iterable, conditions }, i) => ({
-      iterable: i === 0 ? first : compileExpression(iterable, context),
-      assign: compileTarget(target, context),
-      conditions: conditions.map((one) => compileExpression(one, context)),
-    }));
-    const walk = (f: Frame, level: number, emit: () => void): void => {
-      if (level === loops.length) {
-        emit();
-        return;
-      }
-      const { iterable, assign, conditions } = loops[level];
-      forEachItem(f.run, iterable(f), (item) => {
-        assign(f, item);
-        if (conditions.every((condition) => truthy(condition(f)))) walk(f, level + 1, emit);
-      });
-    };
-    if (node.result === 'dict' && key !== undefined) {
-      return (f) => {
-        const dict = new PyDict();
-        walk(f, 0, () => setEntry(f.run, dict, key(f), element(f)));
-        return dict;
-      };
-    }
-    return (f) => {
-      const items: Value[] = [];
-      walk(f, 0, () => {
-        if (items.push(element(f)) % 256 === 0) f.run.budget.items(items.length);
-      });
-      return node.result === 'set' ? setOf(f.run, items) : new PyList(items);
-    };
-  });
 }
 
 function compileFormat(parts: ast.FormatString['parts'], context: CompileContext): Thunk {

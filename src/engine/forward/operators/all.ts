@@ -4,6 +4,8 @@ import './comparison';
 import './unary';
 import './reduction';
 import './shape';
+import './joining';
+import './rearrange';
 import './indexing';
 import './creation';
 import './matrix';

@@ -8,7 +8,8 @@ import { cast, clone, dense, emptyTensor, StridedTensor, scatter, tensorOf } fro
 import { PyList, PyTuple, type Value } from '../values/values';
 import { isScalar, tensorArithmetic } from './arithmetic';
 import { compare } from './comparison';
-import { cat, permute, reshape, slice } from './shape';
+import { cat } from './joining';
+import { permute, reshape, slice } from './shape';
 import { alias, define } from './table';
 
 /** Reading and writing by tensors of indices. */

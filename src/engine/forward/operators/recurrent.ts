@@ -7,9 +7,10 @@ import { sigmoid } from '../values/functions';
 import { dense, emptyTensor, type StridedTensor } from '../values/stridedTensor';
 import { PyList, PyTuple, type Value } from '../values/values';
 import { tensorArithmetic } from './arithmetic';
+import { cat, chunk } from './joining';
 import { linear } from './matrix';
 import { engineTensor, fromEngine, twinOfRunning } from './quantizable';
-import { cat, chunk, select, slice, transpose } from './shape';
+import { select, slice, transpose } from './shape';
 import { define } from './table';
 
 /** LSTM, GRU and RNN over sequences, padded or packed, and their cells. */

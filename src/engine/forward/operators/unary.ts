@@ -8,7 +8,8 @@ import { numberOf, type Operand, operandCategory } from '../values/promotion';
 import type { StridedTensor } from '../values/stridedTensor';
 import { PyFloat, type Value } from '../values/values';
 import { inPlace, isScalar, scalarArithmetic, tensorArithmetic } from './arithmetic';
-import { chunk, reshape } from './shape';
+import { chunk } from './joining';
+import { reshape } from './shape';
 import { alias, define } from './table';
 
 /** Functions of one element: mathematics and activations. */

@@ -1,7 +1,7 @@
 import { invalid, unsupported } from '../../../core/errors';
 import { roundHalfEven } from '../../../core/fma';
 import { getAttribute, refuseSpecial } from '../interpreter/attributes';
-import { setOf } from '../interpreter/compileExpression';
+import { setOf } from '../interpreter/compileCollection';
 import { maxItems } from '../interpreter/limits';
 import type { Run } from '../interpreter/run';
 import { arithmetic, isScalar } from '../operators/arithmetic';
