@@ -151,6 +151,14 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ),
   target(['npz'], '.npz', 'compressed member', () => compressedMember),
   target(['onnx'], '.onnx', 'whole file', async () => wholeFile(await readFixture('onnx', 'mlp.qdq.onnx'))),
+  target(['onnx'], '.onnx', 'every dtype', async () => wholeFile(await readFixture('onnx', 'dtypes.onnx'))),
+  target(['onnx'], '.onnx', 'sparse tensors', async () => wholeFile(await readFixture('onnx', 'sparse.onnx'))),
   target(['onnx'], '.onnx', 'graph of scopes', async () => wholeFile(await readFixture('onnx', 'scoped.onnx'))),
   target(['gguf'], '.gguf', 'whole file', () => wholeFile(gguf())),
+  // The header is where the decisions are.
+  ...['little', 'big'].map((order) =>
+    target(['gguf'], '.gguf', `header, ${order}-endian`, async () =>
+      region(await readFixture('gguf', `${order}.gguf`), 0, 3_000),
+    ),
+  ),
 ];

@@ -62,6 +62,22 @@ export function tensorEntry({ name = 't', dims = [8], rank, type = 0, offset = 0
   return concat(str(name), le(4, rank ?? dims.length), ...dims.map(u64), le(4, type), u64(offset));
 }
 
+/** A tensor table of t0, t1 and so on. */
+export function table(...entries: readonly GgufTensorSpec[]): Bytes[] {
+  return entries.map((entry, i) => tensorEntry({ name: `t${i}`, ...entry }));
+}
+
+/** `general.alignment` as uint32. */
+export function align(value: number): Bytes {
+  return uintKv('general.alignment', value);
+}
+
+/** A key whose array holds one array, and so on; the last one is empty. */
+export function nestedArrays(levels: number): Bytes {
+  const level = concat(le(4, ggufTypes.array), u64(1));
+  return kv('k', ggufTypes.array, concat(repeated(level, levels), le(4, ggufTypes.uint8), u64(0)));
+}
+
 export interface GgufSpec {
   readonly magic?: string;
   readonly version?: number;

@@ -6,24 +6,29 @@ import { openBytes } from './fixtures';
 
 /** The error that opening these bytes ends with; any other kind of error fails the test. */
 export async function rejection(bytes: Uint8Array, name = 'model.pt'): Promise<ErrorDetails> {
+  return refusal(openBytes(bytes, name));
+}
+
+/** The error that a promise ends with. */
+export async function refusal(promise: Promise<unknown>): Promise<ErrorDetails> {
   try {
-    await openBytes(bytes, name);
+    await promise;
   } catch (error) {
     return detailsOf(error);
   }
-  return assert.fail('the file was opened');
+  return assert.fail('nothing was refused');
+}
+
+/** The codes of what was told when the file was opened. */
+export function codesOf({ warnings }: ModelFile): string[] {
+  return warnings.map(({ code }) => code);
 }
 
 /** The error that reading a tensor ends with. */
 export async function tensorRejection(file: ModelFile, name: string): Promise<ErrorDetails> {
   const found = file.tensors.find((tensor) => tensor.name === name);
   assert.ok(found, `${name} is not listed`);
-  try {
-    await file.readTensor(found.tensor, neverAborted);
-  } catch (error) {
-    return detailsOf(error);
-  }
-  return assert.fail(`${name} was read`);
+  return refusal(file.readTensor(found.tensor, neverAborted));
 }
 
 /** Opens a file and reads every tensor; returns the codes of what was refused. */

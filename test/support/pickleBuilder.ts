@@ -1,4 +1,4 @@
-import { buildZip, type EntrySpec, le, utf8 } from './zipBuilder';
+import { buildZip, type EndSpec, type EntrySpec, le, utf8 } from './zipBuilder';
 
 /** A piece of pickle: opcodes as characters, raw bytes, or more pieces. */
 export type Piece = string | number | Uint8Array | readonly Piece[];
@@ -132,4 +132,12 @@ export function torchRecords(data: Uint8Array): EntrySpec[] {
 
 export function torchFile(data: Uint8Array, extra: readonly EntrySpec[] = []): Uint8Array {
   return buildZip([...torchRecords(data), ...extra]);
+}
+
+/** The file of one tensor "w" with one of its records (data.pkl, data/0, version) changed. */
+export function changedRecord(index: number, change: Partial<EntrySpec>, end?: EndSpec): Uint8Array {
+  return buildZip(
+    torchRecords(stateDict()).map((record, i) => (i === index ? { ...record, ...change } : record)),
+    end,
+  );
 }

@@ -1,6 +1,6 @@
 import type { DType } from '../../core/dtype';
 import { globalCall } from '../pickle/access';
-import { kindOf } from '../pickle/read';
+import { kindOf } from '../pickle/kindOf';
 import { PickleGlobal, PickleList, PickleTuple, type PickleValue } from '../pickle/types';
 import { dtypeNamed } from './dtypes';
 import { maxRank } from './limits';

@@ -1,5 +1,5 @@
 import { dictEntry, entriesOf, globalCall, itemsOf } from '../pickle/access';
-import { kindOf } from '../pickle/read';
+import { kindOf } from '../pickle/kindOf';
 import { PickleCall, PickleDict, PickleList, PickleTuple, type PickleValue } from '../pickle/types';
 import type { ModuleRecord, NamedTensor, Warning } from '../types';
 import type { PlacedComposite } from './checkIndices';

@@ -1,4 +1,4 @@
-import { kindOf } from '../pickle/read';
+import { kindOf } from '../pickle/kindOf';
 import { PickleDict, PickleList, type PickleValue } from '../pickle/types';
 import type { Warning } from '../types';
 

@@ -1,6 +1,6 @@
 import type { DType } from '../../core/dtype';
 import { itemsOf, textOf } from '../pickle/access';
-import { kindOf } from '../pickle/read';
+import { kindOf } from '../pickle/kindOf';
 import { PickleGlobal, type PicklePersistent } from '../pickle/types';
 import { storageDtype } from './dtypes';
 

@@ -1,6 +1,6 @@
 import { type DType, dtypes } from '../../core/dtype';
 import { itemsOf } from '../pickle/access';
-import { kindOf } from '../pickle/read';
+import { kindOf } from '../pickle/kindOf';
 import { PickleGlobal, PickleList, PickleTuple, type PickleValue } from '../pickle/types';
 import type { Quantization, TensorRecord } from '../types';
 import { integer } from './arguments';

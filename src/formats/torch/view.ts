@@ -1,7 +1,7 @@
 import { byteLength, type DType, dtypes } from '../../core/dtype';
 import type { ErrorDetails } from '../../core/errors';
 import { bytesOf, dictEntry, entriesOf, globalCall } from '../pickle/access';
-import { kindOf } from '../pickle/read';
+import { kindOf } from '../pickle/kindOf';
 import { PicklePersistent, type PickleValue } from '../pickle/types';
 import type { StorageRecord, TensorRecord } from '../types';
 import { integer, sizes } from './arguments';

@@ -10,7 +10,7 @@ import { inspect } from '../../../../src/model/describeModel';
 import { openModel } from '../../../../src/model/openModel';
 import { tensorStats } from '../../../../src/model/tensorDetail';
 import { expectedOf, fixturePath, openBytes, readFixture } from '../../../support/fixtures';
-import { folderSource } from '../../../support/folderSource';
+import { memoryFolder } from '../../../support/memoryFolder';
 import { graphProto, len, nodeProto, num, onnxFile, tensorProto } from '../../../support/protoBuilder';
 import { concat } from '../../../support/zipBuilder';
 
@@ -28,8 +28,12 @@ const expected: Readonly<Record<string, Readonly<Record<string, ExpectedInitiali
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 async function openFixture(name: string): Promise<ModelFile> {
-  const data = { 'external.data': await readFixture('onnx', 'external.data') };
-  return openFile(folderSource(await readFixture('onnx', `${name}.onnx`), data, `${name}.onnx`), neverAborted);
+  const model = `${name}.onnx`;
+  const files = {
+    [model]: await readFixture('onnx', model),
+    'external.data': await readFixture('onnx', 'external.data'),
+  };
+  return openFile(memoryFolder(files, model), neverAborted);
 }
 
 function tensorOf(file: ModelFile, name: string) {
@@ -92,11 +96,13 @@ describe('initializers', () => {
   });
 
   it('in another file cost no read of it before somebody looks', async () => {
-    const source = folderSource(await readFixture('onnx', 'external.onnx'), {
+    const files = {
+      'external.onnx': await readFixture('onnx', 'external.onnx'),
       'external.data': await readFixture('onnx', 'external.data'),
-    });
-    await openFile(source, neverAborted);
-    assert.deepEqual(source.opened, ['external.data']);
+    };
+    const asked: string[] = [];
+    await openFile(memoryFolder(files, 'external.onnx', asked), neverAborted);
+    assert.deepEqual(asked, ['external.data']);
   });
 
   it('of text are named and not read as numbers', async () => {
