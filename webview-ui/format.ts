@@ -39,9 +39,9 @@ export function fixed(value: number | null, digits: number): string {
   return Number.isFinite(value) ? withMinus(value.toFixed(digits)) : significant(value, 3);
 }
 
-export function decibel(value: number | null): string {
+export function decibel(value: number | null, digits = 1): string {
   // What arrives is JSON, where infinity is null: a weight without any error.
-  return value === null || !Number.isFinite(value) ? '∞' : value.toFixed(1);
+  return value === null || !Number.isFinite(value) ? '∞' : withMinus(value.toFixed(digits));
 }
 
 export function shape(sizes: readonly number[] | null): string {

@@ -12,7 +12,7 @@ interface Props {
   onApply(n: number): void;
 }
 
-/** Size on x, output SQNR on y, one point a layer; the last point, all in float32, has no error and is left out. */
+/** Size on x, output SQNR on y, one point a layer; all in float32, which has no error, is the mark at the top. */
 export function CurveChart({ found, onApply }: Props) {
   const [chosen, setChosen] = useState(0);
   const points = found.curve
@@ -21,11 +21,13 @@ export function CurveChart({ found, onApply }: Props) {
   if (points.length === 0) return null;
   const total = found.layers.length;
   const low = points[0].bytes;
-  const high = points.at(-1)?.bytes ?? low;
+  // With a single layer the axis still has two ends: everything in int8, everything in float32.
+  const high = Math.max(...found.curve.map(({ bytes: size }) => size));
   const span = high - low || low * 0.1 || 1;
   const dbs = points.map(({ db }) => db);
-  const x = { min: low - span * 0.08, max: high + span * 0.12 };
-  const y = { min: Math.min(...dbs) - 6, max: Math.max(...dbs) + 6 };
+  const x = { min: low - span * 0.08, max: high + span * 0.08 };
+  const room = Math.max(6, (Math.max(...dbs) - Math.min(...dbs)) * 0.15);
+  const y = { min: Math.min(...dbs) - room, max: Math.max(...dbs) + 2 * room };
   const best = suggested(found);
   const nearest = (value: number) =>
     points.reduce(
@@ -41,10 +43,10 @@ export function CurveChart({ found, onApply }: Props) {
   return (
     <Plot
       label={t('Output SQNR over size, {0} points', points.length)}
-      height={220}
+      height={236}
       x={x}
       y={y}
-      margin={[18, 12, 20, 40]}
+      margin={[20, 12, 36, 40]}
       table={() => ({
         head: [t('layers in int8'), t('Size'), 'SQNR, dB', t('error')],
         rows: points.map(({ n, bytes: size, db }) => [String(total - n), bytes(size), decibel(db), percent(db)]),
@@ -63,6 +65,13 @@ export function CurveChart({ found, onApply }: Props) {
         const xs = points.map((point) => frame.x(point.bytes));
         const ys = dbs.map(frame.y);
         const ring = points.findIndex(({ n }) => n === best);
+        // Words go to the side that has room.
+        const beside = (left: number) =>
+          left > (frame.left + frame.right) / 2
+            ? ({ x: left - 12, 'text-anchor': 'end' } as const)
+            : ({ x: left + 12, 'text-anchor': 'start' } as const);
+        const summary = (i: number) => `${bytes(points[i].bytes)} · ${decibel(dbs[i])} dB · ${percent(dbs[i])}`;
+        const floatX = frame.x(high);
         return (
           <>
             <text x={0} y={10}>
@@ -70,12 +79,29 @@ export function CurveChart({ found, onApply }: Props) {
             </text>
             <YTicks frame={frame} values={ticks(y, 4)} text={String} />
             <XTicks frame={frame} values={ticks(x, 4)} text={bytes} />
+            <text x={frame.right} y={frame.bottom + 30} text-anchor="end">
+              {t('size of the tensors; smaller is better ←')}
+            </text>
+            <path class="mark-float" d={`M${floatX - 5} ${frame.top + 8}h10l-5 -8z`} />
+            <text class="strong-label" x={floatX - 10} y={frame.top + 8} text-anchor="end">
+              float32 {bytes(high)}
+            </text>
             <path class="line int8 thin" d={linePath(xs, ys)} />
             {xs.map((left, i) => (
               <circle key={points[i].n} class={i === ring ? 'knob int8' : 'ring int8'} cx={left} cy={ys[i]} r={4} />
             ))}
             {ring >= 0 && <circle class="halo" cx={xs[ring]} cy={ys[ring]} r={7.5} />}
             <circle class="chosen" cx={xs[at]} cy={ys[at]} r={10} />
+            {ring !== 0 && (
+              <text class="note-label" {...beside(xs[0])} y={ys[0] + 14}>
+                {t('all {0}: {1}', total, summary(0))}
+              </text>
+            )}
+            {ring >= 0 && (
+              <text class="note-label" {...beside(xs[ring])} y={ys[ring] + 18}>
+                {t('suggested: {0} of {1} layers, {2}', total - points[ring].n, total, summary(ring))}
+              </text>
+            )}
           </>
         );
       }}

@@ -58,7 +58,7 @@ export function Treemap({ overview, onPick }: Props) {
         <div
           key={tile.id}
           id={`tile-${i}`}
-          class={`tile${tile.quantized ? '' : ' stays'}${i === at ? ' active' : ''}`}
+          class={`tile${tile.quantized ? '' : ' stays'}${i === at ? ' active' : ''}${labelled(box) ? '' : ' bare'}`}
           role="option"
           aria-selected={i === at}
           aria-label={labelled(box) ? undefined : tileText(tile, total)}

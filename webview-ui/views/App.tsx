@@ -45,7 +45,7 @@ export function App() {
       <Header state={state} model={state.model} />
       <div
         style={widths[state.tab] === undefined ? undefined : { '--panes': `${widths[state.tab]}% 1fr` }}
-        class={forward ? 'body narrow-left' : error ? 'body wide-left' : 'body'}
+        class={`body ${forward ? 'narrow-left' : error ? 'wide-left' : state.tab === 'compare' ? 'even' : ''}`}
       >
         <div class="left" role="region" aria-label={forward ? t('Quantized products') : t('Modules and tensors')}>
           {forward && state.forward !== null ? (

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ComparedTensorDto, ComparisonDto } from '../../src/protocol/compareDto';
-import { bytes, count, decibel, shape, significant, visible } from '../format';
+import { bytes, count, decibel, shape, shortName, significant, visible } from '../format';
 import { engineText, t } from '../l10n';
 import { act } from '../state/store';
 import { SqnrBar } from './Row';
@@ -25,7 +25,7 @@ export function CompareView({ comparison }: { readonly comparison: ComparisonDto
         <h2 class="headline">{headline(comparison)}</h2>
         <p class="muted">
           <b>{visible(before.file)}</b> {engineText(before.label)}, {bytes(before.bytes)} → <b>{visible(after.file)}</b>{' '}
-          {after.label}, {bytes(after.bytes)}
+          {engineText(after.label)}, {bytes(after.bytes)}
         </p>
         <p>
           {facts
@@ -36,7 +36,7 @@ export function CompareView({ comparison }: { readonly comparison: ComparisonDto
         </p>
       </section>
       {tensors.length > 0 && (
-        <section>
+        <section class="across">
           <table class="changes compared">
             <thead>
               <tr>
@@ -80,8 +80,8 @@ function Compared({ tensor }: { readonly tensor: ComparedTensorDto }) {
   return (
     <tr>
       <th scope="row">
-        <button type="button" class="link" onClick={() => act('select', { id: `t:${name}` })}>
-          {visible(name)}
+        <button type="button" class="link" title={visible(name)} onClick={() => act('select', { id: `t:${name}` })}>
+          {shortName(name, 44)}
         </button>
       </th>
       <td class="to-left">{sides(before, after)}</td>

@@ -1,7 +1,7 @@
 import type { SensitivityDto } from '../../src/protocol/answersDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { CurveChart } from '../charts/CurveChart';
-import { bytes, visible } from '../format';
+import { bytes, shortName, visible } from '../format';
 import { plural, t } from '../l10n';
 import { errorOf, suggested } from '../state/sensitivity';
 import { act, page, setPage } from '../state/store';
@@ -59,6 +59,7 @@ function Headline({ found, state }: { readonly found: SensitivityDto; readonly s
   const n = suggested(found);
   const noise = found.layers.map(({ percent }) => percent ** 2);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const worstShare = sum(noise) === 0 ? 0 : (100 * noise[0]) / sum(noise);
   const share = sum(noise) === 0 ? 0 : (100 * sum(noise.slice(0, n))) / sum(noise);
   const reached = errorOf(found, n) <= page.value.targetPercent;
   const keep = found.curve[n].keep;
@@ -74,7 +75,7 @@ function Headline({ found, state }: { readonly found: SensitivityDto; readonly s
         <>
           <h2 class="headline">
             {n === found.layers.length
-              ? t('Only float32 reaches this target')
+              ? t('{0} makes {1} % of the error', shortName(keep[0] || '(root)', 40), worstShare.toFixed(0))
               : plural(
                   n,
                   '{0} layer makes {1} % of the error',
@@ -99,6 +100,7 @@ function Headline({ found, state }: { readonly found: SensitivityDto; readonly s
               percentText(errorOf(found, n)),
             )}{' '}
             {!reached && t('The target is not reached even so.')}
+            {n === found.layers.length && t('No smaller choice reaches the target.')}
           </p>
         </>
       )}
@@ -147,13 +149,16 @@ function Target() {
         max={400}
         step={10}
         value={value}
+        style={{ '--at': `${value / 4}%` }}
         aria-labelledby="target-label"
         aria-valuetext={percentText(targetPercent)}
         onInput={(event) => setPage({ targetPercent: 10 ** (Number(event.currentTarget.value) / 100 - 3) })}
       />
       <div class="target-ticks" aria-hidden="true">
-        {['0.001 %', '0.01 %', '0.1 %', '1 %', '10 %'].map((text) => (
-          <span key={text}>{text}</span>
+        {['0.001 %', '0.01 %', '0.1 %', '1 %', '10 %'].map((text, i) => (
+          <span key={text} style={{ left: `${25 * i}%` }}>
+            {text}
+          </span>
         ))}
       </div>
     </section>

@@ -21,7 +21,7 @@ export function Figures({ tensor }: { readonly tensor: TensorDetailDto }) {
           [t('99th percentile'), fixed(tensor.p99, decimals)],
         ]
       : [
-          ['SQNR', `${decibel(q.sqnrDb)} dB`],
+          ['SQNR', `${decibel(q.sqnrDb, 2)} dB`],
           ['RMSE', significant(q.rmse, 4)],
           [t('max |error|'), significant(q.maxAbsError, 4)],
           [t('codes used'), t('{0} of {1}', q.codesUsed, 256)],

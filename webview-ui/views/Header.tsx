@@ -26,7 +26,8 @@ export function Header({ state, model }: Props) {
               {quantized === null ? engineText(model.label) : t('quantized with {0}, not saved', quantized.engine)}
             </span>
           </div>
-          <div class="line">
+          {/* A fact that does not fit goes away whole; only a warning may take a second line. */}
+          <div class={model.safety.verdict === 'safe' ? 'line' : 'line wraps'}>
             {quantized === null ? <FloatFacts model={model} /> : <QuantizedFacts state={state} model={model} />}
           </div>
         </div>
@@ -66,15 +67,21 @@ function Progress({ busy }: { readonly busy: NonNullable<ViewSnapshotDto['busy']
 function FloatFacts({ model }: { readonly model: ModelSummaryDto }) {
   return (
     <>
-      <b title={`${count(model.bytes)} bytes`}>{bytes(model.bytes)}</b>
-      <Dot />
-      <b>{t('{0} parameters', count(model.parameters))}</b>
-      <Dot />
-      <b>{model.dtype}</b>
-      <Dot />
-      <Safety verdict={model.safety.verdict} />
+      <b title={t('{0} bytes', count(model.bytes))}>{bytes(model.bytes)}</b>
+      <span>
+        <Dot />
+        <b>{t('{0} parameters', count(model.parameters))}</b>
+      </span>
+      <span>
+        <Dot />
+        <b>{model.dtype}</b>
+      </span>
+      <span>
+        <Dot />
+        <Safety verdict={model.safety.verdict} />
+      </span>
       {model.safety.verdict === 'safe' && (
-        <span class="wide-only">
+        <span>
           <Dot />
           {t('{0} globals, none runs code', model.safety.globals.length)}
         </span>
@@ -90,18 +97,24 @@ function QuantizedFacts({ state, model }: Props) {
   const smaller = before / after;
   return (
     <>
-      <span title={`${count(before)} bytes`}>{bytes(before)}</span> →{' '}
-      <b title={`${count(after)} bytes`}>{bytes(after)}</b>
-      <Dot />
-      <b>{t('{0} times smaller', smaller.toFixed(2))}</b>
+      <span>
+        <span title={t('{0} bytes', count(before))}>{bytes(before)}</span> →{' '}
+        <b title={t('{0} bytes', count(after))}>{bytes(after)}</b>
+      </span>
+      <span>
+        <Dot />
+        <b>{smaller > 1 ? t('{0} times smaller', smaller.toFixed(2)) : t('not smaller')}</b>
+      </span>
       {quantized.quantizedCount > 0 && (
-        <>
+        <span>
           <Dot />
           <b>{t('weights at {0} dB', decibel(quantized.sqnrDb))}</b>
-        </>
+        </span>
       )}
-      <Dot />
-      <Safety verdict={model.safety.verdict} />
+      <span>
+        <Dot />
+        <Safety verdict={model.safety.verdict} />
+      </span>
     </>
   );
 }

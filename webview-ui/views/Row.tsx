@@ -158,7 +158,7 @@ function QuantizedCells({ row }: { readonly row: RowDto }) {
 function BeforeAfter({ before, after }: { readonly before: string; readonly after: string }) {
   return (
     <>
-      <span class="muted">{before} → </span>
+      <span class="muted before">{before} → </span>
       <span>{after}</span>
     </>
   );
@@ -181,12 +181,16 @@ function Sparkline({ name }: { readonly name: string }) {
   if (line === undefined) return <span class="bone small" />;
   const top = Math.max(...line.counts, 1);
   const width = 92 / line.counts.length;
+  // One path: a rectangle a bin would be most of the elements in the page.
+  const bars = line.counts
+    .map((value, i) => {
+      const height = value === 0 ? 0 : Math.max(1, (value / top) * 14);
+      return `M${(i * width).toFixed(1)} 15v-${height.toFixed(1)}h${Math.max(width - 0.6, 0.5).toFixed(1)}v${height.toFixed(1)}z`;
+    })
+    .join('');
   return (
-    <svg class="sparkline" width="92" height="15" viewBox="0 0 92 15" aria-hidden="true">
-      {line.counts.map((value, i) => {
-        const height = value === 0 ? 0 : Math.max(1, (value / top) * 14);
-        return <rect key={i} x={i * width} y={15 - height} width={Math.max(width - 0.6, 0.5)} height={height} />;
-      })}
+    <svg class="sparkline" width="100%" height="15" viewBox="0 0 92 15" preserveAspectRatio="none" aria-hidden="true">
+      <path d={bars} />
     </svg>
   );
 }

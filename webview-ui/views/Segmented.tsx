@@ -1,6 +1,9 @@
+import { Icon } from './Icon';
+
 interface Props<T extends string> {
   readonly label: string;
-  readonly options: readonly (readonly [T, string])[];
+  /** Value, text, and an icon to show in the text's place where words take too much room. */
+  readonly options: readonly (readonly [T, string, icon?: string])[];
   readonly value: T;
   onChange(value: T): void;
 }
@@ -10,9 +13,16 @@ export function Segmented<T extends string>({ label, options, value, onChange }:
   return (
     <fieldset class="segmented">
       <legend class="visually-hidden">{label}</legend>
-      {options.map(([id, text]) => (
-        <button key={id} type="button" aria-pressed={id === value} onClick={() => onChange(id)}>
-          {text}
+      {options.map(([id, text, icon]) => (
+        <button
+          key={id}
+          type="button"
+          aria-pressed={id === value}
+          aria-label={icon && text}
+          title={icon && text}
+          onClick={() => onChange(id)}
+        >
+          {icon === undefined ? text : <Icon name={icon} />}
         </button>
       ))}
     </fieldset>

@@ -69,9 +69,9 @@ function Values({ tensor }: { readonly tensor: TensorDetailDto }) {
         <Segmented
           label={t('Show values as')}
           options={[
-            ['histogram', t('Histogram')],
-            ['heatmap', t('Heatmap')],
-            ['table', t('Table')],
+            ['histogram', t('Histogram'), 'graph'],
+            ['heatmap', t('Heatmap'), 'symbol-color'],
+            ['table', t('Table'), 'table'],
           ]}
           value={weightsMode}
           onChange={(mode) => setPage({ weightsMode: mode })}
