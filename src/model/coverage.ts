@@ -4,7 +4,7 @@ import { observeRange } from '../engine/quantization/observers';
 import type { CoverageDto, CoverageRowDto } from '../protocol/answersDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { engineClass, readValues } from './loadModule';
-import { type ModuleNode, walk } from './moduleTree';
+import { type ModuleNode, packedTensors, walk } from './moduleTree';
 import { type Model, type ModelTensor, ownerOf } from './openModel';
 import { isQuantizedWeight, planQuantization, type QuantizePlan, refusedByPyTorch } from './quantizePlan';
 
@@ -21,6 +21,7 @@ export async function coverage(
 ): Promise<CoverageDto> {
   const plan = planQuantization(model.root, spec);
   const reasons = new Map(plan.skipped.map(({ path, reason }) => [path, reason]));
+  const parts = new Map<string, string>();
   const shared = sharedWeights(model);
   const rows: CoverageRowDto[] = [];
   let covered = 0;
@@ -28,7 +29,8 @@ export async function coverage(
   for (const node of nodes) {
     progress(rows.length, nodes.length, node.path || node.type);
     abort.throwIfAborted();
-    const row = rowOf(node, plan, reasons.get(node.path), shared);
+    if (node.kind?.type === 'LinearReLU') for (const { path } of node.children) parts.set(path, partOf(node));
+    const row = rowOf(node, plan, parts.get(node.path) ?? reasons.get(node.path), shared);
     const unsound = values && row.status === 'quantized' ? await unsoundWeight(model, node, abort) : undefined;
     rows.push(unsound === undefined ? row : { ...row, status: 'float', reason: unsound });
     if (rows[rows.length - 1].status === 'quantized') covered += quantizedElements(node);
@@ -57,6 +59,10 @@ function rowOf(
   }
   if (node.tensors.length === 0 && node.children.length > 0) return { ...row, status: 'container', reason: '' };
   return { ...row, status: 'float', reason: skipped ?? unknownReason(node) };
+}
+
+function partOf({ path, type }: ModuleNode): string {
+  return `part of ${path}, a ${type} that is taken as one`;
 }
 
 function unknownReason(node: ModuleNode): string {
@@ -94,7 +100,7 @@ async function unsoundWeight(
   node: ModuleNode<ModelTensor>,
   abort: AbortCheck,
 ): Promise<string | undefined> {
-  for (const tensor of node.tensors) {
+  for (const tensor of packedTensors(node)) {
     if (!isQuantizedWeight(tensor.name)) continue;
     const { min, max } = observeRange(await readValues(model, tensor, abort));
     if (Number.isNaN(min)) return `${tensor.name} contains NaN`;
@@ -103,6 +109,6 @@ async function unsoundWeight(
   return undefined;
 }
 
-function quantizedElements({ tensors }: ModuleNode): number {
-  return tensors.reduce((sum, { name, numel }) => sum + (isQuantizedWeight(name) ? numel : 0), 0);
+function quantizedElements(node: ModuleNode): number {
+  return packedTensors(node).reduce((sum, { name, numel }) => sum + (isQuantizedWeight(name) ? numel : 0), 0);
 }

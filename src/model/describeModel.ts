@@ -100,8 +100,10 @@ export function reprTree(
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i];
     const children = node.children.map((child) => done.get(child)).filter((child) => child !== undefined);
-    const line = replace(node) ?? (node.repr || (node === root ? stem : 'Module'));
-    done.set(node, { name: node.name, line, children, joinsEqual: node.joinsEqual });
+    const replaced = replace(node);
+    const line = replaced ?? (node.repr || (node === root ? stem : 'Module'));
+    const shown = replaced === undefined ? children : [];
+    done.set(node, { name: node.name, line, children: shown, joinsEqual: node.joinsEqual });
   }
   return done.get(root) as ReprNode;
 }

@@ -3,11 +3,13 @@ import { unsupported } from '../core/errors';
 import type { AttributeMap } from '../engine/nn/attributes';
 import { createModule, hasForward } from '../engine/nn/createModule';
 import { isQuantizable, isTable } from '../engine/nn/dynamicTwin';
+import { type Linear, LinearReLU } from '../engine/nn/linear';
 import type { QuantizableModule, QuantizableTable } from '../engine/nn/module';
 import { type FloatTensor, floatTensor } from '../engine/tensor/tensor';
 import { type ModuleNode, ownName } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { dequantize, readCodes, storedQuantization } from './quantizedTensor';
+import { isFusedRecord } from './recordRepr';
 
 /** A tensor's values as float32, read from the file now; quantized ones are dequantized. Errors name the tensor. */
 export async function readValues(model: Model, tensor: ModelTensor, abort: AbortCheck): Promise<Float32Array> {
@@ -36,7 +38,7 @@ export async function readParameters(
 export function engineClass({ record, kind }: Pick<ModuleNode, 'record' | 'kind'>): string | undefined {
   if (record === undefined) return kind?.type;
   const name = record.className.slice(record.className.lastIndexOf('.') + 1);
-  if (/^torch\.nn\./.test(record.className)) return name;
+  if (/^torch\.nn\./.test(record.className) || isFusedRecord(record)) return name;
   return record.className.startsWith('transformers.') && name === 'Conv1D' ? name : undefined;
 }
 
@@ -52,6 +54,7 @@ export async function loadLayer(
   abort: AbortCheck,
 ): Promise<QuantizableModule | QuantizableTable> {
   const type = engineClass(node);
+  if (node.kind?.type === 'LinearReLU') return loadFused(model, node, abort);
   if (type !== undefined && hasForward(type) && node.children.length === 0) {
     const module = createModule(type, attributesOf(node), await readParameters(model, node, abort));
     if (isQuantizable(module) || isTable(module)) return module;
@@ -63,6 +66,12 @@ export async function loadLayer(
       hint: 'Choose a Linear, an LSTM, GRU or RNN, one of their cells, or an Embedding.',
     },
   );
+}
+
+async function loadFused(model: Model, node: ModuleNode<ModelTensor>, abort: AbortCheck): Promise<LinearReLU> {
+  const [first] = node.children;
+  const parameters = await readParameters(model, first, abort);
+  return new LinearReLU(createModule('Linear', attributesOf(first), parameters) as Linear);
 }
 
 /** The same for modules with products, which become int8. */

@@ -25,7 +25,8 @@ export function comparisonSpec(
   node: ModuleNode,
   { engine, perChannel }: Pick<QuantizeSpecDto, 'engine' | 'perChannel'>,
 ): QuantizeSpecDto {
-  const modules = node.kind !== undefined && node.children.length === 0 ? [node.kind.type] : null;
+  const one = node.children.length === 0 || node.kind?.type === 'LinearReLU';
+  const modules = node.kind !== undefined && one ? [node.kind.type] : null;
   return { engine, dtype: 'qint8', perChannel, modules, exclude: [] };
 }
 

@@ -18,6 +18,8 @@ export interface RecurrentOptions {
 
 export type ModuleKind =
   | { readonly type: 'Linear'; readonly inFeatures: number; readonly outFeatures: number; readonly bias: boolean }
+  /** torch.ao.nn.intrinsic's pair of a Linear, its child `0`, and the ReLU after it. */
+  | { readonly type: 'LinearReLU'; readonly inFeatures: number; readonly outFeatures: number; readonly bias: boolean }
   /** transformers' Linear with a weight [in, out]: GPT-2. */
   | { readonly type: 'Conv1D'; readonly inFeatures: number; readonly outFeatures: number; readonly bias: boolean }
   | { readonly type: 'Embedding' | 'EmbeddingBag'; readonly numEmbeddings: number; readonly embeddingDim: number }

@@ -52,6 +52,7 @@ function extraRepr(kind: ModuleKind): string {
     case 'Conv2d':
     case 'Conv3d':
       return `${kind.inChannels}, ${kind.outChannels}, kernel_size=${tuple(kind.kernelSize)}, stride=${tuple(kind.kernelSize.map(() => 1))}${kind.bias ? '' : ', bias=False'}`;
+    case 'LinearReLU':
     case 'MultiheadAttention':
       return '';
   }
@@ -74,6 +75,7 @@ export function quantizedRepr(kind: ModuleKind, repr: string, qconfig: QConfigNa
   const type = quantizedType(kind, qconfig);
   switch (kind.type) {
     case 'Linear':
+    case 'LinearReLU':
     case 'Conv1D': {
       const dtype = form.kind === 'int8' ? `torch.qint8, qscheme=torch.${form.scheme}_affine` : 'torch.float16';
       return `${type}(in_features=${kind.inFeatures}, out_features=${kind.outFeatures}, dtype=${dtype})`;

@@ -2,7 +2,7 @@ import type { DType } from '../core/dtype';
 import type { ModuleRecord } from '../formats/types';
 import { type ModuleKind, moduleKind } from './moduleKind';
 import { moduleRepr } from './moduleRepr';
-import { isQuantizedRecord, recordRepr } from './recordRepr';
+import { isFusedRecord, isQuantizedRecord, recordRepr } from './recordRepr';
 
 /** What the tree needs to know of a tensor. */
 export interface TensorEntry {
@@ -189,7 +189,9 @@ function finishNode<T extends TensorEntry>(
   const givenType = given.types.get(path);
   // Modules that are quantized already are no longer what their shapes look like.
   const known = !optimizer && !(record !== undefined && isQuantizedRecord(record));
-  const kind = known ? kindOf(path, name, tensors, givenType, first) : undefined;
+  const fused = path !== '' && record !== undefined && isFusedRecord(record);
+  const own = known ? kindOf(path, name, tensors, givenType, first) : undefined;
+  const kind = fused ? fusedKind(givenType, children) : own;
   const type = kind?.type ?? givenType ?? containerType(path, children, tensors);
   const written = record && recordRepr(record, type, reprContext(path, tensors, given));
   let bytes = 0;
@@ -212,13 +214,25 @@ function finishNode<T extends TensorEntry>(
     repr: written ?? (kind === undefined ? type : moduleRepr(kind)),
     record,
     joinsEqual: given.torch === '2' && record?.className === 'torch.nn.modules.container.ModuleList',
-    children,
+    children: fused ? children.map((child) => ({ ...child, kind: undefined })) : children,
     tensors,
     bytes,
     parameters,
     tensorCount,
     optimizer,
   };
+}
+
+/** quantize_dynamic takes or leaves a fused pair as one and never looks inside it. */
+function fusedKind(givenType: string | undefined, [first]: readonly ModuleNode[]): ModuleKind | undefined {
+  return givenType === 'LinearReLU' && first?.kind?.type === 'Linear'
+    ? { ...first.kind, type: 'LinearReLU' }
+    : undefined;
+}
+
+/** The tensors that a quantized form of the module takes the place of: of a fused pair, its Linear's. */
+export function packedTensors<T extends TensorEntry>({ kind, tensors, children }: ModuleNode<T>): readonly T[] {
+  return kind?.type === 'LinearReLU' ? children[0].tensors : tensors;
 }
 
 function reprContext(path: string, tensors: readonly TensorEntry[], { torch }: GivenModules) {

@@ -1,6 +1,6 @@
 import type { OverviewDto, TileDto } from '../protocol/modelDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
-import { type ModuleNode, storedAs, walk } from './moduleTree';
+import { type ModuleNode, packedTensors, storedAs, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { plannedSize, quantizedStateDict, type Replacement, stateModules, storedForm } from './quantizedFile';
 import { isQuantizedWeight, planQuantization } from './quantizePlan';
@@ -15,7 +15,7 @@ const maxPaths = 6;
 export function modelOverview(model: Model, spec: QuantizeSpecDto): OverviewDto {
   const { root } = model;
   const plan = planQuantization(root, spec);
-  const all = [...walk(root)].flatMap((node) => tilesOf(node, plan.quantized.has(node.path)));
+  const all = [...walk(root)].flatMap((node) => tilesOf(node, plan.weights));
   all.sort((a, b) => b.bytes - a.bytes);
   const shown = all.slice(0, maxTiles);
   const pooled = all.slice(maxTiles);
@@ -39,11 +39,12 @@ export function modelOverview(model: Model, spec: QuantizeSpecDto): OverviewDto 
 }
 
 /** A module with at most a weight and a bias is one tile; one with more is a tile a tensor. */
-function tilesOf(node: ModuleNode<ModelTensor>, quantized: boolean): TileDto[] {
+function tilesOf(node: ModuleNode<ModelTensor>, weights: ReadonlySet<string>): TileDto[] {
   const { path, tensors } = node;
   if (tensors.length === 0) return [];
   if (tensors.length <= 2 && path !== '') {
     const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const quantized = tensors.some(({ name }) => weights.has(name));
     return [{ id: `m:${path}`, label: path, group: path, bytes, quantized }];
   }
   return tensors.map(({ name, bytes }) => ({
@@ -51,7 +52,7 @@ function tilesOf(node: ModuleNode<ModelTensor>, quantized: boolean): TileDto[] {
     label: name,
     group: path,
     bytes,
-    quantized: quantized && isQuantizedWeight(name),
+    quantized: weights.has(name),
   }));
 }
 
@@ -89,7 +90,7 @@ const noData = async () => new Uint8Array(0);
 /** The packed form of a module without its data: input and hidden products of a recurrent one in turn. */
 function shapesOnly(node: ModuleNode<ModelTensor>, perChannel: boolean): Replacement {
   const prefix = node.path === '' ? '' : `${node.path}.`;
-  const byName = new Map(node.tensors.map((tensor) => [tensor.name.slice(prefix.length), tensor]));
+  const byName = new Map(packedTensors(node).map((tensor) => [tensor.name.slice(prefix.length), tensor]));
   const products: Replacement['products'][number][] = [];
   for (const [name, tensor] of byName) {
     if (!isQuantizedWeight(name)) continue;

@@ -61,9 +61,14 @@ function specArgument(model: Model, spec: QuantizeSpecDto): string {
     const paths = [...quantized.keys()].map((path) => JSON.stringify(path.slice(prefix.length)));
     return `{${paths.map((path) => `${path}: ${qconfig}`).join(', ')}}`;
   }
-  const types = [...new Set([...quantized.values()].map(({ type }) => `torch.nn.${type}`))];
+  const types = [...new Set([...quantized.values()].map(({ type }) => `torch.${pythonType(type)}`))];
   if (spec.perChannel) return `{${types.map((type) => `${type}: ${qconfig}`).join(', ')}}`;
   return `{${types.join(', ')}}`;
+}
+
+/** A class by the name that Python knows it under, below `torch`. */
+export function pythonType(type: string): string {
+  return type === 'LinearReLU' ? 'ao.nn.intrinsic.LinearReLU' : `nn.${type}`;
 }
 
 const pythonNames: Readonly<Record<QConfigNameDto, string>> = {

@@ -71,7 +71,7 @@ function nameMatcher(target: string): (path: string) => boolean {
 }
 
 const embeddings: readonly string[] = ['Embedding', 'EmbeddingBag'];
-const withProducts: readonly string[] = [...products, 'RNN', 'Conv1D'];
+const withProducts: readonly string[] = [...products, 'LinearReLU', 'RNN', 'Conv1D'];
 
 /** Why a qconfig does nothing to a module of this kind; undefined where it does. */
 export function cannotTake(kind: ModuleKind, qconfig: QConfigName): string | undefined {

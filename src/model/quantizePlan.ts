@@ -1,7 +1,7 @@
 import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
 import type { QuantizeSpecDto, SkippedModuleDto } from '../protocol/quantizeDto';
 import type { ModuleKind } from './moduleKind';
-import { type ModuleNode, type TensorEntry, walk } from './moduleTree';
+import { type ModuleNode, packedTensors, type TensorEntry, walk } from './moduleTree';
 import { type Choice, cannotTake, choices, defaultTypes } from './qconfigSpec';
 
 /**
@@ -14,6 +14,8 @@ export interface QuantizePlan<T extends TensorEntry = TensorEntry> {
   /** What each of them gets. */
   readonly qconfigs: ReadonlyMap<string, QConfigName>;
   readonly skipped: readonly SkippedModuleDto[];
+  /** Names of the weights that become codes. */
+  readonly weights: ReadonlySet<string>;
   /** Bytes of every module after quantization, with everything below. */
   readonly bytesAfter: ReadonlyMap<string, number>;
 }
@@ -35,7 +37,13 @@ export function planQuantization<T extends TensorEntry>(root: ModuleNode<T>, spe
       qconfigs.set(node.path, choice.qconfig);
     } else skipped.push({ path: node.path, type: node.type, reason: reason ?? '' });
   }
-  return { quantized, qconfigs, skipped, bytesAfter: sizesAfter(root, qconfigs, spec.halfStorage ?? false) };
+  const weights = new Map<string, QConfigName>();
+  for (const [path, node] of quantized) {
+    for (const { name } of packedTensors(node))
+      if (isQuantizedWeight(name)) weights.set(name, qconfigs.get(path) as QConfigName);
+  }
+  const bytesAfter = sizesAfter(root, weights, spec.halfStorage ?? false);
+  return { quantized, qconfigs, skipped, weights: new Set(weights.keys()), bytesAfter };
 }
 
 const readByAttention = 'MultiheadAttention reads this weight itself (NonDynamicallyQuantizableLinear)';
@@ -91,18 +99,17 @@ export function bytesUnder(qconfig: QConfigName, { numel, bytes, shape }: Tensor
 
 function sizesAfter<T extends TensorEntry>(
   root: ModuleNode<T>,
-  qconfigs: ReadonlyMap<string, QConfigName>,
+  weights: ReadonlyMap<string, QConfigName>,
   halfStorage: boolean,
 ): Map<string, number> {
   const nodes = [...walk(root)];
   const sizes = new Map<string, number>();
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i];
-    const qconfig = qconfigs.get(node.path);
     let bytes = 0;
     for (const tensor of node.tensors) {
-      const replaced = qconfig !== undefined && isQuantizedWeight(tensor.name);
-      bytes += replaced ? bytesUnder(qconfig, tensor, halfStorage) : tensor.bytes;
+      const qconfig = weights.get(tensor.name);
+      bytes += qconfig === undefined ? tensor.bytes : bytesUnder(qconfig, tensor, halfStorage);
     }
     for (const child of node.children) bytes += sizes.get(child.path) as number;
     sizes.set(node.path, bytes);

@@ -88,7 +88,8 @@ function moduleVersions(
   versions: ReadonlyMap<string, number>,
   replaced: ReadonlyMap<string, Replacement>,
 ): [string, number][] {
-  const paths = versions.size > 0 ? [...versions] : modules.map(({ path }): [string, number] => [path, 1]);
+  const left = [...versions].filter(([path]) => !isBelow(path, replaced));
+  const paths = versions.size > 0 ? left : modules.map(({ path }): [string, number] => [path, 1]);
   return paths.flatMap(([path, version]): [string, number][] => {
     const replacement = replaced.get(path);
     if (replacement === undefined || replacement.stored === 'none' || replacement.stored === 'cell') {
@@ -108,6 +109,13 @@ function moduleVersions(
     const each = cells(replacement.products).map((_, k): [string, number] => [`${values}.${k}`, 1]);
     return [[path, 2], [values, 1], ...each];
   });
+}
+
+function isBelow(path: string, replaced: ReadonlyMap<string, unknown>): boolean {
+  for (let at = path.lastIndexOf('.'); at > 0; at = path.lastIndexOf('.', at - 1)) {
+    if (replaced.has(path.slice(0, at))) return true;
+  }
+  return false;
 }
 
 function below(path: string, name: string): string {
@@ -148,6 +156,7 @@ export function storedForm(kind: ModuleKind | undefined): DynamicModule['stored'
     case 'RNNCell':
       return 'cell';
     case 'Linear':
+    case 'LinearReLU':
     case 'Conv1D':
       return 'linear';
     default:
@@ -199,14 +208,21 @@ export function plannedSize(state: StateDict, archiveName: string, style: TorchS
   return planTorchFile(state, { archiveName, style, engine }).size;
 }
 
-/** Every module of a tree that has tensors of its own, or is replaced; without `dataOf` only sizes can be planned. */
+/** Every module of a tree but those below a replaced one; without `dataOf` only sizes can be planned. */
 export function stateModules(
   root: ModuleNode,
   prefix: string,
   replacement: (node: ModuleNode) => Replacement | undefined,
   dataOf: (tensorName: string) => TensorData['data'] = () => async () => new Uint8Array(0),
 ): StateModule[] {
-  return [...walk(root)].map((node) => ({
+  const replacements = new Map([...walk(root)].map((node) => [node.path, replacement(node)]));
+  const gone = new Set<string>();
+  for (const node of walk(root)) {
+    if (replacements.get(node.path) === undefined && !gone.has(node.path)) continue;
+    for (const { path } of node.children) gone.add(path);
+  }
+  const kept = [...walk(root)].filter(({ path }) => !gone.has(path));
+  return kept.map((node) => ({
     path: stripped(node.path, prefix),
     tensors: node.tensors.map(({ name, shape, dtype }) => ({
       name: stripped(name, prefix),
@@ -215,7 +231,7 @@ export function stateModules(
       dtype,
       data: dataOf(name),
     })),
-    replacement: replacement(node),
+    replacement: replacements.get(node.path),
   }));
 }
 

@@ -302,6 +302,11 @@ export function recordRepr(record: ModuleRecord, type: string, context: ReprCont
   return attributes.missing ? undefined : text;
 }
 
+/** Whether fuse_modules made it: a pair or triple that stands for one operation. */
+export function isFusedRecord({ className }: ModuleRecord): boolean {
+  return /^torch\.(ao\.)?nn\.intrinsic\.modules\.fused\./.test(className);
+}
+
 /** Whether quantize_dynamic has been here: the module's weights are packed. */
 export function isQuantizedRecord({ className }: ModuleRecord): boolean {
   return /^torch\.(ao\.)?nn\.(intrinsic\.)?quantized\./.test(className);

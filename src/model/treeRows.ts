@@ -1,6 +1,6 @@
 import type { RowDto, RowPlaceDto, RowsQueryDto, RowsSortDto } from '../protocol/rowsDto';
 import { type ModuleNode, ownName, storedAs, type TensorEntry, walk } from './moduleTree';
-import { isQuantizedWeight, type QuantizePlan, staysFloat } from './quantizePlan';
+import { type QuantizePlan, staysFloat } from './quantizePlan';
 
 /** What the rows show besides the tree: null before there is a spec. */
 export interface RowsContext {
@@ -138,7 +138,7 @@ export class TreeRows {
     common: Pick<RowDto, 'level' | 'setSize' | 'posInSet'>,
   ): RowDto {
     const { plan, sqnrDb } = this.context;
-    const replaced = (plan?.quantized.has(owner.path) ?? false) && isQuantizedWeight(tensor.name);
+    const replaced = plan?.weights.has(tensor.name) ?? false;
     return {
       ...emptyRow,
       ...common,

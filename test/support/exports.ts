@@ -3,20 +3,18 @@ import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
 import { joinChunks } from '../../src/core/byteChunks';
 import { noProgress } from '../../src/core/progress';
-import { planExport } from '../../src/model/export/exportModel';
+import { type PlannedExport, planExport } from '../../src/model/export/exportModel';
 import type { Model } from '../../src/model/openModel';
 import type { ExportRequestDto } from '../../src/protocol/exportDto';
 
-/** Writes an export into a folder; gives the path of the file to open and the lines that load it. */
-export async function writeExport(
-  folder: string,
+/** Plans an export: a state dict in the container of 1.13, unless the request says otherwise. */
+export function plannedExport(
   model: Model,
-  name: string,
+  target: string,
   request: Partial<ExportRequestDto>,
-): Promise<{ readonly file: string; readonly load: string }> {
-  await mkdir(folder, { recursive: true });
+): Promise<PlannedExport> {
   const whole: ExportRequestDto = {
-    target: join(folder, name),
+    target,
     format: 'torch',
     spec: null,
     torchStyle: '1.13',
@@ -27,7 +25,18 @@ export async function writeExport(
     overwrite: true,
     ...request,
   };
-  const { files, load } = await planExport(model, whole, neverAborted, noProgress);
+  return planExport(model, whole, neverAborted, noProgress);
+}
+
+/** Writes an export into a folder; gives the path of the file to open and the lines that load it. */
+export async function writeExport(
+  folder: string,
+  model: Model,
+  name: string,
+  request: Partial<ExportRequestDto>,
+): Promise<{ readonly file: string; readonly load: string }> {
+  await mkdir(folder, { recursive: true });
+  const { files, load } = await plannedExport(model, join(folder, name), request);
   for (const { name: part, plan } of files) await writeFile(join(folder, part), await joinChunks(plan.chunks()));
   return { file: join(folder, files[0].name), load };
 }

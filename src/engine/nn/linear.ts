@@ -56,14 +56,17 @@ export class Linear implements QuantizableModule {
   }
 }
 
-/** torch.ao.nn.intrinsic.LinearReLU: a Linear and the ReLU after it, as fuse_modules makes them. */
+/**
+ * torch.ao.nn.intrinsic.LinearReLU: a Linear, its child `0`, and the ReLU after it, as
+ * fuse_modules makes them. The weight keeps the name that it has in the pair: `0.weight`.
+ */
 export class LinearReLU implements QuantizableModule {
   readonly outputs = ['output'];
 
   constructor(private readonly linear: Linear) {}
 
   get weights(): ReadonlyMap<string, Float32Array> {
-    return this.linear.weights;
+    return new Map([['0.weight', this.linear.weight.data]]);
   }
 
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
@@ -71,13 +74,18 @@ export class LinearReLU implements QuantizableModule {
   }
 
   toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicLinear {
-    return new DynamicLinear(this.linear.toDynamic(path, engine, scheme).packed, true);
+    const { weight, bias } = this.linear;
+    const named = { module: path, name: '0.weight', bias: bias?.data, engine };
+    return new DynamicLinear(packLinear(named, weight.data, weight.shape, scheme), true);
   }
 
   toFloat16(): HalfModule {
-    const { halves, rounded, biases } = roundParameters(this.linear.parameters);
-    const linear = new Linear(rounded.get('weight') as FloatTensor, this.linear.bias);
-    return new HalfModule(new LinearReLU(linear), halves, 'linear', biases);
+    const { bias } = this.linear;
+    const { halves, rounded } = roundParameters(this.linear.parameters);
+    const linear = new Linear(rounded.get('weight') as FloatTensor, bias);
+    const biases = new Map(bias === undefined ? [] : [['0.weight', bias.data]]);
+    const named = halves.map((half) => ({ ...half, name: '0.weight' }));
+    return new HalfModule(new LinearReLU(linear), named, 'linear', biases);
   }
 }
 

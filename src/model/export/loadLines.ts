@@ -1,6 +1,6 @@
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { Model } from '../openModel';
-import { namedQConfigs } from '../pythonLines';
+import { namedQConfigs, pythonType } from '../pythonLines';
 
 /**
  * Python lines that load an export, ready to paste. `model` stands for the float model that the
@@ -50,8 +50,8 @@ function floatLines(file: string): string {
 /** The skeleton is quantized with the same spec, then takes the saved weights. */
 function skeletonLines(model: Model, { spec }: ExportRequestDto): string[] {
   const engine = spec?.engine ?? 'fbgemm';
-  const types = (spec?.modules ?? ['LSTM', 'GRU', 'Linear', 'LSTMCell', 'GRUCell', 'RNNCell']).map(
-    (type) => `nn.${type}`,
+  const types = (spec?.modules ?? ['LSTM', 'GRU', 'Linear', 'LSTMCell', 'GRUCell', 'RNNCell']).map((type) =>
+    type === 'LinearReLU' ? `torch.${pythonType(type)}` : `nn.${type}`,
   );
   const named = spec === null ? undefined : namedQConfigs(model, spec);
   const dictionary = named?.map(([path, qconfig]) => `${path}: quantization.${qconfig}`).join(', ');

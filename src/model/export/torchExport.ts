@@ -2,7 +2,7 @@ import type { AbortCheck } from '../../core/abort';
 import { planTorchFile, type StateItem } from '../../formats/torch/write';
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { QuantizedModuleDto, QuantizeReportDto } from '../../protocol/quantizeDto';
-import type { ModuleNode } from '../moduleTree';
+import { type ModuleNode, packedTensors } from '../moduleTree';
 import { findModule, findTensor, type Model, type ModelTensor } from '../openModel';
 import { quantizedStateDict, type Replacement, type StateModule, stateModules, storedForm } from '../quantizedFile';
 import type { PlannedExport } from './exportModel';
@@ -59,7 +59,7 @@ function replacementOf(
   halfStorage: boolean,
 ): Replacement {
   const prefix = path === '' ? '' : `${path}.`;
-  const own = (name: string) => node.tensors.find((tensor) => tensor.name === `${prefix}${name}`);
+  const own = (name: string) => packedTensors(node).find((tensor) => tensor.name === `${prefix}${name}`);
   const [first] = weights;
   if (first?.dtype === 'quint8' || first?.dtype === 'quint4x2') {
     const table = {
