@@ -1,21 +1,23 @@
 import { writeFile } from 'node:fs/promises';
 import type { ForwardResultDto, OnnxForwardDto, ProductDto } from '../protocol/forwardDto';
+import type { EngineClient } from '../worker/enginePool';
 import { type Command, type CommandOutput, parse } from './command';
-import { forwardOptions, forwardRequest, onnxRequest } from './forwardRequest';
+import { chosenPlan, forwardOptions, forwardRequest, onnxRequest, withOptionalValues } from './forwardRequest';
 import { number } from './text';
 
 export const forward: Command = {
   name: 'forward',
   synopsis:
-    'FILE [--module PATH | --source model.py[:Class] [--init JSON]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz] [--quantized --engine E] [--runs N] [--outputs OUT.npz] [--trace TRACE.json]',
+    'FILE [--module PATH | --source model.py[:Class] [--init JSON] | --plan [PLAN.json]] [--save-plan [PLAN.json]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz] [--quantized --engine E] [--runs N] [--outputs OUT.npz] [--trace TRACE.json]',
   summary: 'runs one module, or the whole model by its own code, and lists the scale that is chosen at every step',
   async run(args, { engine, signal, progress }) {
-    const { positionals, values } = parse(args, forwardOptions, 1);
+    const { positionals, values } = parse(withOptionalValues(args), forwardOptions, 1);
     const client = engine(positionals[0]);
     const { format } = await client.call('open', { path: positionals[0] });
     if (format === 'onnx' && values.module === undefined) {
       return onnxOutput(await client.call('onnxForward', onnxRequest(values), { signal, onProgress: progress }));
     }
+    if (values['save-plan'] !== undefined) return savedPlan(client, values['save-plan'], values.plan);
     const request = await forwardRequest(client, positionals[0], values);
     const result = await client.call('forward', request, { signal, onProgress: progress });
     const quantized = values.quantized ?? false;
@@ -45,6 +47,20 @@ export const forward: Command = {
     return { json, text };
   },
 };
+
+/** Writes the plan to be edited, and says what it takes for granted; nothing runs. */
+async function savedPlan(client: EngineClient, path: string, from: string | undefined): Promise<CommandOutput> {
+  const report = await chosenPlan(client, { plan: from });
+  const written = await client.call('savePlan', { plan: report.plan, path: path === '' ? null : path });
+  const { assumptions, unused, python, plan } = report;
+  const text = [
+    python,
+    ...assumptions.map((one) => `assumed: ${one}`),
+    ...unused.map(({ path: module, why }) => `left out: ${module || '(root)'}: ${why}`),
+    `written: ${written.path}, ${written.bytes} bytes`,
+  ].join('\n');
+  return { json: { path: written.path, bytes: written.bytes, plan, python, assumptions, unused }, text };
+}
 
 /** The outputs of an ONNX graph, and the values that were asked for after them. */
 function onnxOutput({ outputs, latencyUs }: OnnxForwardDto): CommandOutput {

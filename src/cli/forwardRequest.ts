@@ -1,4 +1,5 @@
 import type { ForwardRequestDto, ModelSourceDto, OnnxForwardRequestDto } from '../protocol/forwardDto';
+import type { PlanReportDto } from '../protocol/planDto';
 import type { EngineClient } from '../worker/enginePool';
 import { engineName, shapeOption, UsageError, wholeNumber } from './command';
 
@@ -17,6 +18,8 @@ export const forwardOptions = {
   outputs: { type: 'string' },
   trace: { type: 'string' },
   value: { type: 'string', multiple: true },
+  plan: { type: 'string' },
+  'save-plan': { type: 'string' },
 } as const;
 
 interface ForwardValues {
@@ -33,6 +36,23 @@ interface ForwardValues {
   readonly outputs?: string;
   readonly value?: readonly string[];
   readonly quantized?: boolean;
+  readonly plan?: string;
+  readonly 'save-plan'?: string;
+}
+
+/** `--plan` and `--save-plan` may stand alone; a plan's file ends in .json, so that a model after them is none. */
+export function withOptionalValues(args: readonly string[]): string[] {
+  return args.flatMap((arg, i) => {
+    const alone = (arg === '--plan' || arg === '--save-plan') && !/\.json$/i.test(args[i + 1] ?? '');
+    return alone ? [`${arg}=`] : [arg];
+  });
+}
+
+/** The plan to run: the named one, else the one that was saved beside the model, else a proposal. */
+export async function chosenPlan(client: EngineClient, { plan }: Pick<ForwardValues, 'plan'>): Promise<PlanReportDto> {
+  if (plan !== undefined && plan !== '') return client.call('loadPlan', { path: plan });
+  const proposed = await client.call('proposePlan', {});
+  return proposed.saved === null ? proposed : client.call('loadPlan', { path: proposed.saved });
 }
 
 const warmup = 30;
@@ -45,12 +65,18 @@ export async function forwardRequest(
 ): Promise<ForwardRequestDto> {
   if (wholeNumber('--threads', values.threads, 1) !== 1) throw new UsageError('--threads: only 1 is there yet.');
   const { runnable } = await client.call('open', { path });
+  if (values.plan !== undefined && (values.source !== undefined || values.module !== undefined)) {
+    throw new UsageError('--plan goes without --source and --module.');
+  }
+  const plan = values.plan === undefined ? undefined : (await chosenPlan(client, values)).plan;
   const whole = values.source !== undefined && values.module === undefined;
-  const found = whole
-    ? { path: '', inputs: runnable[0]?.inputs ?? [] }
-    : values.module === undefined
-      ? runnable[0]
-      : runnable.find((module) => module.path === values.module);
+  const found = plan
+    ? { path: '', inputs: plan.inputs }
+    : whole
+      ? { path: '', inputs: runnable[0]?.inputs ?? [] }
+      : values.module === undefined
+        ? runnable[0]
+        : runnable.find((module) => module.path === values.module);
   if (found === undefined) {
     const names = runnable.map((module) => module.path || '(root)').join(', ');
     throw new UsageError(
@@ -70,6 +96,7 @@ export async function forwardRequest(
     perChannel: values['per-channel'] ?? false,
     runs: Math.max(wholeNumber('--runs', values.runs, 100), 1),
     warmup,
+    ...(plan === undefined ? {} : { plan }),
     ...(values.source === undefined ? {} : { source: sourceOption(values.source, values.init) }),
     ...(values.outputs === undefined
       ? {}

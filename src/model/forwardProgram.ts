@@ -12,10 +12,12 @@ import { accuracy } from '../engine/quantization/errorMetrics';
 import type { Tap } from '../engine/quantization/tap';
 import { type FloatTensor, floatTensor, type Tensor, tensorFromBytes } from '../engine/tensor/tensor';
 import type { ForwardRequestDto, ForwardResultDto } from '../protocol/forwardDto';
+import type { ForwardPlanDto } from '../protocol/planDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { describeOutput, Recorder, series } from './forwardModule';
 import { measure } from './measure';
 import type { Model } from './openModel';
+import { assumptionsOf, loadPlanProgram } from './plan/planProgram';
 import { planSwaps } from './programSwaps';
 import { planQuantization } from './quantizePlan';
 import { randomInputs } from './randomInputs';
@@ -32,13 +34,19 @@ export interface LoadedProgram {
   readonly notes: readonly string[];
 }
 
-/** The model's own forward, from the archive's code or from a class of a Python file. */
+/** The model's own forward, from the archive's code or from a class of a Python file; or a plan in its place. */
 export async function loadProgram(
   model: Model,
   source: SourceChoice | undefined,
   spec: QuantizeSpecDto,
   abort: AbortCheck,
+  plan?: ForwardPlanDto,
 ): Promise<LoadedProgram> {
+  if (plan !== undefined) {
+    const program = await loadPlanProgram(model, plan, { kernels: selectKernels(), abort }, abort);
+    const notes = assumptionsOf(plan).map((one) => `assumed: ${one}`);
+    return { program, className: 'forward plan', swaps: sourceSwaps(program, spec), notes };
+  }
   if (source === undefined) {
     const program = await loadScriptProgram(model, abort);
     return { program, className: program.root.type.name, swaps: planSwaps(model, spec), notes: [] };
@@ -76,8 +84,8 @@ export async function forwardProgram(
     modules: null,
     exclude: [],
   };
-  const { program, className, swaps, notes } = await loadProgram(model, source, spec, abort);
-  const known = programInputs(model);
+  const { program, className, swaps, notes } = await loadProgram(model, source, spec, abort, request.plan);
+  const known = request.plan?.inputs ?? programInputs(model);
   const inputs = given ?? randomInputs(request.seed, request.shapes, known);
   const args = bundle(program, inputs.map(toValue));
   const kernels = selectKernels();

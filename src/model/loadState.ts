@@ -25,11 +25,18 @@ export function stateTensors(model: Model): Map<string, ModelTensor> {
 
 /**
  * load_state_dict(strict=True): every name on both sides, every size; what differs is listed in
- * PyTorch's words. Returns the prefix that was taken off the file's names.
+ * PyTorch's words. Returns the prefix that was taken off the file's names. `partly` lets the file
+ * have more than the module.
  */
-export async function loadState(model: Model, root: PyObject, abort: AbortCheck): Promise<string> {
+export async function loadState(
+  model: Model,
+  root: PyObject,
+  abort: AbortCheck,
+  { partly = false }: { readonly partly?: boolean } = {},
+): Promise<string> {
   const own = stateEntries(root);
-  const { tensors, prefix } = withoutWrapper(stateTensors(model), own);
+  const { tensors: all, prefix } = withoutWrapper(stateTensors(model), own);
+  const tensors = partly ? new Map([...all].filter(([name]) => own.has(name))) : all;
   const problems = compareStates(tensors, own);
   if (problems.length > 0) {
     throw invalid('E_STATE_DICT', `Error(s) in loading state_dict for ${root.type.name}: ${problems.join(' ')}`, {

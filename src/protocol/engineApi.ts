@@ -30,6 +30,7 @@ import type {
   SourceTextDto,
   VerificationDto,
 } from './modelDto';
+import type { ForwardPlanDto, PlanReportDto, ProposedPlanDto } from './planDto';
 import type { QuantizedSummaryDto, QuantizeReportDto, QuantizeSpecDto } from './quantizeDto';
 import type { RowPlaceDto, RowsPageDto, RowsQueryDto, SparklineDto } from './rowsDto';
 import type {
@@ -82,6 +83,14 @@ export interface EngineApi {
   /** Paths of the modules that the spec would quantize, with everything below `path` when given. */
   quantizable(args: { path: string }): readonly string[];
   forward(args: ForwardRequestDto): ForwardResultDto;
+  /** A forward for a file without code, from names, shapes and order; E_NO_PLAN where nothing says where to start. */
+  proposePlan(args: Record<string, never>): ProposedPlanDto;
+  /** A plan that a person edited as text: E_PLAN names the place in it that is wrong. Nothing runs. */
+  checkPlan(args: { text: string }): PlanReportDto;
+  /** Reads a plan file; null for the one beside the model. */
+  loadPlan(args: { path: string | null }): PlanReportDto & { readonly path: string };
+  /** Writes a plan; null for beside the model, as its name with `.forward.json`. */
+  savePlan(args: { plan: ForwardPlanDto; path: string | null }): { readonly path: string; readonly bytes: number };
   /** The whole graph of an ONNX file, by ONNX Runtime. */
   onnxForward(args: OnnxForwardRequestDto): OnnxForwardDto;
   activation(args: ActivationQueryDto): ActivationDetailDto;

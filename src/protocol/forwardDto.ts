@@ -1,4 +1,5 @@
 import type { EngineName } from './dto';
+import type { ForwardPlanDto } from './planDto';
 
 /** Forward passes: what runs, on which inputs, and every scale that was chosen. */
 
@@ -17,6 +18,8 @@ export interface ForwardRequestDto {
   readonly warmup: number;
   /** Run the whole model by this class of a Python file or notebook; without it, by the archive's own code. */
   readonly source?: ModelSourceDto;
+  /** Or by this plan, which is looked at again before it runs: for state dicts without code. */
+  readonly plan?: ForwardPlanDto;
   /** Where to write output.0, … of the float model, or of the quantized one; whole models only. */
   readonly outputsFile?: { readonly path: string; readonly quantized: boolean };
 }

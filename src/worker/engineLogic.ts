@@ -14,6 +14,8 @@ import { fileInputs, literalInputs } from '../model/givenInputs';
 import { modelHealth } from '../model/modelHealth';
 import { findModule, type Model, openModel } from '../model/openModel';
 import { modelOverview } from '../model/overview';
+import { reportPlan } from '../model/plan/planProgram';
+import { parsePlan } from '../model/plan/readPlan';
 import { pythonLines } from '../model/pythonLines';
 import { quantizeModel, summarizeReport } from '../model/quantizeModel';
 import { planQuantization } from '../model/quantizePlan';
@@ -33,6 +35,7 @@ import type { CallContext, Handlers } from '../protocol/rpc';
 import { exportFiles } from './exportFiles';
 import { forwardWhole, isWhole } from './forwardWhole';
 import { onnxForward } from './onnxForward';
+import { loadPlan, planPath, proposePlanFor, savePlan } from './planFiles';
 import { verifyExport } from './verifyExport';
 import { writeFileAtomically } from './writeFile';
 
@@ -162,6 +165,10 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       isWhole(opened().model, request)
         ? forwardWhole(opened().model, request, openSource, abort, progress)
         : forwardModule(opened().model, request, abort, progress, await givenInputs(request)),
+    proposePlan: () => proposePlanFor(opened().model, opened().path),
+    checkPlan: ({ text }) => reportPlan(opened().model, parsePlan(text)),
+    loadPlan: ({ path }) => loadPlan(opened().model, path ?? planPath(opened().path), openSource),
+    savePlan: ({ plan, path }) => savePlan(plan, path ?? planPath(opened().path), abort),
     activation: async (query) => activationDetail(opened().model, query, abort, await givenInputs(query.request)),
     onnxForward: (request) => onnxForward(opened().path, request, openSource, abort),
     exportModel: async (request, context) => {

@@ -9,6 +9,7 @@ import { planNpz } from '../formats/npy/write';
 import { forwardProgram, programArrays, programInputs } from '../model/forwardProgram';
 import { literalInputs } from '../model/givenInputs';
 import { type Model, openModel } from '../model/openModel';
+import { readPlan } from '../model/plan/readPlan';
 import type { ForwardRequestDto, ForwardResultDto, ModelSourceDto } from '../protocol/forwardDto';
 import { writeFileAtomically } from './writeFile';
 
@@ -17,19 +18,20 @@ type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void
 /** Bytes of a Python file or notebook; pictures in a notebook's outputs count. */
 const maxSourceBytes = 64 * 1024 * 1024;
 
-/** True where the whole model runs by its own code. */
-export function isWhole({ file }: Model, { module, source }: ForwardRequestDto): boolean {
-  return source !== undefined || (module === '' && file.program !== undefined);
+/** True where the whole model runs: by its own code, by a class, by a plan. */
+export function isWhole({ file }: Model, { module, source, plan }: ForwardRequestDto): boolean {
+  return source !== undefined || plan !== undefined || (module === '' && file.program !== undefined);
 }
 
 /** Reads source and inputs, runs the model, and writes the outputs where that is asked for. */
 export async function forwardWhole(
   model: Model,
-  request: ForwardRequestDto,
+  asked: ForwardRequestDto,
   openSource: OpenSource,
   abort: AbortCheck,
   progress: Progress,
 ): Promise<ForwardResultDto> {
+  const request = asked.plan === undefined ? asked : { ...asked, plan: readPlan(asked.plan) };
   const source = request.source && (await readSource(request.source, openSource));
   const { inputs: given } = request;
   const arrays = given?.kind === 'file' ? await openSource(given.path) : undefined;
@@ -38,7 +40,7 @@ export async function forwardWhole(
       arrays !== undefined
         ? await programArrays(await openModel(arrays, abort), abort)
         : given?.kind === 'literal'
-          ? literalInputs(given.text, programInputs(model))
+          ? literalInputs(given.text, request.plan?.inputs ?? programInputs(model))
           : undefined;
     const { result, outputs } = await forwardProgram(model, request, source, inputs, abort, progress);
     if (request.outputsFile !== undefined) {

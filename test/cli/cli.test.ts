@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
 import { openModel } from '../../src/model/openModel';
@@ -38,6 +38,35 @@ describe('the command line', function () {
   }
 
   const keys = (value: object) => Object.keys(value).sort();
+
+  describe('forward --plan', () => {
+    it('proposes, saves beside the model, and runs what was saved', async () => {
+      const model = join(folder, 'plain.pt');
+      await copyFile(mlp, model);
+      const saved = await json('forward', model, '--save-plan');
+      assert.equal(saved.path, `${model}.forward.json`);
+      assert.deepEqual(saved.assumptions, ['relu: ReLU; 1 has no parameters, so it is an activation']);
+      const relu = await json('forward', model, '--plan', '--runs', '1');
+      const text = await readFile(saved.path, 'utf8');
+      await writeFile(saved.path, text.replaceAll('"relu"', '"tanh"'));
+      const tanh = await json('forward', model, '--plan', '--runs', '1');
+      assert.notDeepEqual(tanh.outputs, relu.outputs);
+      assert.deepEqual((await json('forward', model, '--plan', saved.path, '--runs', '1')).outputs, tanh.outputs);
+      const int8 = await json('forward', model, '--plan', '--quantized', '--runs', '1');
+      assert.deepEqual(
+        int8.activations.map(({ module }: Json) => module),
+        ['0', '2'],
+      );
+    });
+
+    it('names what is wrong in a plan', async () => {
+      const plan = join(folder, 'wrong.json');
+      await writeFile(plan, '{"format": "quantscope-forward-plan", "version": 1, "inputs": []}');
+      const { code, stderr } = await run('forward', mlp, '--plan', plan);
+      assert.equal(code, 1);
+      assert.match(stderr, /wrong\.json, inputs: .*E_PLAN/);
+    });
+  });
 
   describe('inspect', () => {
     it('--json', async () => {

@@ -2,6 +2,7 @@ import '../../src/engine/forward/source/namespaces';
 import { allOperators, type OperatorSet } from '../../src/engine/forward/operators/table';
 import { nnClasses } from '../../src/engine/forward/source/layer';
 import { composedClassNames } from '../../src/engine/forward/source/prelude';
+import { planFunctions } from '../../src/model/plan/planFunctions';
 
 const titles: Readonly<Record<OperatorSet, readonly [title: string, about: string]>> = {
   torch: [
@@ -45,6 +46,19 @@ export function operatorsPage(): string {
     'Classes that Python source can build:',
     '',
     classes.map((name) => `\`${name}\``).join(', '),
+    '',
+    '## Forward plan',
+    '',
+    'Functions of a plan’s steps ([forward.md](forward.md)):',
+    '',
+    '| function | values | arguments | what |',
+    '|---|---|---|---|',
+    ...[...planFunctions].map(([name, { values, arguments: args, says }]) => {
+      const list = Object.entries(args).map(
+        ([key, { type, default: fallback }]) => `\`${type} ${key}${fallback === undefined ? '' : `=${fallback}`}\``,
+      );
+      return `| \`${name}\` | ${values === 'many' ? '2 or more' : values} | ${list.join(', ')} | ${says} |`;
+    }),
     '',
   );
   return lines.join('\n');

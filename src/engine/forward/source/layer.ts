@@ -12,6 +12,8 @@ import { asParameter, method, moduleClass, nativeClass, stateOf } from './module
 /** Every class of torch.nn that can be built, by name. */
 export const nnClasses = new Map<string, PyClass>([['Module', moduleClass]]);
 
+const constructorArguments = new Map<string, readonly string[]>();
+
 export type Config = Readonly<Record<string, Value>>;
 
 /** Calls an operator by name; F's form where there is one. */
@@ -61,6 +63,10 @@ export function layer(name: string, { parameters, tensors, forward }: Layer): Py
     return forward(run, self, args, config, keywords);
   });
   nnClasses.set(name, type);
+  constructorArguments.set(
+    name,
+    signature.parameters.map((parameter) => parameter.name),
+  );
   return type;
 }
 
@@ -118,3 +124,8 @@ export function sizes(value: Value, count: number): number[] {
 export const parameter = (self: PyObject, name: string): Value => stateOf(self).parameters.get(name) ?? null;
 export const buffer = (self: PyObject, name: string): Value => stateOf(self).buffers.get(name)?.tensor ?? null;
 export const isTensor = (value: Value): value is StridedTensor => value instanceof StridedTensor;
+
+/** Names of a layer's constructor arguments, in order; undefined for a class that is none. */
+export function layerArguments(name: string): readonly string[] | undefined {
+  return constructorArguments.get(name);
+}

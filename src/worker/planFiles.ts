@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { AbortCheck } from '../core/abort';
+import type { ByteSource } from '../core/byteSource';
+import { unsupported } from '../core/errors';
+import type { Model } from '../model/openModel';
+import { maxPlanText } from '../model/plan/limits';
+import { reportPlan } from '../model/plan/planProgram';
+import { proposePlan } from '../model/plan/proposePlan';
+import { parsePlan, readPlan } from '../model/plan/readPlan';
+import type { ForwardPlanDto, PlanReportDto, ProposedPlanDto } from '../protocol/planDto';
+import { writeFileAtomically } from './writeFile';
+
+type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
+
+/** Where the plan of a model is kept: beside it, under its whole name. */
+export function planPath(modelPath: string): string {
+  return `${modelPath}.forward.json`;
+}
+
+export function proposePlanFor(model: Model, modelPath: string): ProposedPlanDto {
+  const { plan, unused } = proposePlan(model.root);
+  const saved = planPath(modelPath);
+  return { ...reportPlan(model, plan, unused), saved: existsSync(saved) ? saved : null };
+}
+
+export async function loadPlan(
+  model: Model,
+  path: string,
+  openSource: OpenSource,
+): Promise<PlanReportDto & { path: string }> {
+  const file = await openSource(path);
+  try {
+    // A character has four bytes at most.
+    if (file.size > 4 * maxPlanText) {
+      throw unsupported('E_PLAN_LIMIT', 'The forward plan is too long.', {
+        where: { file: file.name },
+        found: `${file.size} bytes`,
+        expected: `at most ${4 * maxPlanText}`,
+      });
+    }
+    const text = new TextDecoder().decode(await file.read(0, file.size));
+    return { ...reportPlan(model, parsePlan(text, basename(path))), path };
+  } finally {
+    await file.close();
+  }
+}
+
+export async function savePlan(
+  given: ForwardPlanDto,
+  path: string,
+  abort: AbortCheck,
+): Promise<{ path: string; bytes: number }> {
+  const plan = readPlan(given);
+  const bytes = new TextEncoder().encode(`${JSON.stringify(plan, null, 2)}\n`);
+  await writeFileAtomically(path, onePiece(bytes), abort);
+  return { path, bytes: bytes.length };
+}
+
+async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
