@@ -9,9 +9,10 @@ export interface ByteSource {
   readonly size: number;
   /**
    * Bytes `[offset, offset + length)`. Throws `E_READ_RANGE` when the range leaves the file:
-   * callers check numbers from the file before they get here.
+   * callers check numbers from the file before they get here. A source may put the bytes into
+   * `into`, where it is given and long enough, and return that part of it.
    */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** True when the file has another name elsewhere (a hard link), which nothing can tell apart from this one. */
   readonly hardLinked?: boolean;
   /**

@@ -152,9 +152,16 @@ export interface ModelFile {
   readTensor(tensor: TensorRecord, abort: AbortCheck): Promise<Uint8Array>;
   /**
    * The bytes of elements [start, start + count) in row-major order, without those around them; undefined
-   * for a tensor that can only be read whole, such as a strided view or a compressed one.
+   * for a tensor that can only be read whole, such as a strided view or a compressed one. They may be put
+   * into `into`, as in ByteSource.
    */
-  readRange?(tensor: TensorRecord, start: number, count: number, abort: AbortCheck): Promise<Uint8Array | undefined>;
+  readRange?(
+    tensor: TensorRecord,
+    start: number,
+    count: number,
+    abort: AbortCheck,
+    into?: Uint8Array,
+  ): Promise<Uint8Array | undefined>;
 }
 
 /** One format: how to recognise it, and how to open it. */

@@ -36,7 +36,8 @@ export function streamedLinear(
   const own = (name: string) => node.tensors.find((tensor) => ownName(tensor.name, node.path) === name);
   const weight = own('weight');
   if (weight?.shape.length !== 2 || weight.record.quantization !== undefined) return undefined;
-  const source = streamed(model, weight, abort, () => {}, heldBytes);
+  if (weight.bytes <= heldBytes) return undefined;
+  const source = streamed(model, weight, abort, () => {});
   const channelLength = form.scheme === 'per_channel' ? weight.shape[1] : weight.numel;
   return source && { scheme: form.scheme, weight, bias: own('bias'), source, channelLength };
 }

@@ -1,15 +1,16 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
-import { forTiles } from '../engine/kernels/streamKernels';
+import { selectKernels } from '../engine/kernels/dispatch';
+import { tileLength } from '../engine/kernels/streamKernels';
 import { gateNames } from '../engine/nn/recurrent';
 import { addErrorSums, type ErrorSums, errorMetrics, errorParts } from '../engine/quantization/errorMetrics';
-import { minMaxObserver, perChannelMinMaxObserver } from '../engine/quantization/observers';
+import { symmetricScale } from '../engine/quantization/qparams';
 import type { Scheme } from '../engine/quantization/quantizeWeight';
-import { dequantizeTile, quantizeTile } from '../engine/quantization/weightTiles';
-import { addToCodes, emptyCodeHistogram } from '../engine/stats/codeHistogram';
+import { TileObserver } from '../engine/quantization/weightTiles';
 import { mergeStats, noStats, standardDeviation, sumStats } from '../engine/stats/tensorStats';
 import type { SparklineDto } from '../protocol/rowsDto';
 import type {
+  StoredQuantizationDto,
   TensorDetailDto,
   TensorDetailQueryDto,
   TensorQuantizationDto,
@@ -20,7 +21,7 @@ import type { ModuleKind } from './moduleKind';
 import { findTensor, type Model, type ModelTensor, ownerOf } from './openModel';
 import { dequantize, describeStored, readCodes, storedQuantization } from './quantizedTensor';
 import { isQuantizedWeight, staysFloat } from './quantizePlan';
-import { inMemory, streamed } from './tensorTiles';
+import { inMemory, streamed, type ValueTiles } from './tensorTiles';
 
 /** Statistics and histogram of one tensor, or of all; progress counts bytes. */
 export async function tensorStats(
@@ -38,62 +39,71 @@ export async function tensorStats(
     progress(done, total, tensor.name);
     abort.throwIfAborted();
     const before = done;
-    results.push(
-      await streamStats(model, tensor, bins, abort, (bytes) => progress(before + bytes / 2, total, tensor.name)),
-    );
+    const source = await sourceOf(model, tensor, abort, (bytes) => progress(before + bytes / 2, total, tensor.name));
+    results.push(await describe(tensor, source, bins));
     done += tensor.bytes;
   }
   return results;
 }
 
-/** Statistics of the values; of a tensor that the file holds quantized, its codes and scales too. */
-async function readStats(model: Model, tensor: ModelTensor, bins: number, abort: AbortCheck) {
-  const codes = await readCodes(model, tensor, abort);
-  const stored = await storedQuantization(model, tensor.record, abort);
-  const values = stored === undefined ? codes : dequantize(codes, tensor.shape, stored);
-  const stats: TensorStatsDto = {
-    ...(await describeValues(tensor, inMemory(values), bins)),
-    stored: stored === undefined ? null : describeStored(stored, codes),
-  };
-  return { stats, values };
+/** A tensor's values, from the file tile by tile where its format can do that. */
+interface Source {
+  readonly tiles: ValueTiles;
+  readonly stored: StoredQuantizationDto | null;
 }
 
-/** The same without the values: a large tensor is read twice, in tiles, instead of being held. */
-async function streamStats(
+/** Of a tensor that the file holds quantized, the dequantized values, and its codes and scales. */
+async function sourceOf(
   model: Model,
   tensor: ModelTensor,
-  bins: number,
   abort: AbortCheck,
-  onBytes: (bytes: number) => void,
-): Promise<TensorStatsDto> {
-  const source = tensor.record.quantization === undefined ? streamed(model, tensor, abort, onBytes) : undefined;
-  if (source === undefined) return (await readStats(model, tensor, bins, abort)).stats;
-  return { ...(await describeValues(tensor, source, bins)), stored: null };
+  onBytes: (bytes: number) => void = () => {},
+): Promise<Source> {
+  const tiles = tensor.record.quantization === undefined ? streamed(model, tensor, abort, onBytes) : undefined;
+  if (tiles !== undefined) return { tiles, stored: null };
+  const codes = await readCodes(model, tensor, abort);
+  const stored = await storedQuantization(model, tensor.record, abort);
+  if (stored === undefined) return { tiles: inMemory(codes), stored: null };
+  return { tiles: inMemory(dequantize(codes, tensor.shape, stored)), stored: describeStored(stored, codes) };
+}
+
+async function describe(tensor: ModelTensor, { tiles, stored }: Source, bins: number): Promise<TensorStatsDto> {
+  return { ...(await describeValues(tensor, tiles, bins)), stored };
 }
 
 /** The small histogram of a row. */
 export async function sparkline(model: Model, name: string, bins: number, abort: AbortCheck): Promise<SparklineDto> {
-  const { min, max, mean, std, histogram } = await streamStats(model, findTensor(model, name), bins, abort, () => {});
+  const tensor = findTensor(model, name);
+  const source = await sourceOf(model, tensor, abort);
+  const { min, max, mean, std, histogram } = await describe(tensor, source, bins);
   return { name, min, max, mean, std, counts: histogram.counts };
 }
+
+/** The statistics that were made last: a view asks for them first, and then for the rest. */
+const described = new WeakMap<Model, { readonly key: string; readonly stats: TensorStatsDto }>();
 
 /** One tensor in full: its values, and what int8 does or would do to them. */
 export async function tensorDetail(
   model: Model,
-  { name, scheme, bins }: TensorDetailQueryDto,
+  { name, scheme, bins, only }: TensorDetailQueryDto,
   abort: AbortCheck,
 ): Promise<TensorDetailDto> {
   const tensor = findTensor(model, name);
   const owner = ownerOf(model, name);
-  const { stats, values } = await readStats(model, tensor, bins, abort);
-  const stays = tensor.record.quantization === undefined ? staysReason(tensor, owner?.kind) : 'it is quantized already';
+  const source = await sourceOf(model, tensor, abort);
+  const key = `${bins} ${name}`;
+  const known = described.get(model);
+  const stats = known?.key === key ? known.stats : await describe(tensor, source, bins);
+  described.set(model, { key, stats });
+  const stays = source.stored === null ? staysReason(tensor, owner?.kind) : 'it is quantized already';
   const sound = stays === '' && stats.nan === 0 && stats.inf === 0;
+  const isWanted = sound && only !== 'values';
   return {
     ...stats,
     module: owner?.path ?? '',
     moduleType: owner?.type ?? '',
     bytes: tensor.bytes,
-    quantization: sound ? quantizationOf(tensor, values, scheme, owner?.kind) : null,
+    quantization: isWanted ? await quantizationOf(tensor, stats, source.tiles, scheme, owner?.kind) : null,
     stays: stays === '' && !sound ? 'it contains NaN or infinity' : stays,
   };
 }
@@ -105,29 +115,36 @@ function staysReason(tensor: ModelTensor, kind: ModuleKind | undefined): string 
   return isQuantizedWeight(tensor.name) ? '' : 'biases stay float32';
 }
 
-function quantizationOf(
+async function quantizationOf(
   tensor: ModelTensor,
-  values: Float32Array,
+  { count, min, max }: TensorStatsDto,
+  source: ValueTiles,
   scheme: Scheme,
   kind: ModuleKind | undefined,
-): TensorQuantizationDto {
-  const [rows, columns] = tensor.shape;
-  const perTensorScale = minMaxObserver(values);
+): Promise<TensorQuantizationDto> {
+  const { streams } = selectKernels();
+  const perTensorScale = count === 0 ? 1 : symmetricScale(min, max);
   const perTensor = scheme === 'per_tensor';
-  const scales = perTensor ? Float64Array.of(perTensorScale) : perChannelMinMaxObserver(values, rows);
-  const channelLength = perTensor ? values.length : columns;
-  const counted = emptyCodeHistogram();
+  const channelLength = perTensor ? count : tensor.shape[1];
+  const scales = perTensor ? Float64Array.of(perTensorScale) : await channelScales(source, channelLength);
+  const eighths = new Uint32Array(eighthBins);
   const errors: ErrorSums[] = [];
   let after = noStats;
-  forTiles(values.length, (start, end) => {
-    const tile = values.subarray(start, end);
-    const codes = quantizeTile(tile, start, scales, channelLength);
-    const restored = dequantizeTile(codes, start, scales, channelLength);
-    addToCodes(counted, tile, codes, start, scales, channelLength);
-    errors.push(...errorParts(tile, restored));
-    after = mergeStats(after, sumStats(restored));
-  });
-  const { floatEighths, codes } = counted;
+  let start = 0;
+  const workspace = streams.workspace(4 * tileLength);
+  try {
+    for await (const tile of source.tiles()) {
+      const bytes = workspace.bytes();
+      const restored = new Float32Array(bytes.buffer, bytes.byteOffset, tile.length);
+      streams.restore(tile, { start, channelLength, scales }, restored, eighths);
+      errors.push(...errorParts(tile, restored));
+      after = mergeStats(after, sumStats(restored));
+      start += tile.length;
+    }
+  } finally {
+    workspace.release();
+  }
+  const codes = Array.from({ length: eighthBins / 8 }, (_, code) => sumOf(eighths.subarray(8 * code, 8 * code + 8)));
   const dequantized = {
     min: after.min,
     max: after.max,
@@ -143,11 +160,28 @@ function quantizationOf(
     perTensorScale,
     formula: perTensor ? 'max |w| ÷ 127.5' : 'max |w| of each row ÷ 127.5',
     gates: kind?.type === 'LSTM' || kind?.type === 'GRU' ? gateNames[kind.type] : [],
-    floatEighths: [...floatEighths],
-    codes: [...codes],
+    floatEighths: [...eighths],
+    codes,
     dequantized,
     ...errorMetrics(addErrorSums(errors)),
     codesUsed: codes.reduce((used, count) => used + (count > 0 ? 1 : 0), 0),
     atLimits: codes[0] + codes[255],
   };
+}
+
+/** Eight a code. */
+const eighthBins = 2048;
+
+async function channelScales(source: ValueTiles, channelLength: number): Promise<Float64Array> {
+  const observer = new TileObserver(channelLength);
+  let start = 0;
+  for await (const tile of source.tiles()) {
+    observer.add(tile, start);
+    start += tile.length;
+  }
+  return observer.scales();
+}
+
+function sumOf(counts: Uint32Array): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }

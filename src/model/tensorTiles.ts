@@ -1,84 +1,91 @@
 import type { AbortCheck } from '../core/abort';
 import { dtypes } from '../core/dtype';
 import { QuantscopeError } from '../core/errors';
+import { selectKernels } from '../engine/kernels/dispatch';
+import { tileLength } from '../engine/kernels/streamKernels';
 import { tensorOver, toFloat32 } from '../engine/tensor/tensor';
 import type { Model, ModelTensor } from './openModel';
 
-/** A tensor's values as float32, in tiles and in order; can be gone through more than once. */
+/**
+ * A tensor's values as float32, in tiles of the streaming kernels and in order; can be gone through more
+ * than once. A tile is valid until the next one is asked for: all of them share one piece of memory, since
+ * fresh memory costs more than reading into it.
+ */
 export interface ValueTiles {
   readonly count: number;
   tiles(): AsyncIterable<Float32Array>;
 }
 
-/** Smaller tensors are read once and kept; larger ones are read in tiles as often as they are needed. */
-const maxHeldBytes = 64 * 1024 * 1024;
-
-/** Elements of a tile: at most 8 MB, read in a few milliseconds. */
-const tileElements = 1_048_576;
+/** Tiles between two looks of the thread at its other requests: a few milliseconds of work. */
+const tilesPerTurn = 16;
 
 export function inMemory(values: Float32Array): ValueTiles {
   return {
     count: values.length,
     async *tiles() {
-      yield values;
+      for (let start = 0; start < values.length; start += tileLength) {
+        if (start % (tilesPerTurn * tileLength) === 0 && start > 0) await nextTurn();
+        yield values.subarray(start, start + tileLength);
+      }
     },
   };
 }
 
 /**
- * The values of a large tensor, a tile at a time, the next one being read while one is looked at.
- * Undefined for a tensor that is small, or that its format can only read whole. `onBytes` hears how
- * many bytes have been read since the first pass began; up to `heldBytes` a tensor is small.
+ * The values of a tensor, read a tile at a time; the system reads ahead. Undefined for a tensor that its
+ * format can only read whole. `onBytes` hears how many bytes have been read since the first pass began.
  */
 export function streamed(
   model: Model,
   tensor: ModelTensor,
   abort: AbortCheck,
   onBytes: (bytes: number) => void,
-  heldBytes = maxHeldBytes,
 ): ValueTiles | undefined {
   const { file } = model;
-  if (file.readRange === undefined || tensor.bytes <= heldBytes) return undefined;
+  if (file.readRange === undefined) return undefined;
   const { numel: count, record, dtype } = tensor;
+  const { bytes: itemBytes, kind } = dtypes[dtype];
   // Complex numbers and packed codes are more or fewer values than elements.
-  if (dtypes[dtype].kind === 'complex' || dtypes[dtype].bytes < 1 || dtype === 'float4_e2m1fn_x2') return undefined;
-  let bytes = 0;
-  const read = async (start: number): Promise<Uint8Array> => {
-    const length = Math.min(tileElements, count - start);
+  if (kind === 'complex' || itemBytes < 1 || dtype === 'float4_e2m1fn_x2') return undefined;
+  // A tensor that can only be read whole is read once, for all of its tiles.
+  let whole: Promise<Uint8Array> | undefined;
+  const partOfWhole = async (start: number, length: number): Promise<Uint8Array> => {
+    whole ??= file.readTensor(record, abort);
+    return (await whole).subarray(start * itemBytes, (start + length) * itemBytes);
+  };
+  const read = async (start: number, into: Uint8Array): Promise<Uint8Array> => {
+    const length = Math.min(tileLength, count - start);
     try {
-      const range = await file.readRange?.(record, start, length, abort);
-      if (range !== undefined) return range;
-      return await partOfWhole(start, length);
+      const range = whole === undefined ? await file.readRange?.(record, start, length, abort, into) : undefined;
+      return range ?? (await partOfWhole(start, length));
     } catch (error) {
       if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
       const { details } = error;
       throw new QuantscopeError({ ...details, where: { file: model.fileName, ...details.where, tensor: tensor.name } });
     }
   };
-  // A tensor that can only be read whole is read once, for all of its tiles.
-  let whole: Promise<Uint8Array> | undefined;
-  const partOfWhole = async (start: number, length: number): Promise<Uint8Array> => {
-    whole ??= file.readTensor(record, abort);
-    const { bytes: size } = dtypes[dtype];
-    return (await whole).subarray(start * size, (start + length) * size);
-  };
+  let bytes = 0;
   return {
     count,
     async *tiles() {
-      let next = read(0);
-      for (let start = 0; start < count; start += tileElements) {
-        const raw = await next;
-        const after = start + tileElements;
-        if (after < count) {
-          next = read(after);
-          // Whoever stops here must not leave a rejection that nobody hears.
-          next.catch(() => {});
+      const workspace = selectKernels().streams.workspace(tileLength * itemBytes);
+      try {
+        for (let start = 0, turn = 1; start < count; start += tileLength, turn++) {
+          const raw = await read(start, workspace.bytes());
+          abort.throwIfAborted();
+          bytes += raw.length;
+          onBytes(bytes);
+          yield toFloat32(tensorOver(raw, dtype, [raw.length / itemBytes]));
+          if (turn % tilesPerTurn === 0) await nextTurn();
         }
-        abort.throwIfAborted();
-        bytes += raw.length;
-        onBytes(bytes);
-        yield toFloat32(tensorOver(raw, dtype, [raw.length / dtypes[dtype].bytes]));
+      } finally {
+        workspace.release();
       }
     },
   };
+}
+
+/** Lets the thread answer other requests. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -56,6 +56,79 @@ describe('the streaming kernels give the bits of the reference', () => {
       }
     });
 
+    it(`${name}: values on and beside the borders of bins, ranges of every size`, () => {
+      const random = gaussian(12)(1023);
+      for (const [low, high] of [
+        [-1, 1],
+        [0.1, 0.1000001],
+        [-3e38, 3e38],
+        [1e-42, 9e-42],
+        [-0.5, 0.5],
+        [16_777_216, 16_777_300],
+      ]) {
+        for (const bins of [1, 64, 512, 4096]) {
+          const width = (high - low) / bins;
+          const values = random.map((x, i) => {
+            const border = low + width * Math.floor(Math.abs(x) * bins);
+            return i % 3 === 0
+              ? border
+              : i % 3 === 1
+                ? border * (1 + (i % 5) * 1e-7)
+                : low + Math.abs(x) * (high - low);
+          });
+          const [actual, expected] = [new Float64Array(bins), new Float64Array(bins)];
+          streams.histogram(values, low, bins / (high - low), actual);
+          referenceStreams.histogram(values, low, bins / (high - low), expected);
+          assert.deepEqual(actual, expected, `[${low}, ${high}], ${bins} bins`);
+        }
+      }
+    });
+
+    it(`${name}: what int8 makes of the values of one channel and of many`, () => {
+      for (const values of tiles()) {
+        const channels = [
+          { start: 0, channelLength: Math.max(values.length, 1), scales: [Math.fround(0.03)] },
+          {
+            start: 13,
+            channelLength: 5,
+            scales: Array.from({ length: 20_000 }, (_, i) => Math.fround(0.01 + (i % 7))),
+          },
+        ];
+        for (const channel of channels) {
+          const of = ({ restore }: typeof streams) => {
+            const [restored, eighths] = [new Float32Array(values.length), new Uint32Array(2048).fill(2)];
+            restore(values, channel, restored, eighths);
+            return { restored, eighths };
+          };
+          assert.deepEqual(of(streams), of(referenceStreams), `${values.length} values`);
+        }
+      }
+    });
+
+    it(`${name}: tiles in a workspace give what copies give`, () => {
+      for (const values of tiles()) {
+        const spaces = [0, 0, 0].map(() => streams.workspace(4 * tileLength));
+        const [tile, other, codes] = spaces.map((space) => space.bytes());
+        const inside = new Float32Array(tile.buffer, tile.byteOffset, values.length);
+        inside.set(values);
+        const restored = new Float32Array(other.buffer, other.byteOffset, values.length);
+        const int8 = new Int8Array(codes.buffer, codes.byteOffset, values.length);
+        const [expected, expectedCodes] = [new Float32Array(values.length), new Int8Array(values.length)];
+        const [counts, expectedCounts] = [new Uint32Array(2048), new Uint32Array(2048)];
+        const channels = { start: 3, channelLength: 100, scales: new Array(1000).fill(0.25) };
+        assert.deepEqual(streams.stats(inside), referenceStreams.stats(values));
+        assert.deepEqual(streams.range(inside), referenceStreams.range(values));
+        streams.restore(inside, channels, restored, counts);
+        referenceStreams.restore(values, channels, expected, expectedCounts);
+        assert.deepEqual([restored, counts], [expected, expectedCounts]);
+        assert.deepEqual(streams.errors(inside, restored), referenceStreams.errors(values, expected));
+        streams.quantize(inside, 7, int8);
+        referenceStreams.quantize(values, 7, expectedCodes);
+        assert.deepEqual(int8, expectedCodes);
+        for (const space of spaces) space.release();
+      }
+    });
+
     it(`${name}: errors`, () => {
       const random = gaussian(9);
       for (const length of lengths) {

@@ -44,7 +44,10 @@ export function followSelection(): void {
       return;
     }
     const mine = ++latest;
-    void loadDetail(id, scheme).then((result) => {
+    const showFirst = (values: TensorDetailDto) => {
+      if (mine === latest) detail.value = values;
+    };
+    void loadDetail(id, scheme, showFirst).then((result) => {
       if (mine !== latest) return;
       detail.value = typeof result === 'string' ? null : result;
       if (typeof result !== 'string' && scheme === 'per_channel') void loadPerTensor(result.name);
@@ -62,11 +65,24 @@ async function loadPerTensor(name: string): Promise<void> {
   }
 }
 
-async function loadDetail(id: string, scheme: 'per_tensor' | 'per_channel'): Promise<TensorDetailDto | string> {
+/** Of more values than this the histogram is shown before what int8 does is known; below, both are there at once. */
+const shownInTwoSteps = 1_000_000;
+
+async function loadDetail(
+  id: string,
+  scheme: 'per_tensor' | 'per_channel',
+  showFirst: (values: TensorDetailDto) => void,
+): Promise<TensorDetailDto | string> {
   try {
     const name = id.startsWith('t:') ? id.slice(2) : await firstTensor(id.slice(2));
     if (name === undefined) return 'This module has no tensors of its own.';
-    return await host.call('tensorDetail', { name, scheme, bins: histogramBins });
+    const query = { name, scheme, bins: histogramBins };
+    if (detail.peek()?.name !== name) {
+      const values = await host.call('tensorDetail', { ...query, only: 'values' });
+      if (values.stays !== '') return values;
+      if (values.count > shownInTwoSteps) showFirst(values);
+    }
+    return await host.call('tensorDetail', query);
   } catch (error) {
     const details = (error as { details?: ErrorDto }).details;
     return details === undefined ? String(error) : `${details.message} ${details.hint ?? ''}`;

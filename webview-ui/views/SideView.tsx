@@ -1,11 +1,12 @@
 import type { ComponentChild } from 'preact';
 import { WeightHistogram } from '../charts/WeightHistogram';
 import { decibel, shape, shortName, significant } from '../format';
-import { engineText, t } from '../l10n';
+import { t } from '../l10n';
 import { detail, detailError } from '../state/detail';
 import { act, snapshot } from '../state/store';
 import { SqnrBar } from './Row';
 import { Legend } from './Segmented';
+import { StaysLine } from './WeightsView';
 
 /** The side bar's inspector: the selected tensor in brief. */
 export function SideView() {
@@ -60,7 +61,7 @@ export function SideView() {
           </div>
         ))}
       </dl>
-      {q === null && <p class="muted">{t('Stays {0}: {1}.', tensor.dtype, engineText(tensor.stays))}</p>}
+      {q === null && <StaysLine tensor={tensor} />}
       <button type="button" class="link" onClick={() => act('command', { name: 'revealEditor' })}>
         {t('Open in Editor')}
       </button>

@@ -44,17 +44,20 @@ export function WeightsView() {
             />
           )}
         </div>
-        {quantization === null ? (
-          <p class="muted">{t('Stays {0}: {1}.', tensor.dtype, engineText(tensor.stays))}</p>
-        ) : (
-          <ScaleLine quantization={quantization} />
-        )}
+        {quantization === null ? <StaysLine tensor={tensor} /> : <ScaleLine quantization={quantization} />}
       </section>
       {quantization !== null && perChannel && <ChannelView tensor={tensor} quantization={quantization} />}
       <Values tensor={tensor} />
       <Figures tensor={tensor} />
     </div>
   );
+}
+
+/** Why a tensor is not quantized, or that what int8 does is still being measured. */
+export function StaysLine({ tensor }: { readonly tensor: TensorDetailDto }) {
+  const { dtype, stays } = tensor;
+  const text = stays === '' ? t('Measuring int8…') : t('Stays {0}: {1}.', dtype, engineText(stays));
+  return <p class="muted">{text}</p>;
 }
 
 function Values({ tensor }: { readonly tensor: TensorDetailDto }) {

@@ -11,11 +11,44 @@ export interface StreamKernels {
   histogram(values: Float32Array, low: number, perUnit: number, counts: Float64Array): void;
   /** int8 codes of weights: `clamp(round(x · inverse), −128, 127)`, ties to even. */
   quantize(values: Float32Array, inverse: number, codes: Int8Array): void;
+  /**
+   * What int8 makes of the values of a tile: the restored values, and their places in `eighths`, 2048
+   * counters of an eighth of a step each, from code −128.5 to 127.5; what lies beyond sits in the outermost.
+   * A value counts for the code that it is rounded to, so eight counters are a code's.
+   */
+  restore(values: Float32Array, channels: TileChannels, restored: Float32Array, eighths: Uint32Array): void;
   errors(reference: Float32Array, values: Float32Array): ErrorSums;
   /** NaN in both when there is one; an inverted range for no values. */
   range(values: Float32Array): { readonly min: number; readonly max: number };
   /** IEEE binary16 patterns to float32. */
   float16(patterns: Uint16Array, out: Float32Array): void;
+  /** Memory that the kernels read and write without copying; whoever asks for it gives it back. */
+  workspace(bytes: number): Workspace;
+}
+
+export interface Workspace {
+  /** The memory as it is now: asked for anew after every wait, since the kernels' memory may have moved. */
+  bytes(): Uint8Array;
+  release(): void;
+}
+
+/** How a tile that begins at element `start` divides into channels of `channelLength` values with one scale each. */
+export interface TileChannels {
+  readonly start: number;
+  readonly channelLength: number;
+  readonly scales: ArrayLike<number>;
+}
+
+type EachPiece = (channel: number, from: number, to: number) => void;
+
+/** The pieces [from, to) of a tile that begins at element `start` of the weight, each within one channel. */
+export function forChannels(start: number, length: number, channelLength: number, each: EachPiece): void {
+  for (let from = 0; from < length; ) {
+    const channel = Math.floor((start + from) / channelLength);
+    const to = Math.min((channel + 1) * channelLength - start, length);
+    each(channel, from, to);
+    from = to;
+  }
 }
 
 /** Calls `each` with [start, end) of one tile after the other. */

@@ -1,3 +1,4 @@
+import { forChannels } from '../kernels/streamKernels';
 import { observeRange, type Range } from './observers';
 import { symmetricScale } from './qparams';
 import { quantizeValues } from './quantizeWeight';
@@ -7,18 +8,6 @@ import { quantizeValues } from './quantizeWeight';
  * be observed and once to be quantized. A channel is a run of `channelLength` values with one scale:
  * a row, or the whole weight per tensor. Every number is that of quantizeWeight.
  */
-
-type EachPiece = (channel: number, from: number, to: number) => void;
-
-/** The pieces [from, to) of a tile that begins at element `start` of the weight, each within one channel. */
-export function forChannels(start: number, length: number, channelLength: number, each: EachPiece): void {
-  for (let from = 0; from < length; ) {
-    const channel = Math.floor((start + from) / channelLength);
-    const to = Math.min((channel + 1) * channelLength - start, length);
-    each(channel, from, to);
-    from = to;
-  }
-}
 
 /** The range of every channel, tile after tile. */
 export class TileObserver {

@@ -86,12 +86,15 @@ export function binEdges({ low, high, counts }: Bins): Float64Array {
   return Float64Array.from({ length: bins + 1 }, (_, i) => (i === bins ? high : low + ((high - low) * i) / bins));
 }
 
-/** More values than this are sampled evenly before percentiles are taken. */
-const maxSampled = 1_000_000;
+/** Percentiles of so many values are exact; of more, they are those of an even sample. */
+const maxExact = 1_000_000;
+
+/** Places a percentile of 1 % within a fiftieth of a percent. */
+const sampled = 250_000;
 
 /** Every so manieth of `count` values stands for all of them where percentiles are taken. */
 export function sampleStride(count: number): number {
-  return Math.max(1, Math.ceil(count / maxSampled));
+  return count <= maxExact ? 1 : Math.ceil(count / sampled);
 }
 
 /** Finite values below which the given shares lie, interpolated as torch.quantile does. */

@@ -51,6 +51,7 @@ export const schemas = {
     name,
     scheme,
     bins: v.pipe(count, v.minValue(1), v.maxValue(2048)),
+    only: v.optional(v.literal('values')),
   }),
   overview: empty,
   health: empty,

@@ -25,7 +25,7 @@ export async function openSafetensors(source: ByteSource, abort: AbortCheck): Pr
     safety: { verdict: 'safe', globals: [] },
     opaque: [],
     readTensor: (tensor, check) => readTensor(source, tensor, check),
-    readRange: (tensor, start, count, check) => readRange(source, tensor, start, count, check),
+    readRange: (tensor, start, count, check, into) => readRange(source, tensor, start, count, check, into),
   };
 }
 
@@ -49,12 +49,13 @@ async function readRange(
   start: number,
   count: number,
   abort: AbortCheck,
+  into: Uint8Array | undefined,
 ): Promise<Uint8Array | undefined> {
   if (tensor.problem !== undefined) throw new QuantscopeError(tensor.problem);
   const { dtype, storage, encoding } = tensor;
   if (encoding !== undefined || dtypes[dtype].bytes < 1) return undefined;
   abort.throwIfAborted();
-  return source.read((storage.offset ?? 0) + byteLength(dtype, start), byteLength(dtype, count));
+  return source.read((storage.offset ?? 0) + byteLength(dtype, start), byteLength(dtype, count), into);
 }
 
 function tensorBytes({ dtype, storage, encoding }: TensorRecord): number {

@@ -103,7 +103,8 @@ function join(
       if (owner === undefined) throw unsupported('E_SHARD', 'The tensor belongs to no shard that is open.');
       return owner.file.readTensor(tensor, abort);
     },
-    readRange: async (tensor, start, count, abort) => owners.get(tensor)?.file.readRange?.(tensor, start, count, abort),
+    readRange: async (tensor, start, count, abort, into) =>
+      owners.get(tensor)?.file.readRange?.(tensor, start, count, abort, into),
   };
 }
 

@@ -67,11 +67,11 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
       ],
       readTensor: (tensor, check) =>
         readTensorBytes(zipStorage(source, locate(tensor.storage.entry)), tensor, bigEndian, check),
-      async readRange(tensor, start, count, check) {
+      async readRange(tensor, start, count, check, into) {
         const entry = locate(tensor.storage.entry);
         // A compressed storage would be inflated whole for each of its parts.
         if (entry?.method !== 'stored') return undefined;
-        return readTensorRange(zipStorage(source, entry), tensor, start, count, bigEndian, check);
+        return readTensorRange(zipStorage(source, entry), tensor, start, count, bigEndian, check, into);
       },
     },
     abort,

@@ -14,6 +14,7 @@ export async function readTensorBytes(
   tensor: TensorRecord,
   bigEndian: boolean,
   abort: AbortCheck,
+  into?: Uint8Array,
 ): Promise<Uint8Array> {
   if (tensor.problem !== undefined) throw new QuantscopeError(tensor.problem);
   const count = numel(tensor.shape);
@@ -35,7 +36,7 @@ export async function readTensorBytes(
     throw unsupported('E_PT_PACKED_VIEW', `Views of ${tensor.dtype} cannot be read yet.`, { where });
   }
   const span = rowMajor ? bytes : (lastElement(tensor) + 1 - tensor.storageOffset) * itemBytes;
-  const raw = await storage.read(Math.floor(tensor.storageOffset * itemBytes), span);
+  const raw = await storage.read(Math.floor(tensor.storageOffset * itemBytes), span, into);
   abort.throwIfAborted();
   const contiguous = rowMajor ? raw : gather(raw, tensor, count, itemBytes);
   const little = (tensor.storage.bigEndian ?? bigEndian) ? swapped(contiguous, tensor.dtype) : contiguous;
@@ -50,10 +51,11 @@ export async function readTensorRange(
   count: number,
   bigEndian: boolean,
   abort: AbortCheck,
+  into: Uint8Array | undefined,
 ): Promise<Uint8Array | undefined> {
   if (dtypes[tensor.dtype].bytes < 1 || !isRowMajor(tensor)) return undefined;
   const storageOffset = tensor.storageOffset + start;
-  return readTensorBytes(container, { ...tensor, shape: [count], strides: [1], storageOffset }, bigEndian, abort);
+  return readTensorBytes(container, { ...tensor, shape: [count], strides: [1], storageOffset }, bigEndian, abort, into);
 }
 
 function lastElement({ storageOffset, shape, strides }: TensorRecord): number {

@@ -8,7 +8,7 @@ export interface Storage {
   /** For messages. */
   readonly name: string;
   /** Bytes `[offset, offset + length)` of the storage. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** A storage in an archive: read by range where it is stored, else inflated whole. */
@@ -16,9 +16,9 @@ export function zipStorage(source: ByteSource, entry: ZipEntry | undefined): Sto
   if (entry === undefined) return undefined;
   return {
     name: entry.name,
-    async read(offset, length) {
+    async read(offset, length, into) {
       refuseUnreadable(entry);
-      if (entry.method === 'stored') return source.read((await dataOffset(source, entry)) + offset, length);
+      if (entry.method === 'stored') return source.read((await dataOffset(source, entry)) + offset, length, into);
       return (await readEntry(source, entry, maxTensorBytes)).subarray(offset, offset + length);
     },
   };
@@ -32,10 +32,10 @@ export function rangeStorage(
 ): Storage {
   return {
     name,
-    async read(from, length) {
+    async read(from, length, into) {
       if (from + length > size)
         throw new RangeError(`read of ${length} bytes at ${from} leaves ${name} (${size} bytes)`);
-      return source.read(offset + from, length);
+      return source.read(offset + from, length, into);
     },
   };
 }

@@ -187,6 +187,15 @@ function zip64Sizes(view: DataView, at: number, extraAt: number, extraLength: nu
 
 /** Where an entry's data starts: the local header has its own lengths of name and extra field. */
 export async function dataOffset(source: ByteSource, entry: ZipEntry): Promise<number> {
+  const known = dataOffsets.get(entry) ?? (await readDataOffset(source, entry));
+  dataOffsets.set(entry, known);
+  return known;
+}
+
+/** A storage that is read in a thousand tiles has one local header. */
+const dataOffsets = new WeakMap<ZipEntry, number>();
+
+async function readDataOffset(source: ByteSource, entry: ZipEntry): Promise<number> {
   const header = dataView(await source.read(entry.headerOffset, 30));
   if (header.getUint32(0, true) !== localSignature) {
     throw malformed(

@@ -170,3 +170,31 @@ describe('tensorDetail', () => {
     await assert.rejects(tensorDetail(model, query('nope'), neverAborted), { code: 'E_NO_TENSOR' });
   });
 });
+
+describe('a tensor in two steps', () => {
+  const query = { name: 'lstm.weight_ih_l0', scheme: 'per_tensor', bins: 16 } as const;
+
+  it('gives its values without what int8 does, and the same values with it', async () => {
+    const model = await openFixtureModel('1.13', 'recipe_lstm.pt');
+    const values = await tensorDetail(model, { ...query, only: 'values' }, neverAborted);
+    const whole = await tensorDetail(model, query, neverAborted);
+    assert.equal(values.quantization, null);
+    assert.equal(values.stays, '');
+    assert.ok(whole.quantization !== null);
+    assert.deepEqual({ ...whole, quantization: null }, values);
+  });
+
+  it('counts every value for the code that it is rounded to', async () => {
+    const model = await openFixtureModel('1.13', 'recipe_lstm.pt');
+    for (const scheme of ['per_tensor', 'per_channel'] as const) {
+      const { quantization, count } = await tensorDetail(model, { ...query, scheme }, neverAborted);
+      const { codes = [], floatEighths = [] } = quantization ?? {};
+      const sums = codes.map((_, code) => floatEighths.slice(8 * code, 8 * code + 8).reduce((a, b) => a + b));
+      assert.deepEqual(sums, codes);
+      assert.equal(
+        codes.reduce((a, b) => a + b),
+        count,
+      );
+    }
+  });
+});

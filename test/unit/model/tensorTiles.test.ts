@@ -64,14 +64,10 @@ describe('a tensor in tiles', () => {
     assert.ok(reads <= 4);
   });
 
-  it('is not streamed when it is small, or its format reads whole tensors only', () => {
-    const { model, tensor } = largeModel(range);
+  it('is not streamed when its format reads whole tensors only', () => {
+    const { model, tensor } = largeModel(undefined);
     assert.equal(
-      streamed(model, { ...tensor, bytes: 1024 }, neverAborted, () => {}),
-      undefined,
-    );
-    assert.equal(
-      streamed(largeModel(undefined).model, tensor, neverAborted, () => {}),
+      streamed(model, tensor, neverAborted, () => {}),
       undefined,
     );
   });

@@ -5,6 +5,18 @@ import { promoteHigh } from './fma';
 
 const ABS: usize = memory.data<u32>([0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff], 16);
 const INFINITE: usize = memory.data<f32>([Infinity, Infinity, Infinity, Infinity], 16);
+/** 2^23: a float32 integer below it, added to this, stands in the low bits of the sum. */
+const MAGIC: usize = memory.data<f32>([8388608, 8388608, 8388608, 8388608], 16);
+/** 1.5 · 2^23: the same for signed integers; adding it rounds to the nearest, ties to even. */
+const ROUND: usize = memory.data<f32>([12582912, 12582912, 12582912, 12582912], 16);
+const HALF: usize = memory.data<f32>([0.5, 0.5, 0.5, 0.5], 16);
+const FOUR: usize = memory.data<f32>([4, 4, 4, 4], 16);
+const SEVEN: usize = memory.data<f32>([7, 7, 7, 7], 16);
+const EIGHT: usize = memory.data<f32>([8, 8, 8, 8], 16);
+const LOWEST_CODE: usize = memory.data<f32>([-128, -128, -128, -128], 16);
+const HIGHEST_CODE: usize = memory.data<f32>([127, 127, 127, 127], 16);
+/** 2^23 + 1024, so that code −128 counts from zero in eighths. */
+const EIGHTHS: usize = memory.data<f32>([8389632, 8389632, 8389632, 8389632], 16);
 
 // @ts-ignore: decorator
 @inline
@@ -24,6 +36,55 @@ function totalCount(lanes: v128): i32 {
  * NaN and ±Inf are counted and left out of the rest.
  */
 export function statsTile(values: usize, count: i32, out: usize): void {
+  if (!plainStats(values, count, out)) maskedStats(values, count, out);
+}
+
+/** Without masks, twice as fast; false, and nothing written, where a NaN or ±Inf is among the values: the sum shows it. */
+function plainStats(values: usize, count: i32, out: usize): bool {
+  const end = values + (<usize>count << 2);
+  const zero = f64x2.splat(0);
+  let low = zero;
+  let high = zero;
+  let min = v128.load(INFINITE);
+  let max = f32x4.neg(min);
+  let zeros = zero;
+  for (let at = values; at < end; at += 16) {
+    const x = v128.load(at);
+    low = f64x2.add(low, f64x2.promote_low_f32x4(x));
+    high = f64x2.add(high, promoteHigh(x));
+    min = f32x4.pmin(min, x);
+    max = f32x4.pmax(max, x);
+    zeros = i32x4.sub(zeros, f32x4.eq(x, zero));
+  }
+  const sum = total(low, high);
+  if (!isFinite<f64>(sum)) return false;
+  const mean = f64x2.splat(count == 0 ? 0 : sum / <f64>count);
+  low = zero;
+  high = zero;
+  for (let at = values; at < end; at += 16) {
+    const x = v128.load(at);
+    const a = f64x2.sub(f64x2.promote_low_f32x4(x), mean);
+    const b = f64x2.sub(promoteHigh(x), mean);
+    low = f64x2.add(low, f64x2.mul(a, a));
+    high = f64x2.add(high, f64x2.mul(b, b));
+  }
+  writeStats(out, sum, total(low, high), min, max, count, totalCount(zeros), 0);
+  return true;
+}
+
+// @ts-ignore: decorator
+@inline
+function writeStats(out: usize, sum: f64, squares: f64, min: v128, max: v128, count: i32, zeros: i32, nans: i32): void {
+  store<f64>(out, sum);
+  store<f64>(out, squares, 8);
+  store<f32>(out, least(min), 16);
+  store<f32>(out, greatest(max), 20);
+  store<i32>(out, count, 24);
+  store<i32>(out, zeros, 28);
+  store<i32>(out, nans, 32);
+}
+
+function maskedStats(values: usize, count: i32, out: usize): void {
   const magnitude = v128.load(ABS);
   const infinite = v128.load(INFINITE);
   const end = values + (<usize>count << 2);
@@ -59,13 +120,7 @@ export function statsTile(values: usize, count: i32, out: usize): void {
     low = f64x2.add(low, f64x2.mul(a, a));
     high = f64x2.add(high, f64x2.mul(b, b));
   }
-  store<f64>(out, sum);
-  store<f64>(out, total(low, high), 8);
-  store<f32>(out, least(min), 16);
-  store<f32>(out, greatest(max), 20);
-  store<i32>(out, counted, 24);
-  store<i32>(out, totalCount(zeros), 28);
-  store<i32>(out, totalCount(nans), 32);
+  writeStats(out, sum, total(low, high), min, max, counted, totalCount(zeros), totalCount(nans));
 }
 
 function least(lanes: v128): f32 {
@@ -83,28 +138,55 @@ function greatest(lanes: v128): f32 {
 }
 
 /**
- * Adds to `bins` + 2 counters (u32): bin ⌊(x − low) · perUnit⌋, where `bins` itself collects the upper
- * edge and `bins` + 1 whatever lies outside or is no number.
+ * Adds to `bins` + 2 counters (u32): bin ⌊(x − low) · perUnit⌋ in double, where `bins` itself collects
+ * the upper edge and `bins` + 1 whatever lies outside or is no number. In float32 the place is off by
+ * less than `bins` · 2^-22, so only the few that come so near to a border are computed in double.
  */
 export function histogramTile(values: usize, count: i32, low: f64, perUnit: f64, bins: i32, counters: usize): void {
-  const infinite = v128.load(INFINITE);
-  const start = f64x2.splat(low);
-  const factor = f64x2.splat(perUnit);
-  const last = i32x4.splat(bins + 1);
+  const start = f32x4.splat(<f32>low);
+  const factor = f32x4.splat(<f32>perUnit);
   const end = values + (<usize>count << 2);
+  const slack = <f32>bins * <f32>2.384185791015625e-7;
+  // A rounded border, a subnormal factor or too many bins leave float32 without a bound.
+  if (<f64><f32>low != low || perUnit < 1.1754943508222875e-38 || slack >= 0.25) {
+    for (let at = values; at < end; at += 16) countExactly(v128.load(at), low, perUnit, bins, counters);
+    return;
+  }
+  const half = v128.load(HALF);
+  const sure = f32x4.sub(half, f32x4.splat(slack));
+  const magic = v128.load(MAGIC);
+  const last = i32x4.splat(bins + 1);
   for (let at = values; at < end; at += 16) {
-    let x = v128.load(at);
-    x = v128.bitselect(x, infinite, f32x4.eq(x, x));
-    // Rounded down, so that what lies below the first bin is negative and, as unsigned, past the last.
-    const a = f64x2.floor(f64x2.mul(f64x2.sub(f64x2.promote_low_f32x4(x), start), factor));
-    const b = f64x2.floor(f64x2.mul(f64x2.sub(promoteHigh(x), start), factor));
-    const index = v128.shuffle<i64>(i32x4.trunc_sat_f64x2_s_zero(a), i32x4.trunc_sat_f64x2_s_zero(b), 0, 2);
-    const bin = i32x4.shl(i32x4.min_u(index, last), 2);
+    const x = v128.load(at);
+    const place = f32x4.mul(f32x4.sub(x, start), factor);
+    const floor = f32x4.floor(place);
+    if (!i32x4.all_true(f32x4.lt(f32x4.abs(f32x4.sub(f32x4.sub(place, floor), half)), sure))) {
+      countExactly(x, low, perUnit, bins, counters);
+      continue;
+    }
+    // What lies below the first bin is, as unsigned, past the last.
+    const bin = i32x4.shl(i32x4.min_u(i32x4.sub(f32x4.add(floor, magic), magic), last), 2);
     bump(counters + i32x4.extract_lane(bin, 0));
     bump(counters + i32x4.extract_lane(bin, 1));
     bump(counters + i32x4.extract_lane(bin, 2));
     bump(counters + i32x4.extract_lane(bin, 3));
   }
+}
+
+/** Four values in double. */
+function countExactly(values: v128, low: f64, perUnit: f64, bins: i32, counters: usize): void {
+  const start = f64x2.splat(low);
+  const factor = f64x2.splat(perUnit);
+  const x = v128.bitselect(values, v128.load(INFINITE), f32x4.eq(values, values));
+  // Rounded down, so that what lies below the first bin is negative and, as unsigned, past the last.
+  const a = f64x2.floor(f64x2.mul(f64x2.sub(f64x2.promote_low_f32x4(x), start), factor));
+  const b = f64x2.floor(f64x2.mul(f64x2.sub(promoteHigh(x), start), factor));
+  const index = v128.shuffle<i64>(i32x4.trunc_sat_f64x2_s_zero(a), i32x4.trunc_sat_f64x2_s_zero(b), 0, 2);
+  const bin = i32x4.shl(i32x4.min_u(index, i32x4.splat(bins + 1)), 2);
+  bump(counters + i32x4.extract_lane(bin, 0));
+  bump(counters + i32x4.extract_lane(bin, 1));
+  bump(counters + i32x4.extract_lane(bin, 2));
+  bump(counters + i32x4.extract_lane(bin, 3));
 }
 
 // @ts-ignore: decorator
@@ -113,14 +195,80 @@ function bump(counter: usize): void {
   store<u32>(counter, load<u32>(counter) + 1);
 }
 
-/** `clamp(round(x · inverse), −128, 127)` as i8: weights, ties to even. */
+/** `clamp(round(x · inverse), −128, 127)` as i8: weights, ties to even; 0 for NaN. Any count. */
 export function quantizeTile(values: usize, count: i32, inverse: f32, codes: usize): void {
   const factor = f32x4.splat(inverse);
-  for (let i = 0; i < count; i += 4) {
-    const code = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(values + (<usize>i << 2)), factor)));
-    const words = i16x8.narrow_i32x4_s(code, code);
-    v128.store32_lane(codes + i, i8x16.narrow_i16x8_s(words, words), 0);
+  const lowest = v128.load(LOWEST_CODE);
+  const highest = v128.load(HIGHEST_CODE);
+  const round = v128.load(ROUND);
+  const whole = count & ~15;
+  for (let i = 0; i < whole; i += 16) {
+    const at = values + (<usize>i << 2);
+    const a = codes4(v128.load(at), factor, lowest, highest, round);
+    const b = codes4(v128.load(at, 16), factor, lowest, highest, round);
+    const c = codes4(v128.load(at, 32), factor, lowest, highest, round);
+    const d = codes4(v128.load(at, 48), factor, lowest, highest, round);
+    v128.store(codes + i, i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
   }
+  for (let i = whole; i < count; i++) {
+    const code = codes4(f32x4.splat(load<f32>(values + (<usize>i << 2))), factor, lowest, highest, round);
+    store<i8>(codes + i, <i8>i32x4.extract_lane(code, 0));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function codes4(x: v128, factor: v128, lowest: v128, highest: v128, round: v128): v128 {
+  const scaled = f32x4.mul(x, factor);
+  const clamped = f32x4.pmax(f32x4.pmin(scaled, highest), lowest);
+  return v128.and(i32x4.sub(f32x4.add(clamped, round), round), f32x4.eq(scaled, scaled));
+}
+
+/**
+ * What int8 makes of `count` values under one scale: the restored values `code · scale`, and 2048
+ * counters (u32) of eighths of a step, eight a code, by where in its code's step a value lies.
+ */
+export function restoreRun(values: usize, count: i32, inverse: f32, scale: f32, restored: usize, eighths: usize): void {
+  const factor = f32x4.splat(inverse);
+  const step = f32x4.splat(scale);
+  const whole = count & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    const at = <usize>i << 2;
+    const scaled = f32x4.mul(v128.load(values + at), factor);
+    const code = roundedCode(scaled);
+    v128.store(restored + at, f32x4.mul(code, step));
+    const place = i32x4.shl(eighthOf(scaled, code), 2);
+    bump(eighths + i32x4.extract_lane(place, 0));
+    bump(eighths + i32x4.extract_lane(place, 1));
+    bump(eighths + i32x4.extract_lane(place, 2));
+    bump(eighths + i32x4.extract_lane(place, 3));
+  }
+  for (let i = whole; i < count; i++) {
+    const at = <usize>i << 2;
+    const scaled = f32x4.mul(f32x4.splat(load<f32>(values + at)), factor);
+    const code = roundedCode(scaled);
+    store<f32>(restored + at, f32x4.extract_lane(f32x4.mul(code, step), 0));
+    bump(eighths + (i32x4.extract_lane(eighthOf(scaled, code), 0) << 2));
+  }
+}
+
+/**
+ * Codes as float32, without −0, which is no code. The constants come first, so that a NaN becomes 127 and
+ * stays inside the table.
+ */
+// @ts-ignore: decorator
+@inline
+function roundedCode(scaled: v128): v128 {
+  return f32x4.pmax(v128.load(LOWEST_CODE), f32x4.pmin(v128.load(HIGHEST_CODE), f32x4.add(f32x4.nearest(scaled), f32x4.splat(0))));
+}
+
+// @ts-ignore: decorator
+@inline
+function eighthOf(scaled: v128, code: v128): v128 {
+  const eight = v128.load(EIGHT);
+  const part = f32x4.floor(f32x4.add(f32x4.mul(f32x4.sub(scaled, code), eight), v128.load(FOUR)));
+  const within = f32x4.pmax(f32x4.splat(0), f32x4.pmin(v128.load(SEVEN), part));
+  return i32x4.sub(f32x4.add(f32x4.add(f32x4.mul(code, eight), within), v128.load(EIGHTHS)), v128.load(MAGIC));
 }
 
 /** Writes f64 Σx², f64 Σ(x − y)² and f64 max |x − y| to `out`. */
@@ -143,11 +291,13 @@ export function errorTile(reference: usize, values: usize, count: i32, out: usiz
     signalHigh = f64x2.add(signalHigh, f64x2.mul(b, b));
     noiseLow = f64x2.add(noiseLow, f64x2.mul(c, c));
     noiseHigh = f64x2.add(noiseHigh, f64x2.mul(d, d));
-    worst = f64x2.max(worst, f64x2.max(v128.and(c, magnitude), v128.and(d, magnitude)));
+    worst = f64x2.pmax(worst, f64x2.pmax(v128.and(c, magnitude), v128.and(d, magnitude)));
   }
   store<f64>(out, total(signalLow, signalHigh));
-  store<f64>(out, total(noiseLow, noiseHigh), 8);
-  store<f64>(out, max(f64x2.extract_lane(worst, 0), f64x2.extract_lane(worst, 1)), 16);
+  const noise = total(noiseLow, noiseHigh);
+  store<f64>(out, noise, 8);
+  // pmax is one instruction and forgets a NaN; the sum does not.
+  store<f64>(out, noise != noise ? noise : max(f64x2.extract_lane(worst, 0), f64x2.extract_lane(worst, 1)), 16);
 }
 
 /** IEEE binary16 patterns to float32: the exponent is moved by a product with 2^112, which is exact for all of them. */

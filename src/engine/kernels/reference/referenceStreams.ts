@@ -1,6 +1,6 @@
 import { float16ToNumber } from '../../../core/floatFormats';
 import { roundHalfEven } from '../../../core/fma';
-import type { StreamKernels } from '../streamKernels';
+import { forChannels, type StreamKernels } from '../streamKernels';
 
 /**
  * The streaming kernels as plainly as their order of additions allows: double sums in four lanes by
@@ -56,6 +56,22 @@ export const referenceStreams: StreamKernels = {
     }
   },
 
+  restore(values, { start, channelLength, scales }, restored, eighths) {
+    forChannels(start, values.length, channelLength, (channel, from, to) => {
+      const scale = scales[channel];
+      const inverse = Math.fround(1 / scale);
+      for (let i = from; i < to; i++) {
+        const scaled = Math.fround(values[i] * inverse);
+        const rounded = roundHalfEven(scaled);
+        // A NaN fails both comparisons and stays inside the table.
+        const code = Math.max(-128, rounded < 127 ? rounded : 127) + 0;
+        const part = Math.floor(Math.fround(Math.fround(scaled - code) * 8) + 4);
+        restored[i] = code * scale;
+        eighths[(code + 128) * 8 + Math.max(0, part < 7 ? part : 7)]++;
+      }
+    });
+  },
+
   errors(reference, values) {
     const signal = [0, 0, 0, 0];
     const noise = [0, 0, 0, 0];
@@ -83,6 +99,11 @@ export const referenceStreams: StreamKernels = {
 
   float16(patterns, out) {
     for (let i = 0; i < patterns.length; i++) out[i] = float16ToNumber(patterns[i]);
+  },
+
+  workspace(length) {
+    const bytes = new Uint8Array(length);
+    return { bytes: () => bytes, release() {} };
   },
 };
 
