@@ -20,8 +20,10 @@ export function bytes(value: number): string {
 }
 
 export function count(value: number): string {
-  return value.toLocaleString('en-US');
+  return inEnglish.format(value);
 }
+
+const inEnglish = new Intl.NumberFormat('en-US');
 
 /** `digits` significant digits without an exponent where that stays readable. */
 export function significant(value: number | null, digits: number): string {

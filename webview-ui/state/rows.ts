@@ -32,8 +32,28 @@ export function rowAt(index: number): RowDto | undefined {
   return loaded.value.pages.get(Math.floor(index / pageSize))?.[index % pageSize];
 }
 
+/** Rows that fly by faster than this, in ms, are never asked for: only those where the scrolling slows down. */
+const askEvery = 50;
+let askedAt = 0;
+let waiting: { readonly start: number; readonly end: number } | undefined;
+
 /** Sees to it that rows `[start, end)` arrive; rows of an older query stay until the first new ones are here. */
 export function needRows(start: number, end: number): void {
+  const rest = askedAt + askEvery - performance.now();
+  if (rest <= 0) {
+    askForRows(start, end);
+    return;
+  }
+  if (waiting === undefined) {
+    setTimeout(() => {
+      if (waiting !== undefined) askForRows(waiting.start, waiting.end);
+      waiting = undefined;
+    }, rest);
+  }
+  waiting = { start, end };
+}
+
+function askForRows(start: number, end: number): void {
   if (snapshot.value?.phase !== 'ready') return;
   const key = queryKey.value;
   for (let index = Math.floor(start / pageSize); index * pageSize < Math.max(end, 1); index++) {
@@ -41,6 +61,7 @@ export function needRows(start: number, end: number): void {
     const id = `${key}#${index}`;
     if (have || requested.has(id)) continue;
     requested.add(id);
+    askedAt = performance.now();
     host.call('rows', { ...query.value, start: index * pageSize, count: pageSize }).then(
       ({ total, rows }) => {
         requested.delete(id);

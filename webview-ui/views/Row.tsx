@@ -9,16 +9,13 @@ import { canTick, toggleExpanded, toggleTick } from './TreeTable';
 interface Props {
   readonly row: RowDto | undefined;
   readonly index: number;
-  readonly top: number;
   readonly active: boolean;
   readonly quantized: boolean;
   onSelect(): void;
 }
 
-export function Row({ row, index, top, active, quantized, onSelect }: Props) {
-  const place = { transform: `translateY(${top}px)` };
-  if (row === undefined)
-    return <div class="row waiting" role="row" aria-rowindex={index + 2} id={`row-${index}`} style={place} />;
+export function Row({ row, index, active, quantized, onSelect }: Props) {
+  if (row === undefined) return <div class="row waiting" role="row" aria-rowindex={index + 2} id={`row-${index}`} />;
   const selected = snapshot.value?.selection === row.id;
   return (
     <div
@@ -33,7 +30,6 @@ export function Row({ row, index, top, active, quantized, onSelect }: Props) {
       aria-posinset={row.posInSet}
       aria-expanded={row.expanded ?? undefined}
       aria-selected={selected}
-      style={place}
       title={tooltip(row)}
       onClick={onSelect}
       onDblClick={() => row.expanded !== null && toggleExpanded(row)}

@@ -118,18 +118,20 @@ export function TreeTable() {
           onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}
         >
           <div class="tree-space" role="presentation" style={{ height: `${total * rowHeight}px` }}>
-            {rows.map((row, i) => (
-              <Row
-                // Elements are used again for other rows: scrolling changes texts and builds nothing.
-                key={(first + i) % slots}
-                row={row}
-                index={first + i}
-                top={(first + i) * rowHeight}
-                active={first + i === active}
-                quantized={quantized}
-                onSelect={() => move(first + i)}
-              />
-            ))}
+            {/* Only this one box moves: rows of their own layer made painting most of a frame. */}
+            <div class="tree-window" role="presentation" style={{ transform: `translateY(${first * rowHeight}px)` }}>
+              {rows.map((row, i) => (
+                <Row
+                  // Elements are used again for other rows: scrolling changes texts and builds nothing.
+                  key={(first + i) % slots}
+                  row={row}
+                  index={first + i}
+                  active={first + i === active}
+                  quantized={quantized}
+                  onSelect={() => move(first + i)}
+                />
+              ))}
+            </div>
           </div>
         </div>
         {total === 0 && page.value.filter !== '' && (
