@@ -102,6 +102,8 @@ export interface ScriptObjects {
 export interface ScriptProgram {
   readonly objects: ScriptObjects;
   constants(abort: AbortCheck): Promise<ScriptObjects>;
+  /** What `forward` was traced with: one list an argument, of several for a tuple. Empty for scripts. */
+  tracedInputs(abort: AbortCheck): Promise<readonly (readonly Pick<TensorRecord, 'dtype' | 'shape'>[])[]>;
   /** Text of `code/<path>`; undefined when the archive has none. */
   source(path: string): Promise<string | undefined>;
 }

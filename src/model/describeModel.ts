@@ -39,6 +39,12 @@ export function summarize(model: Model): ModelSummaryDto {
     safety: file.safety,
     quantizableCount: plan.quantized.size,
     runnable: runnable(model),
+    ...(file.program !== undefined
+      ? { code: 'archive' as const }
+      : file.onnx?.graph !== undefined
+        ? { code: 'onnx' as const }
+        : {}),
+    ...(file.moduleTypes.has('') ? { className: file.moduleTypes.get('') } : {}),
   };
 }
 

@@ -1,11 +1,12 @@
 import type { AbortCheck } from '../core/abort';
-import { invalid } from '../core/errors';
+import { invalid, type QuantscopeError } from '../core/errors';
 import { selectKernels } from '../engine/kernels/dispatch';
 import type { PackedLinear } from '../engine/quantization/dynamicLinear';
 import { type ExplainedElement, explainElement } from '../engine/quantization/explainElement';
-import type { ActivationRecord, Tap } from '../engine/quantization/tap';
+import type { Tap } from '../engine/quantization/tap';
 import type { Tensor } from '../engine/tensor/tensor';
 import type { ExplainedElementDto, ExplainQueryDto } from '../protocol/forwardDto';
+import { type Captured, capture } from './capture';
 import { comparisonSpec, loadPair } from './loadPair';
 import { findModule, type Model } from './openModel';
 import { requestInputs } from './randomInputs';
@@ -24,40 +25,29 @@ export async function explainOutput(
   const node = findModule(model, request.module);
   const { tree, quantized, dynamics } = await loadPair(model, node, comparisonSpec(node, request), abort);
   const product = dynamics.get(query.module)?.products.find(({ name }) => name === query.weight);
-  const module = tree.quantizable.get(query.module);
-  if (product === undefined || module === undefined) {
-    throw invalid('E_NO_ACTIVATION', `${query.module}.${query.weight} is not a quantized product of this module.`);
-  }
-  let explained: ExplainedElementDto | undefined;
-  const tap: Tap = {
-    activation(record, values, codes) {
-      if (record.module !== query.module || record.weight !== query.weight) return;
-      if (record.call !== query.call || record.step !== query.step) return;
-      const element = explainElement(product, values, codes, record, query.row, query.channel);
-      explained = report(query, record, product, module, element, codes.length);
-    },
-  };
+  const floatWeight = tree.quantizable.get(query.module)?.weights.get(query.weight);
+  if (product === undefined) throw noProduct(query);
   const inputs = requestInputs(request, defaultInputs(node) ?? [], given);
-  quantized.forward(inputs, { kernels: selectKernels(), abort, tap });
-  if (explained === undefined) {
-    throw invalid(
-      'E_NO_ACTIVATION',
-      `${query.module}.${query.weight} has no step ${query.step} in call ${query.call}.`,
-    );
-  }
-  return explained;
+  const run = (tap: Tap) => void quantized.forward(inputs, { kernels: selectKernels(), abort, tap });
+  return explainCaptured(query, capture(query, run), product, floatWeight);
 }
 
-function report(
-  { request, row, channel }: ExplainQueryDto,
-  { module, weight, scale, zeroPoint, min, max }: ActivationRecord,
+export function noProduct({ module, weight }: ExplainQueryDto): QuantscopeError {
+  return invalid('E_NO_ACTIVATION', `${module}.${weight} is not a quantized product of this module.`);
+}
+
+/** The element of a captured activation's product; without a float weight its terms have none. */
+export function explainCaptured(
+  query: ExplainQueryDto,
+  { record, values, codes }: Captured,
   product: PackedLinear,
-  float: { readonly weights: ReadonlyMap<string, Float32Array> },
-  element: ExplainedElement,
-  activations: number,
+  floatWeight: Float32Array | undefined,
 ): ExplainedElementDto {
+  const { request, row, channel } = query;
+  const { module, weight, scale, zeroPoint, min, max } = record;
+  const element = explainElement(product, values, codes, record, row, channel);
   const { rows: channels, columns: k } = product.weight;
-  const floatWeights = float.weights.get(weight)?.subarray(channel * k, (channel + 1) * k) ?? new Float32Array(k);
+  const floatWeights = floatWeight?.subarray(channel * k, (channel + 1) * k) ?? new Float32Array(k);
   let floatSum = element.bias ?? 0;
   for (let i = 0; i < k; i++) floatSum += element.values[i] * floatWeights[i];
   const { weightScale, accumulator, largestPartial, multiplier, bias, output, saturatedPairs, pairs } = element;
@@ -67,7 +57,7 @@ function report(
     engine: request.engine,
     row,
     channel,
-    rows: k === 0 ? 0 : activations / k,
+    rows: k === 0 ? 0 : codes.length / k,
     channels,
     scale,
     zeroPoint,

@@ -1,21 +1,13 @@
 import type { AbortCheck } from '../core/abort';
-import { invalid } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { selectKernels } from '../engine/kernels/dispatch';
 import { floatInput } from '../engine/nn/inputs';
 import type { DynamicModule, RunnableModule } from '../engine/nn/module';
 import { engineSemantics } from '../engine/quantization/engines';
-import { accuracy, errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
+import { accuracy } from '../engine/quantization/errorMetrics';
 import type { ActivationRecord, Tap } from '../engine/quantization/tap';
 import type { FloatTensor, Tensor } from '../engine/tensor/tensor';
-import type {
-  ActivationDetailDto,
-  ActivationQueryDto,
-  ForwardRequestDto,
-  ForwardResultDto,
-  OutputDto,
-  ProductDto,
-} from '../protocol/forwardDto';
+import type { ForwardRequestDto, ForwardResultDto, OutputDto, ProductDto } from '../protocol/forwardDto';
 import { comparisonSpec, loadPair } from './loadPair';
 import { measure } from './measure';
 import { findModule, type Model } from './openModel';
@@ -72,6 +64,26 @@ export async function forwardModule(
   };
 }
 
+/** The outputs of one module, float and quantized, without timing anything. */
+export async function moduleOutputs(
+  model: Model,
+  request: ForwardRequestDto,
+  abort: AbortCheck,
+  given?: readonly Tensor[],
+): Promise<OutputPairs> {
+  const node = findModule(model, request.module);
+  const { float, quantized } = await loadPair(model, node, comparisonSpec(node, request), abort);
+  const inputs = requestInputs(request, defaultInputs(node) ?? [], given);
+  const context = { kernels: selectKernels(), abort };
+  return { float: float.forward(inputs, context), quantized: quantized.forward(inputs, context) };
+}
+
+/** The outputs of the two models in order. */
+export interface OutputPairs {
+  readonly float: readonly Tensor[];
+  readonly quantized: readonly Tensor[];
+}
+
 /** One output in numbers. */
 export function describeOutput(name: string, { shape, dtype, data }: FloatTensor): OutputDto {
   let sum = 0;
@@ -112,78 +124,27 @@ export class Recorder implements Tap {
 
   /** One entry a product, in the order of the modules' weights. */
   products(modules: Iterable<DynamicModule>): ProductDto[] {
-    return [...modules]
-      .flatMap(({ products }) => products)
-      .map(({ module: path, name }) => {
-        const records = this.records.get(`${path}\n${name}`) ?? [];
-        const column = (pick: (record: ActivationRecord) => number) => records.map(pick);
-        return {
-          module: path,
-          weight: name,
-          input: /^weight_h[hr]/.test(name) ? 'h' : 'x',
-          call: column((r) => r.call),
-          step: column((r) => r.step),
-          min: column((r) => r.min),
-          max: column((r) => r.max),
-          scale: column((r) => r.scale),
-          zeroPoint: column((r) => r.zeroPoint),
-          clipped: column((r) => (r.count === 0 ? 0 : r.clamped / r.count)),
-          codesUsed: column((r) => r.codesUsed),
-          count: column((r) => r.count),
-          saturated16: column((r) => r.saturated16 ?? 0),
-        };
-      });
+    const known = [...modules].flatMap(({ products }) => products.map(({ module, name }) => `${module}\n${name}`));
+    // Modules that were quantized before they were saved have no twin, but run too.
+    return [...new Set([...known, ...this.records.keys()])].map((key) => {
+      const [path, name] = key.split('\n');
+      const records = this.records.get(key) ?? [];
+      const column = (pick: (record: ActivationRecord) => number) => records.map(pick);
+      return {
+        module: path,
+        weight: name,
+        input: /^weight_h[hr]/.test(name) ? 'h' : 'x',
+        call: column((r) => r.call),
+        step: column((r) => r.step),
+        min: column((r) => r.min),
+        max: column((r) => r.max),
+        scale: column((r) => r.scale),
+        zeroPoint: column((r) => r.zeroPoint),
+        clipped: column((r) => (r.count === 0 ? 0 : r.clamped / r.count)),
+        codesUsed: column((r) => r.codesUsed),
+        count: column((r) => r.count),
+        saturated16: column((r) => r.saturated16 ?? 0),
+      };
+    });
   }
-}
-
-const maxValues = 512;
-
-/** The values behind one chosen scale: runs the quantized module again and stops to look. */
-export async function activationDetail(
-  model: Model,
-  { request, module, weight, call, step }: ActivationQueryDto,
-  abort: AbortCheck,
-  given?: readonly Tensor[],
-): Promise<ActivationDetailDto> {
-  const node = findModule(model, request.module);
-  const { quantized } = await loadPair(model, node, comparisonSpec(node, request), abort);
-  let detail: ActivationDetailDto | undefined;
-  const codeMax = engineSemantics[request.engine].reduceRange ? 127 : 255;
-  const tap: Tap = {
-    activation(record, values, codes) {
-      if (record.module !== module || record.weight !== weight || record.call !== call || record.step !== step) return;
-      detail = describeActivation(record, values, codes, codeMax);
-    },
-  };
-  const inputs = requestInputs(request, defaultInputs(node) ?? [], given);
-  quantized.forward(inputs, { kernels: selectKernels(), abort, tap });
-  if (detail === undefined)
-    throw invalid('E_NO_ACTIVATION', `${module}.${weight} has no step ${step} in call ${call}.`);
-  return detail;
-}
-
-function describeActivation(
-  record: ActivationRecord,
-  values: Float32Array,
-  codes: Uint8Array,
-  codeMax: number,
-): ActivationDetailDto {
-  const restored = Float32Array.from(codes, (code) => (code - record.zeroPoint) * record.scale);
-  const counts = new Array<number>(256).fill(0);
-  for (const code of codes) counts[code]++;
-  const stride = Math.max(1, Math.ceil(values.length / maxValues));
-  const { min, max, scale, zeroPoint, codesUsed, count } = record;
-  const { sqnrDb } = errorMetrics(errorSums(values, restored));
-  return {
-    count,
-    values: [...values].filter((_, i) => i % stride === 0),
-    codes: counts,
-    min,
-    max,
-    scale,
-    zeroPoint,
-    codesUsed,
-    codeMax,
-    sqnrDb,
-  };
 }

@@ -1,119 +1,51 @@
 import type { AbortCheck } from '../core/abort';
 import { invalid } from '../core/errors';
 import type { Progress } from '../core/progress';
-import { contiguousStrides } from '../core/shape';
-import { Budget } from '../engine/forward/interpreter/budget';
-import { PyFunction } from '../engine/forward/interpreter/pyFunction';
-import { cast, dense, Storage, StridedTensor } from '../engine/forward/values/stridedTensor';
-import { PyTuple, type Value } from '../engine/forward/values/values';
-import { selectKernels } from '../engine/kernels/dispatch';
+import type { StridedTensor } from '../engine/forward/values/stridedTensor';
 import { engineSemantics } from '../engine/quantization/engines';
 import { accuracy } from '../engine/quantization/errorMetrics';
-import type { Tap } from '../engine/quantization/tap';
-import { type FloatTensor, floatTensor, type Tensor, tensorFromBytes } from '../engine/tensor/tensor';
+import { type Tensor, tensorFromBytes } from '../engine/tensor/tensor';
 import type { ForwardRequestDto, ForwardResultDto } from '../protocol/forwardDto';
-import type { ForwardPlanDto } from '../protocol/planDto';
-import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { describeOutput, Recorder, series } from './forwardModule';
 import { measure } from './measure';
 import type { Model } from './openModel';
-import { assumptionsOf, loadPlanProgram } from './plan/planProgram';
-import { planSwaps } from './programSwaps';
+import { type PreparedProgram, toFloat } from './preparedProgram';
 import { planQuantization } from './quantizePlan';
-import { randomInputs } from './randomInputs';
-import { runForward } from './runForward';
-import { type defaultInputs, runnableModules } from './runnable';
-import { loadScriptProgram, type Program } from './scriptProgram';
-import { loadSourceProgram, type SourceChoice, sourceSwaps } from './sourceModel';
 
-/** A program with what its modules become under a spec. */
-export interface LoadedProgram {
-  readonly program: Program;
-  readonly className: string;
-  readonly swaps: ReturnType<typeof planSwaps>;
-  readonly notes: readonly string[];
-}
-
-/** The model's own forward, from the archive's code or from a class of a Python file; or a plan in its place. */
-export async function loadProgram(
-  model: Model,
-  source: SourceChoice | undefined,
-  spec: QuantizeSpecDto,
-  abort: AbortCheck,
-  plan?: ForwardPlanDto,
-): Promise<LoadedProgram> {
-  if (plan !== undefined) {
-    const program = await loadPlanProgram(model, plan, { kernels: selectKernels(), abort }, abort);
-    const notes = assumptionsOf(plan).map((one) => `assumed: ${one}`);
-    return { program, className: 'forward plan', swaps: sourceSwaps(program, spec), notes };
-  }
-  if (source === undefined) {
-    const program = await loadScriptProgram(model, abort);
-    return { program, className: program.root.type.name, swaps: planSwaps(model, spec), notes: [] };
-  }
-  const { program, className, solved, problems } = await loadSourceProgram(
-    model,
-    source,
-    { kernels: selectKernels(), abort },
-    abort,
-  );
-  const values = Object.entries(solved).map(([name, value]) => `${name}=${value}`);
-  const notes = [
-    ...(values.length === 0 ? [] : [`__init__ arguments worked out from the shapes: ${values.join(', ')}`]),
-    ...problems.map((problem) => `not read: ${problem}`),
-  ];
-  return { program, className, swaps: sourceSwaps(program, spec), notes };
+/** What the float and the quantized model gave on the same inputs. */
+export interface ProgramOutputs {
+  readonly float: readonly StridedTensor[];
+  readonly quantized: readonly StridedTensor[];
 }
 
 /** Runs the whole model in float and with its modules quantized, on the same inputs. */
 export async function forwardProgram(
   model: Model,
   request: ForwardRequestDto,
-  source: SourceChoice | undefined,
-  given: readonly Tensor[] | undefined,
+  prepared: PreparedProgram,
   abort: AbortCheck,
   progress: Progress,
-): Promise<{
-  result: ForwardResultDto;
-  outputs: { float: readonly StridedTensor[]; quantized: readonly StridedTensor[] };
-}> {
-  const spec: QuantizeSpecDto = {
-    engine: request.engine,
-    dtype: 'qint8',
-    perChannel: request.perChannel,
-    modules: null,
-    exclude: [],
-  };
-  const { program, className, swaps, notes } = await loadProgram(model, source, spec, abort, request.plan);
-  const known = request.plan?.inputs ?? programInputs(model);
-  const inputs = given ?? randomInputs(request.seed, request.shapes, known);
-  const args = bundle(program, inputs.map(toValue));
-  const kernels = selectKernels();
+): Promise<{ readonly result: ForwardResultDto; readonly outputs: ProgramOutputs }> {
+  const { loaded, spec, run } = prepared;
   const recorder = new Recorder();
-  const run = (quantized: boolean, tap?: Tap) =>
-    runForward(program, args, {
-      kernels,
-      abort,
-      tap,
-      engine: request.engine,
-      seed: request.seed,
-      swaps: quantized ? swaps : undefined,
-    });
-  const float = run(false);
-  const quantized = run(true, recorder);
-  const time = (int8: boolean, what: string) =>
-    measure(() => void run(int8), request.runs, request.warmup, abort, progress, what);
-  const [latencyFloat, latencyQuantized] = [await time(false, 'float32'), await time(true, 'int8')];
+  const float = run();
+  const quantized = run(prepared.twins(), recorder);
   const [floatOutputs, quantizedOutputs] = [float.outputs.map(toFloat), quantized.outputs.map(toFloat)];
   if (floatOutputs.length === 0) throw invalid('E_NO_OUTPUT', 'The forward gives no tensor.');
+  const time = (work: () => void, what: string) => measure(work, request.runs, request.warmup, abort, progress, what);
+  const latencyFloat = await time(() => void run(), 'float32');
+  // Weights are quantized once, before the runs that are timed, as they are in PyTorch.
+  const twins = prepared.twins();
+  run(twins);
+  const latencyQuantized = await time(() => void run(twins), 'int8');
   const { root } = model;
   const quantizedBytes = planQuantization(root, spec).bytesAfter.get(root.path) ?? root.bytes;
   const result: ForwardResultDto = {
     module: '',
-    moduleType: className,
+    moduleType: loaded.className,
     engine: request.engine,
     seed: request.seed,
-    inputs: inputs.map(({ shape }, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })),
+    inputs: prepared.inputs,
     outputs: floatOutputs.map((output, i) => ({
       float: describeOutput(`output.${i}`, output),
       quantized: describeOutput(`output.${i}`, quantizedOutputs[i]),
@@ -131,22 +63,21 @@ export async function forwardProgram(
     program: {
       steps: float.steps,
       printed: float.printed,
-      notes: [...notes, ...(float.usedRandom ? ['the forward draws random numbers; they come from the seed'] : [])],
+      notes: [
+        ...loaded.notes,
+        ...(float.usedRandom ? ['the forward draws random numbers; they come from the seed'] : []),
+      ],
     },
   };
   return { result, outputs: { float: float.outputs, quantized: quantized.outputs } };
 }
 
-/** Inputs to start from: those of the first module that can be run by itself. */
-export function programInputs(model: Model): NonNullable<ReturnType<typeof defaultInputs>> {
-  return runnableModules(model.root, 1)[0]?.inputs ?? [];
-}
-
-/** `input.0`, `input.1`, … of a .npz, in order, with the dtypes that they have. */
+/** `input.0`, `input.1`, … of a .npz, in order, with the dtypes that they have; a file without such names is taken in its order. */
 export async function programArrays(arrays: Model, abort: AbortCheck): Promise<Tensor[]> {
+  const numbered = [...arrays.tensors.keys()].some((name) => /^input\.\d+$/.test(name));
   const inputs: Tensor[] = [];
-  for (let i = 0; ; i++) {
-    const tensor = arrays.tensors.get(`input.${i}`);
+  for (const [i, own] of [...arrays.tensors.values()].entries()) {
+    const tensor = numbered ? arrays.tensors.get(`input.${i}`) : own;
     if (tensor === undefined) break;
     inputs.push(tensorFromBytes(await arrays.file.readTensor(tensor.record, abort), tensor.dtype, tensor.shape));
   }
@@ -156,27 +87,4 @@ export async function programArrays(arrays: Model, abort: AbortCheck): Promise<T
     });
   }
   return inputs;
-}
-
-function toValue({ dtype, shape, data }: Tensor): StridedTensor {
-  const whole = data instanceof BigInt64Array || data instanceof BigUint64Array;
-  const budget = new Budget();
-  const strides = contiguousStrides(shape);
-  if (whole)
-    return new StridedTensor(new Storage('int64', Float64Array.from(data as BigInt64Array, Number)), shape, strides, 0);
-  if (dtype === 'float32') return new StridedTensor(new Storage('float32', data as Float32Array), shape, strides, 0);
-  const wide = new StridedTensor(new Storage('float64', Float64Array.from(data as Float32Array)), shape, strides, 0);
-  return cast(budget, wide, dtype);
-}
-
-/** More inputs than the forward has arguments: the last argument is a tuple of what is left, as an LSTM's (h0, c0). */
-function bundle({ root }: Program, inputs: readonly Value[]): Value[] {
-  const forward = root.type.find('forward')?.value;
-  const count = forward instanceof PyFunction ? forward.positionalCount - 1 : inputs.length;
-  if (inputs.length <= count || count < 1) return [...inputs];
-  return [...inputs.slice(0, count - 1), new PyTuple(inputs.slice(count - 1))];
-}
-
-function toFloat(tensor: StridedTensor): FloatTensor {
-  return floatTensor(Float32Array.from(dense(new Budget(), tensor)), tensor.shape);
 }

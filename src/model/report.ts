@@ -1,11 +1,7 @@
-import type { AbortCheck } from '../core/abort';
-import type { Progress } from '../core/progress';
-import type { Tensor } from '../engine/tensor/tensor';
 import type { ReportDto } from '../protocol/compareDto';
 import type { ForwardRequestDto, ForwardResultDto } from '../protocol/forwardDto';
 import type { QuantizeReportDto, QuantizeSpecDto } from '../protocol/quantizeDto';
 import { summarize } from './describeModel';
-import { forwardModule } from './forwardModule';
 import type { Model } from './openModel';
 import { skippedGroups } from './overview';
 import { pythonLines } from './pythonLines';
@@ -21,9 +17,7 @@ export async function modelReport(
   spec: QuantizeSpecDto,
   request: ForwardRequestDto | null,
   quantized: QuantizeReportDto,
-  abort: AbortCheck,
-  progress: Progress,
-  given?: readonly Tensor[],
+  run: (chosen: ForwardRequestDto) => Promise<ForwardResultDto>,
 ): Promise<ReportDto> {
   const summary = summarize(model);
   const [first] = summary.runnable;
@@ -42,7 +36,7 @@ export async function modelReport(
   let forwardFailure = '';
   if (chosen !== undefined) {
     try {
-      forward = await forwardModule(model, chosen, abort, progress, given);
+      forward = await run(chosen);
     } catch (error) {
       if ((error as { code?: string }).code === 'E_ABORTED') throw error;
       // The other four steps stand without it, and the report says why it is missing.

@@ -21,8 +21,20 @@ export interface ProgramResult {
 }
 
 export interface ProgramOptions extends Omit<RunOptions, 'swaps' | 'roots' | 'paths'> {
-  /** Modules that run in int8, by path. */
-  readonly swaps?: ReadonlyMap<string, Swap>;
+  /** Modules that run in int8, by path; as `Swaps` their twins stay for the next run. */
+  readonly swaps?: ReadonlyMap<string, Swap> | Swaps;
+}
+
+/** Swaps of a program's modules by their paths. */
+export function programSwaps({ modules }: Program, swaps: ReadonlyMap<string, Swap>): Swaps {
+  return new Swaps(
+    new Map(
+      [...swaps].flatMap(([path, swap]) => {
+        const module = modules.get(path);
+        return module === undefined ? [] : [[module, swap] as const];
+      }),
+    ),
+  );
 }
 
 /** Only calls the forward, so no name is looked up. */
@@ -30,14 +42,7 @@ const outside = { file: 'forward', script: false, attribute: getAttribute } as u
 
 /** Runs forward on the arguments; attributes that the run assigned are as before afterwards. */
 export function runForward(program: Program, args: readonly Value[], options: ProgramOptions): ProgramResult {
-  const swaps = new Swaps(
-    new Map(
-      [...(options.swaps ?? [])].flatMap(([path, swap]) => {
-        const module = program.modules.get(path);
-        return module === undefined ? [] : [[module, swap] as const];
-      }),
-    ),
-  );
+  const swaps = options.swaps instanceof Swaps ? options.swaps : programSwaps(program, options.swaps ?? new Map());
   const paths = new Map([...program.modules].map(([path, module]) => [module, path]));
   const run = startRun({ ...options, swaps, paths, roots: [program.root, ...args] });
   const before = new Map<PyObject, Map<string, Value>>();

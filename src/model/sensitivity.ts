@@ -21,6 +21,7 @@ import { loadPair } from './loadPair';
 import { cannotRun } from './loadTree';
 import type { ModuleNode } from './moduleTree';
 import { findModule, type Model, type ModelTensor } from './openModel';
+import { type PreparedProgram, toFloat } from './preparedProgram';
 import { planQuantization, type QuantizePlan } from './quantizePlan';
 import { randomInputs } from './randomInputs';
 import { defaultInputs } from './runnable';
@@ -39,20 +40,23 @@ export async function sensitivity(
   abort: AbortCheck,
   progress: Progress,
   given?: readonly Tensor[],
+  whole?: PreparedProgram,
 ): Promise<SensitivityDto> {
   const node = request.module === '' ? model.root : findModule(model, request.module);
   const plan = planQuantization(node, request.spec);
   const known = defaultInputs(node);
-  const reason = known === undefined ? (cannotRun(node) ?? 'its inputs are not known') : '';
-  if (given !== undefined && known === undefined) {
+  const reason = whole === undefined && known === undefined ? (cannotRun(node) ?? 'its inputs are not known') : '';
+  if (whole === undefined && given !== undefined && known === undefined) {
     throw unsupported('E_NOT_RUNNABLE', `${node.path || 'The model'} cannot take these inputs: ${reason}.`, {
       hint: 'Without inputs, each layer is measured by itself on random ones.',
     });
   }
   const measured =
-    known === undefined || plan.quantized.size === 0
-      ? await layerNoise(model, plan, request, abort, progress)
-      : await wholeNoise(model, node, request, given ?? randomFor(request, known), known, abort, progress);
+    whole !== undefined
+      ? programNoise(whole, abort, progress)
+      : known === undefined || plan.quantized.size === 0
+        ? await layerNoise(model, plan, request, abort, progress)
+        : await wholeNoise(model, node, request, given ?? randomFor(request, known), known, abort, progress);
   const costs = [...plan.quantized.values()].map(
     (each): LayerCost => ({
       path: each.path,
@@ -120,6 +124,35 @@ async function wholeNoise(
     return decibels(noiseOf(reference, outputOf(tree.assemble(replaced), inputs, abort)));
   };
   return { noise, measure, inputs: inputs.map(({ shape }, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })) };
+}
+
+/** The same at the output of a program that runs by its own code. */
+function programNoise(program: PreparedProgram, abort: AbortCheck, progress: Progress): Measured {
+  const [reference] = program.run().outputs.map(toFloat);
+  const output = (only: (path: string) => boolean) => toFloat(program.run(program.twins(only)).outputs[0]);
+  const noise = new Map<string, number>();
+  for (const { path } of program.swapped.values()) {
+    progress(noise.size, program.swapped.size, path);
+    abort.throwIfAborted();
+    noise.set(
+      path,
+      noiseOf(
+        reference,
+        output((own) => own === path),
+      ),
+    );
+  }
+  const measure = (keep: readonly string[]) => {
+    abort.throwIfAborted();
+    const kept = new Set(keep);
+    return decibels(
+      noiseOf(
+        reference,
+        output((path) => !kept.has(path)),
+      ),
+    );
+  };
+  return { noise, measure, inputs: program.inputs };
 }
 
 /** Each layer by itself on random input: what it adds, not what becomes of it further on. */

@@ -72,30 +72,34 @@ export async function tensorImage(
   abort: AbortCheck,
 ): Promise<TensorImageDto> {
   const matrix = await matrixOf(model, findTensor(model, name), scheme, abort);
-  const shown = layerValues(matrix, layer);
-  const height = Math.min(matrix.rows, maxCells);
-  const width = Math.min(matrix.columns, maxCells);
+  return {
+    ...matrixImage(layerValues(matrix, layer), matrix.rows, matrix.columns, abort),
+    quantizable: matrix.quantized !== undefined,
+  };
+}
+
+/** A matrix as at most 256 × 256 cells; a pooled cell holds its value of largest magnitude. */
+export function matrixImage(
+  shown: ArrayLike<number>,
+  rows: number,
+  columns: number,
+  abort: AbortCheck,
+): Omit<TensorImageDto, 'quantizable'> {
+  const height = Math.min(rows, maxCells);
+  const width = Math.min(columns, maxCells);
   const cells = new Array<number>(height * width).fill(0);
   let largest = 0;
-  for (let r = 0; r < matrix.rows; r++) {
+  for (let r = 0; r < rows; r++) {
     if ((r & 255) === 0) abort.throwIfAborted();
-    const y = Math.floor((r * height) / matrix.rows);
-    for (let c = 0; c < matrix.columns; c++) {
-      const value = shown[r * matrix.columns + c];
-      const cell = y * width + Math.floor((c * width) / matrix.columns);
+    const y = Math.floor((r * height) / rows);
+    for (let c = 0; c < columns; c++) {
+      const value = shown[r * columns + c];
+      const cell = y * width + Math.floor((c * width) / columns);
       if (Number.isFinite(value) && Math.abs(value) > Math.abs(cells[cell])) cells[cell] = value;
       if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
     }
   }
-  return {
-    rows: matrix.rows,
-    columns: matrix.columns,
-    height,
-    width,
-    cells,
-    largest,
-    quantizable: matrix.quantized !== undefined,
-  };
+  return { rows, columns, height, width, cells, largest };
 }
 
 function layerValues({ values, quantized }: Matrix, layer: TensorImageQueryDto['layer']): ArrayLike<number> {

@@ -1,5 +1,6 @@
 import type { BytesDto, EngineName, Scheme } from './dto';
-import type { GivenInputsDto, LatencyDto } from './forwardDto';
+import type { GivenInputsDto, LatencyDto, ModelSourceDto } from './forwardDto';
+import type { ForwardPlanDto } from './planDto';
 import type { QuantizeSpecDto } from './quantizeDto';
 
 /** The questions that need more than one look: which layer hurts, why one was skipped, from when on int8 pays. */
@@ -67,6 +68,10 @@ export interface SensitivityRequestDto {
   readonly shapes: readonly (readonly number[])[] | null;
   /** Instead of random inputs; only where the module runs as a whole. */
   readonly inputs?: GivenInputsDto | null;
+  /** The whole model by this class; an archive with code of its own needs none. */
+  readonly source?: ModelSourceDto;
+  /** Or by this plan. */
+  readonly plan?: ForwardPlanDto;
   /** Suggest the fewest layers in float that reach this SQNR; null for none. */
   readonly targetDb: number | null;
   /** Or the best set of layers in float whose tensors take at most so many bytes. */

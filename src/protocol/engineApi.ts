@@ -16,8 +16,12 @@ import type {
   ExplainQueryDto,
   ForwardRequestDto,
   ForwardResultDto,
+  ModelSourceDto,
   OnnxForwardDto,
   OnnxForwardRequestDto,
+  OutputImageQueryDto,
+  SaveForwardDto,
+  WholeModelDto,
 } from './forwardDto';
 import type {
   BenchmarkDto,
@@ -83,6 +87,14 @@ export interface EngineApi {
   /** Paths of the modules that the spec would quantize, with everything below `path` when given. */
   quantizable(args: { path: string }): readonly string[];
   forward(args: ForwardRequestDto): ForwardResultDto;
+  /** The whole model by its own code, by a class of a Python file, or by a plan: builds it and proposes inputs, without running it. */
+  whole(args: { source?: ModelSourceDto; plan?: ForwardPlanDto }): WholeModelDto;
+  /** One output of a forward pass as a picture. */
+  outputImage(args: OutputImageQueryDto): TensorImageDto;
+  /** The values of one output for the chart of lines. */
+  outputSeries(args: { request: ForwardRequestDto; output: number }): ForwardResultDto['series'];
+  /** Writes outputs or activations of a forward pass as .npz or .npy. */
+  saveForward(args: SaveForwardDto): { readonly bytes: number; readonly arrays: number };
   /** A forward for a file without code, from names, shapes and order; E_NO_PLAN where nothing says where to start. */
   proposePlan(args: Record<string, never>): ProposedPlanDto;
   /** A plan that a person edited as text: E_PLAN names the place in it that is wrong. Nothing runs. */

@@ -1,4 +1,5 @@
 import type { EngineName } from './dto';
+import type { RunnableDto } from './modelDto';
 import type { ForwardPlanDto } from './planDto';
 
 /** Forward passes: what runs, on which inputs, and every scale that was chosen. */
@@ -32,6 +33,37 @@ export interface ModelSourceDto {
   readonly className: string | null;
   /** Arguments of `__init__` by name; what has no default and is not here is worked out from shapes. */
   readonly init: Readonly<Record<string, unknown>>;
+}
+
+/** A whole model that can run: by its own code, by a class of a Python file, by a plan, or as an ONNX graph. */
+export interface WholeModelDto {
+  readonly by: 'archive' | 'source' | 'plan' | 'onnx';
+  readonly className: string;
+  /** Base name of the Python file or notebook; empty for the model's own code. */
+  readonly file: string;
+  /** Inputs to start from, proposed from the code and the shapes. */
+  readonly inputs: RunnableDto['inputs'];
+  /** Assumptions that a person should know. */
+  readonly notes: readonly string[];
+}
+
+/** One output of a forward pass as a picture: its last axis are the columns. */
+export interface OutputImageQueryDto {
+  readonly request: ForwardRequestDto;
+  readonly output: number;
+  readonly layer: 'float' | 'int8' | 'error';
+}
+
+/** What of a forward pass is written to a .npz, or a .npy where it is one array. */
+export type SavedArraysDto =
+  | { readonly kind: 'outputs'; readonly which: 'float' | 'int8' | 'both' }
+  /** A product's input at every call and step: values, codes, scale and zero point. */
+  | { readonly kind: 'activation'; readonly module: string; readonly weight: string };
+
+export interface SaveForwardDto {
+  readonly request: ForwardRequestDto;
+  readonly what: SavedArraysDto;
+  readonly target: string;
 }
 
 /** What running a whole model's own code showed besides its outputs. */

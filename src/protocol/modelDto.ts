@@ -45,6 +45,10 @@ export interface ModelSummaryDto {
   /** What quantize_dynamic's default spec would do, before anything is unticked. */
   readonly quantizableCount: number;
   readonly runnable: readonly RunnableDto[];
+  /** The file carries code that runs the whole model. */
+  readonly code?: 'archive' | 'onnx';
+  /** Class of the model where the file names one: `__main__.Net`. */
+  readonly className?: string;
 }
 
 /** One piece of the size treemap: a module, or one tensor of a module with many. */

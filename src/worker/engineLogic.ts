@@ -1,18 +1,14 @@
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { invalid } from '../core/errors';
-import type { Tensor } from '../engine/tensor/tensor';
 import { runBenchmarks } from '../model/benchmark';
 import { breakEven } from '../model/breakEven';
 import { compareModels } from '../model/compareModels';
 import { coverage } from '../model/coverage';
 import { inspect, summarize } from '../model/describeModel';
-import { explainOutput } from '../model/explainOutput';
 import { planExport } from '../model/export/exportModel';
-import { activationDetail, forwardModule } from '../model/forwardModule';
-import { fileInputs, literalInputs } from '../model/givenInputs';
 import { modelHealth } from '../model/modelHealth';
-import { findModule, type Model, openModel } from '../model/openModel';
+import { type Model, openModel } from '../model/openModel';
 import { modelOverview } from '../model/overview';
 import { reportPlan } from '../model/plan/planProgram';
 import { parsePlan } from '../model/plan/readPlan';
@@ -21,19 +17,16 @@ import { quantizeModel, summarizeReport } from '../model/quantizeModel';
 import { planQuantization } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
 import { modelReport } from '../model/report';
-import { defaultInputs } from '../model/runnable';
-import { sensitivity } from '../model/sensitivity';
 import { sparkline, tensorDetail, tensorStats } from '../model/tensorDetail';
 import { tensorImage, tensorValues } from '../model/tensorValues';
 import { type RowsContext, TreeRows } from '../model/treeRows';
 import { weightErrorReport } from '../model/weightErrorReport';
 import type { EngineApi } from '../protocol/engineApi';
-import type { ForwardRequestDto } from '../protocol/forwardDto';
 import type { QuantizeReportDto, QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { RowsPageDto } from '../protocol/rowsDto';
 import type { CallContext, Handlers } from '../protocol/rpc';
 import { exportFiles } from './exportFiles';
-import { forwardWhole, isWhole } from './forwardWhole';
+import { Forwards } from './forwards';
 import { onnxForward } from './onnxForward';
 import { loadPlan, planPath, proposePlanFor, savePlan } from './planFiles';
 import { verifyExport } from './verifyExport';
@@ -49,6 +42,7 @@ interface Session {
   readonly model: Model;
   /** Where the file is. */
   readonly path: string;
+  readonly forwards: Forwards;
   /** The last reports by spec, so that rows can show the error of every weight. */
   readonly reports: Map<string, QuantizeReportDto>;
   rows: { readonly key: string; readonly lines: TreeRows } | undefined;
@@ -73,27 +67,14 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     opened().rows = undefined;
     return result;
   };
-  /** What a request gives instead of random inputs; a file is opened, read and closed. */
-  const givenInputs = async ({
-    module,
-    inputs,
-  }: Pick<ForwardRequestDto, 'module' | 'inputs'>): Promise<readonly Tensor[] | undefined> => {
-    if (inputs == null) return undefined;
-    const known = defaultInputs(findModule(opened().model, module)) ?? [];
-    if (inputs.kind === 'literal') return literalInputs(inputs.text, known);
-    const source = await openSource(inputs.path);
-    try {
-      return await fileInputs(await openModel(source, abort), known, abort);
-    } finally {
-      await source.close();
-    }
-  };
   return {
     async open({ path }) {
       const source = await openSource(path);
       try {
-        session = { model: await openModel(source, abort), path, reports: new Map(), rows: undefined };
-        return summarize(session.model);
+        const model = await openModel(source, abort);
+        const forwards = new Forwards(model, openSource, abort);
+        session = { model, path, forwards, reports: new Map(), rows: undefined };
+        return summarize(model);
       } catch (error) {
         await source.close();
         throw error;
@@ -138,14 +119,8 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       }
     },
     report: async ({ spec, forward }, context) =>
-      modelReport(
-        opened().model,
-        spec,
-        forward,
-        await report(spec, context),
-        abort,
-        context.progress,
-        forward === null ? undefined : await givenInputs(forward),
+      modelReport(opened().model, spec, forward, await report(spec, context), (request) =>
+        opened().forwards.forward(request, context.progress),
       ),
     stats: ({ tensor, bins }, { progress }) => tensorStats(opened().model, tensor, bins, abort, progress),
     quantize: report,
@@ -161,15 +136,17 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       const { quantized } = planQuantization(opened().model.tree, everything);
       return [...quantized.keys()].filter((module) => path === '' || module === path || module.startsWith(`${path}.`));
     },
-    forward: async (request, { progress }) =>
-      isWhole(opened().model, request)
-        ? forwardWhole(opened().model, request, openSource, abort, progress)
-        : forwardModule(opened().model, request, abort, progress, await givenInputs(request)),
+    forward: (request, { progress }) => opened().forwards.forward(request, progress),
+    whole: (by) => opened().forwards.describe(by),
     proposePlan: () => proposePlanFor(opened().model, opened().path),
     checkPlan: ({ text }) => reportPlan(opened().model, parsePlan(text)),
     loadPlan: ({ path }) => loadPlan(opened().model, path ?? planPath(opened().path), openSource),
     savePlan: ({ plan, path }) => savePlan(plan, path ?? planPath(opened().path), abort),
-    activation: async (query) => activationDetail(opened().model, query, abort, await givenInputs(query.request)),
+    activation: (query) => opened().forwards.activation(query),
+    explain: (query) => opened().forwards.explain(query),
+    outputImage: (query) => opened().forwards.outputImage(query),
+    outputSeries: ({ request, output }) => opened().forwards.outputSeries(request, output),
+    saveForward: (request) => opened().forwards.save(request),
     onnxForward: (request) => onnxForward(opened().path, request, openSource, abort),
     exportModel: async (request, context) => {
       const { model, path } = opened();
@@ -186,11 +163,9 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
         verified,
       };
     },
-    explain: async (query) => explainOutput(opened().model, query, abort, await givenInputs(query.request)),
     weightError: ({ name, scheme }) => weightErrorReport(opened().model, name, scheme, abort),
     coverage: ({ spec, values }, { progress }) => coverage(opened().model, spec, values, abort, progress),
-    sensitivity: async (request, { progress }) =>
-      sensitivity(opened().model, request, abort, progress, await givenInputs(request)),
+    sensitivity: (request, { progress }) => opened().forwards.sensitivity(request, progress),
     breakEven: (request, { progress }) => breakEven(opened().model, request, abort, progress),
     recipe: ({ engine, runs }, { progress }) => runRecipe(engine, runs, abort, progress),
     bench: ({ filter }, { progress }) => runBenchmarks(filter, abort, progress),

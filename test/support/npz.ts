@@ -42,7 +42,9 @@ function parseNpy(bytes: Uint8Array): NpyArray {
   // The copy makes the values aligned.
   const { buffer } = new Uint8Array(bytes.subarray(10 + headerLength));
   if (descr === '<f4') return { shape, data: new Float32Array(buffer) };
-  if (descr === '|b1') return { shape, data: new Uint8Array(buffer) };
+  if (descr === '|b1' || descr === '|u1') return { shape, data: new Uint8Array(buffer) };
   if (descr === '<i8') return { shape, data: new BigInt64Array(buffer) };
+  if (descr === '<i4') return { shape, data: BigInt64Array.from(new Int32Array(buffer), BigInt) };
+  if (descr === '<f8') return { shape, data: Float32Array.from(new Float64Array(buffer)) };
   throw new Error(`npy dtype not understood: ${descr}`);
 }

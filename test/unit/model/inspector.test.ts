@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { neverAborted } from '../../../src/core/abort';
 import { noProgress } from '../../../src/core/progress';
 import { compareModels } from '../../../src/model/compareModels';
+import { forwardModule } from '../../../src/model/forwardModule';
 import { modelHealth } from '../../../src/model/modelHealth';
 import { modelOverview } from '../../../src/model/overview';
 import { pythonLines } from '../../../src/model/pythonLines';
 import { modelReport } from '../../../src/model/report';
 import { tensorImage, tensorValues } from '../../../src/model/tensorValues';
+import type { ForwardRequestDto } from '../../../src/protocol/forwardDto';
 import { fixtureVersions, openFixtureModel, quantized, spec } from '../../support/models';
 import { modelOf } from '../../support/tensorEntries';
 
@@ -187,7 +189,8 @@ describe('the report', () => {
     const model = await modelOf({
       '<img src=x onerror=alert(1)>.weight': { shape: [2, 2], values: [1, 2, 3, 4] },
     });
-    const report = await modelReport(model, spec(), null, await quantized(model), neverAborted, noProgress);
+    const run = (request: ForwardRequestDto) => forwardModule(model, request, neverAborted, noProgress);
+    const report = await modelReport(model, spec(), null, await quantized(model), run);
     for (const step of ['1. Set up', '2. Quantize', '3. Size', '4. Latency', '5. Accuracy'])
       assert.ok(report.html.includes(step), step);
     assert.ok(!report.html.includes('<img'));

@@ -44,6 +44,11 @@ export class PyFunction extends Callable {
     return this.parameters.positional.length;
   }
 
+  /** Names of the positional parameters, self included. */
+  get positional(): readonly string[] {
+    return this.parameters.positional.map(({ name }) => name);
+  }
+
   /** Names of the parameters that a call must give. */
   get required(): readonly string[] {
     const { positional, keywordOnly } = this.parameters;

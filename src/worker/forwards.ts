@@ -1,0 +1,140 @@
+import type { AbortCheck } from '../core/abort';
+import { invalid } from '../core/errors';
+import type { Progress } from '../core/progress';
+import type { Tap } from '../engine/quantization/tap';
+import { floatTensor, type Tensor } from '../engine/tensor/tensor';
+import { activationDetail, tappedModule } from '../model/activationDetail';
+import { captureAll } from '../model/capture';
+import { explainOutput } from '../model/explainOutput';
+import { forwardModule, moduleOutputs, series } from '../model/forwardModule';
+import { fileInputs, literalInputs } from '../model/givenInputs';
+import { findModule, type Model, openModel } from '../model/openModel';
+import { requestSpec } from '../model/preparedProgram';
+import { explainProgram, programActivation } from '../model/programDetails';
+import { defaultInputs } from '../model/runnable';
+import { sensitivity } from '../model/sensitivity';
+import type { SensitivityDto, SensitivityRequestDto } from '../protocol/answersDto';
+import type {
+  ActivationDetailDto,
+  ActivationQueryDto,
+  ExplainedElementDto,
+  ExplainQueryDto,
+  ForwardRequestDto,
+  ForwardResultDto,
+  OutputImageQueryDto,
+  SaveForwardDto,
+  WholeModelDto,
+} from '../protocol/forwardDto';
+import type { TensorImageDto } from '../protocol/tensorDto';
+import { activationArrays, numbers, type OutputArrays, outputArrays, outputImage, writeArrays } from './outputArrays';
+import { isWhole, type OpenSource, type WholeCode, WholeModels } from './wholeModels';
+
+/** Values of one product's inputs that are written to a file. */
+const maxSavedValues = 100_000_000;
+
+/**
+ * Forward passes over one open file: of a module, or of the whole model by code. Every question
+ * carries the whole request; what a run gave is kept only to answer the next question sooner.
+ */
+export class Forwards {
+  private readonly whole: WholeModels;
+  private last: { readonly key: string; readonly outputs: OutputArrays } | undefined;
+
+  constructor(
+    private readonly model: Model,
+    private readonly openSource: OpenSource,
+    private readonly abort: AbortCheck,
+  ) {
+    this.whole = new WholeModels(model, openSource, abort);
+  }
+
+  describe(by: WholeCode): Promise<WholeModelDto> {
+    return this.whole.describe(by);
+  }
+
+  async forward(request: ForwardRequestDto, progress: Progress): Promise<ForwardResultDto> {
+    this.last = undefined;
+    return isWhole(this.model, request)
+      ? this.whole.forward(request, requestSpec(request), progress)
+      : forwardModule(this.model, request, this.abort, progress, await this.given(request));
+  }
+
+  async activation(query: ActivationQueryDto): Promise<ActivationDetailDto> {
+    const { request } = query;
+    return isWhole(this.model, request)
+      ? programActivation(await this.whole.prepare(request, requestSpec(request)), query)
+      : activationDetail(this.model, query, this.abort, await this.given(request));
+  }
+
+  async explain(query: ExplainQueryDto): Promise<ExplainedElementDto> {
+    const { request } = query;
+    return isWhole(this.model, request)
+      ? explainProgram(await this.whole.prepare(request, requestSpec(request)), query)
+      : explainOutput(this.model, query, this.abort, await this.given(request));
+  }
+
+  /** At the output of the whole model where it runs by code. */
+  async sensitivity(request: SensitivityRequestDto, progress: Progress): Promise<SensitivityDto> {
+    const { model, abort } = this;
+    if (!isWhole(model, request)) return sensitivity(model, request, abort, progress, await this.given(request));
+    const shapes = request.shapes ?? (await this.describe(request)).inputs.map(({ shape }) => shape);
+    const prepared = await this.whole.prepare({ ...request, shapes }, { ...request.spec, exclude: [] });
+    return sensitivity(model, request, abort, progress, undefined, prepared);
+  }
+
+  async outputImage({ request, output, layer }: OutputImageQueryDto): Promise<TensorImageDto> {
+    const { float, quantized } = await this.outputs(request);
+    return outputImage(at(float, output), at(quantized, output), layer, this.abort);
+  }
+
+  async outputSeries(request: ForwardRequestDto, output: number): Promise<ForwardResultDto['series']> {
+    const outputs = await this.outputs(request);
+    const [float, quantized] = [at(outputs.float, output), at(outputs.quantized, output)];
+    return series(floatTensor(numbers(float), float.shape), floatTensor(numbers(quantized), quantized.shape));
+  }
+
+  async save({ request, what, target }: SaveForwardDto): Promise<{ bytes: number; arrays: number }> {
+    const arrays =
+      what.kind === 'outputs'
+        ? outputArrays(await this.outputs(request), what.which)
+        : activationArrays(captureAll(what.module, what.weight, maxSavedValues, await this.tapped(request)));
+    return { bytes: await writeArrays(target, arrays, this.abort), arrays: arrays.length };
+  }
+
+  private async outputs(request: ForwardRequestDto): Promise<OutputArrays> {
+    const key = JSON.stringify(request);
+    if (this.last?.key === key) return this.last.outputs;
+    const outputs = isWhole(this.model, request)
+      ? await this.whole.outputs(request, requestSpec(request))
+      : await moduleOutputs(this.model, request, this.abort, await this.given(request));
+    this.last = { key, outputs };
+    return outputs;
+  }
+
+  private async tapped(request: ForwardRequestDto): Promise<(tap: Tap) => void> {
+    if (!isWhole(this.model, request)) return tappedModule(this.model, request, this.abort, await this.given(request));
+    const { run, twins } = await this.whole.prepare(request, requestSpec(request));
+    return (tap) => void run(twins(), tap);
+  }
+
+  /** What a request gives instead of random inputs; a file is opened, read and closed. */
+  private async given({
+    module,
+    inputs,
+  }: Pick<ForwardRequestDto, 'module' | 'inputs'>): Promise<readonly Tensor[] | undefined> {
+    if (inputs == null) return undefined;
+    const known = defaultInputs(module === '' ? this.model.root : findModule(this.model, module)) ?? [];
+    if (inputs.kind === 'literal') return literalInputs(inputs.text, known);
+    const source = await this.openSource(inputs.path);
+    try {
+      return await fileInputs(await openModel(source, this.abort), known, this.abort);
+    } finally {
+      await source.close();
+    }
+  }
+}
+
+function at(outputs: readonly Tensor[], index: number): Tensor {
+  if (index < outputs.length) return outputs[index];
+  throw invalid('E_NO_OUTPUT', `The forward has no output ${index}.`, { found: `${outputs.length} outputs` });
+}

@@ -1,0 +1,136 @@
+import { basename } from 'node:path';
+import type { AbortCheck } from '../core/abort';
+import type { ByteSource } from '../core/byteSource';
+import { unsupported } from '../core/errors';
+import type { Progress } from '../core/progress';
+import { forwardProgram, programArrays } from '../model/forwardProgram';
+import { literalInputs } from '../model/givenInputs';
+import { type Model, openModel } from '../model/openModel';
+import { readPlan } from '../model/plan/readPlan';
+import { type LoadedProgram, loadProgram, type PreparedProgram, prepareProgram } from '../model/preparedProgram';
+import { suggestInputs } from '../model/programInputs';
+import type { SourceChoice } from '../model/sourceModel';
+import type { ForwardRequestDto, ForwardResultDto, ModelSourceDto, WholeModelDto } from '../protocol/forwardDto';
+import type { RunnableDto } from '../protocol/modelDto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
+import { type OutputArrays, programOutputs, writeArrays } from './outputArrays';
+
+export type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
+
+/** Bytes of a Python file or notebook; pictures in a notebook's outputs count. */
+const maxSourceBytes = 64 * 1024 * 1024;
+
+/** Models up to this size stay loaded between two looks at one run. */
+const maxKeptBytes = 256 * 1024 * 1024;
+
+/** What the whole model runs by; its own code where neither is given. */
+export type WholeCode = Pick<ForwardRequestDto, 'source' | 'plan'>;
+
+type WholeRequest = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs' | 'source' | 'plan'>;
+
+/** True where the whole model runs: by its own code, by a class, by a plan. */
+export function isWhole(
+  { file }: Model,
+  { module, source, plan }: Pick<ForwardRequestDto, 'module' | 'source' | 'plan'>,
+): boolean {
+  return source !== undefined || plan !== undefined || (module === '' && file.program !== undefined);
+}
+
+interface Loaded {
+  readonly key: string;
+  readonly program: LoadedProgram;
+  readonly known: RunnableDto['inputs'];
+}
+
+/** The programs of one open file. The last one stays loaded, so that a look at one scale does not build the model again. */
+export class WholeModels {
+  private kept: Loaded | undefined;
+
+  constructor(
+    private readonly model: Model,
+    private readonly openSource: OpenSource,
+    private readonly abort: AbortCheck,
+  ) {}
+
+  /** Builds the model, without running it, and proposes inputs. */
+  async describe(code: WholeCode): Promise<WholeModelDto> {
+    const { program, known } = await this.load(code);
+    return {
+      by: code.plan !== undefined ? 'plan' : code.source !== undefined ? 'source' : 'archive',
+      className: program.className,
+      file: code.source === undefined ? '' : basename(code.source.path),
+      inputs: known,
+      notes: program.notes,
+    };
+  }
+
+  async prepare(request: WholeRequest, spec: QuantizeSpecDto): Promise<PreparedProgram> {
+    const { program, known } = await this.load(request);
+    return prepareProgram(program, request, spec, known, await this.inputs(request, known), this.abort);
+  }
+
+  /** Runs the model, and writes the outputs where that is asked for. */
+  async forward(request: ForwardRequestDto, spec: QuantizeSpecDto, progress: Progress): Promise<ForwardResultDto> {
+    const prepared = await this.prepare(request, spec);
+    const { result, outputs } = await forwardProgram(this.model, request, prepared, this.abort, progress);
+    if (request.outputsFile !== undefined) {
+      const { path, quantized } = request.outputsFile;
+      const arrays = programOutputs(quantized ? outputs.quantized : outputs.float);
+      await writeArrays(
+        path,
+        arrays.map((array, i) => ({ name: `output.${i}`, ...array })),
+        this.abort,
+      );
+    }
+    return result;
+  }
+
+  async outputs(request: WholeRequest, spec: QuantizeSpecDto): Promise<OutputArrays> {
+    const prepared = await this.prepare(request, spec);
+    return {
+      float: programOutputs(prepared.run().outputs),
+      quantized: programOutputs(prepared.run(prepared.twins()).outputs),
+    };
+  }
+
+  private async load({ source, plan: asked }: WholeCode): Promise<Loaded> {
+    const choice = source && (await this.read(source));
+    const plan = asked && readPlan(asked);
+    const key = JSON.stringify([choice, plan]);
+    if (this.kept?.key === key) return this.kept;
+    this.kept = undefined;
+    const program = await loadProgram(this.model, choice, plan, this.abort);
+    const known = plan?.inputs ?? (await suggestInputs(program.program, this.model, this.abort));
+    const loaded = { key, program, known };
+    if (this.model.root.bytes <= maxKeptBytes) this.kept = loaded;
+    return loaded;
+  }
+
+  private async inputs({ inputs }: WholeRequest, known: RunnableDto['inputs']) {
+    if (inputs == null) return undefined;
+    if (inputs.kind === 'literal') return literalInputs(inputs.text, known);
+    const arrays = await this.openSource(inputs.path);
+    try {
+      return await programArrays(await openModel(arrays, this.abort), this.abort);
+    } finally {
+      await arrays.close();
+    }
+  }
+
+  private async read({ path, className, init }: ModelSourceDto): Promise<SourceChoice> {
+    const file = await this.openSource(path);
+    try {
+      if (file.size > maxSourceBytes) {
+        throw unsupported('E_PY_LIMIT', 'The source is too long.', {
+          where: { file: file.name },
+          found: `${file.size} bytes`,
+          expected: `at most ${maxSourceBytes}`,
+        });
+      }
+      const text = new TextDecoder().decode(await file.read(0, file.size));
+      return { name: basename(path), text, className: className ?? undefined, init };
+    } finally {
+      await file.close();
+    }
+  }
+}

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { neverAborted } from '../../../src/core/abort';
+import { openModel } from '../../../src/model/openModel';
+import type { ForwardRequestDto, WholeModelDto } from '../../../src/protocol/forwardDto';
+import { openFileSource } from '../../../src/worker/fileSource';
+import { Forwards } from '../../../src/worker/forwards';
+import { fixturePath } from '../../support/fixtures';
+import { spec } from '../../support/models';
+import { readNpz } from '../../support/npz';
+
+const noProgress = () => {};
+
+async function open(path: string): Promise<Forwards> {
+  return new Forwards(await openModel(await openFileSource(path), neverAborted), openFileSource, neverAborted);
+}
+
+const source = (file: string, className: string | null = null) => ({
+  path: fixturePath('forward', file),
+  className,
+  init: {},
+});
+
+/** A request with the proposed inputs. */
+function proposed({ inputs }: WholeModelDto, changes: Partial<ForwardRequestDto> = {}): ForwardRequestDto {
+  return {
+    module: '',
+    seed: 29592,
+    shapes: inputs.map(({ shape }) => shape),
+    engine: 'fbgemm',
+    perChannel: false,
+    runs: 1,
+    warmup: 0,
+    ...changes,
+  };
+}
+
+const recipe = fixturePath('torch-2.13', 'recipe_lstm.pt');
+
+/** Name, file, class, and the inputs that are proposed: name, shape, and below what indices are drawn. */
+const proposals: readonly (readonly [
+  string,
+  string,
+  ReturnType<typeof source> | null,
+  readonly (readonly [string, readonly number[], number?])[],
+])[] = [
+  [
+    'a trace: what it was traced with',
+    fixturePath('torch-2.13', 'recipe_lstm.trace.pt'),
+    null,
+    [
+      ['inputs', [20, 1, 8]],
+      ['hidden.0', [1, 1, 8]],
+      ['hidden.1', [1, 1, 8]],
+    ],
+  ],
+  [
+    'a script: what its modules take',
+    fixturePath('torch-2.13', 'recipe_lstm.script.pt'),
+    null,
+    [
+      ['inputs', [20, 1, 8]],
+      ['h0', [1, 1, 8]],
+      ['c0', [1, 1, 8]],
+    ],
+  ],
+  [
+    'a class with a required state: that of its LSTM',
+    recipe,
+    source('recipe.py'),
+    [
+      ['inputs', [20, 1, 8]],
+      ['h0', [1, 1, 8]],
+      ['c0', [1, 1, 8]],
+    ],
+  ],
+  [
+    'a class with an embedding: indices below its rows',
+    fixturePath('forward', 'word_lm.pt'),
+    source('models.py', 'WordLM'),
+    [['input', [20, 1], 40]],
+  ],
+  [
+    'an argument with a default is left out',
+    fixturePath('forward', 'seq2seq.pt'),
+    source('models.py', 'Seq2Seq'),
+    [['source', [20, 1], 17]],
+  ],
+];
+
+describe('inputs of a whole model are proposed from its code and its shapes', () => {
+  for (const [name, file, chosen, expected] of proposals) {
+    it(name, async () => {
+      const { inputs } = await (await open(file)).describe(chosen === null ? {} : { source: chosen });
+      assert.deepEqual(
+        inputs.map(({ name: own, shape, high }) => (high === undefined ? [own, [...shape]] : [own, [...shape], high])),
+        expected,
+      );
+    });
+  }
+});
+
+describe('a whole model answers what a single module answers', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'forwards-'));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const wholes = [
+    ['script', fixturePath('torch-2.13', 'recipe_lstm.script.pt'), undefined],
+    ['source', recipe, source('recipe.py')],
+  ] as const;
+  for (const [name, file, chosen] of wholes) {
+    it(`${name}: PyTorch's numbers, every scale, the values behind one of them, and one number explained`, async () => {
+      const forwards = await open(file);
+      const request = proposed(await forwards.describe(chosen === undefined ? {} : { source: chosen }), {
+        source: chosen,
+      });
+      const result = await forwards.forward(request, noProgress);
+      const { meanAbsFloat, meanAbsQuantized, meanAbsDiff, percent } = result.accuracy;
+      assert.deepEqual(
+        [meanAbsFloat, meanAbsQuantized, meanAbsDiff].map((value) => value.toFixed(5)),
+        ['0.12887', '0.12912', '0.00156'],
+      );
+      assert.equal(percent.toFixed(2), '1.21');
+      assert.deepEqual(
+        result.products.map(({ module, weight, scale }) => [module, weight, scale.length]),
+        [
+          ['lstm', 'weight_ih_l0', 1],
+          ['lstm', 'weight_hh_l0', 20],
+        ],
+      );
+      const hidden = result.products[1];
+      const at = { request, module: 'lstm', weight: 'weight_hh_l0', call: hidden.call[7], step: hidden.step[7] };
+      const activation = await forwards.activation(at);
+      assert.equal(activation.scale, hidden.scale[7]);
+      assert.equal(
+        activation.codes.reduce((sum, count) => sum + count, 0),
+        8,
+      );
+      const explained = await forwards.explain({ ...at, row: 0, channel: 3 });
+      const sum = explained.terms.reduce((total, { product }) => total + product, 0);
+      assert.equal(sum, explained.accumulator);
+      assert.ok(Math.abs(explained.output - explained.floatOutput) < 0.05);
+      assert.ok(explained.terms.some(({ floatWeight }) => floatWeight !== 0));
+    });
+
+    it(`${name}: each layer's error at the output of the whole model`, async () => {
+      const forwards = await open(file);
+      const found = await forwards.sensitivity(
+        {
+          spec: spec(),
+          module: '',
+          seed: 29592,
+          shapes: null,
+          targetDb: null,
+          maxBytes: null,
+          ...(chosen && { source: chosen }),
+        },
+        noProgress,
+      );
+      assert.equal(found.scope, 'model');
+      assert.deepEqual(
+        found.layers.map(({ path }) => path),
+        ['lstm'],
+      );
+      assert.ok(found.layers[0].sqnrDb > 20 && found.layers[0].sqnrDb < 60);
+    });
+
+    it(`${name}: outputs and activations as files that are read back, and as pictures`, async () => {
+      const forwards = await open(file);
+      const request = proposed(await forwards.describe(chosen === undefined ? {} : { source: chosen }), {
+        source: chosen,
+      });
+      const target = join(folder, `${name}.npz`);
+      await forwards.save({ request, what: { kind: 'outputs', which: 'both' }, target });
+      const arrays = await readNpz(target);
+      const golden = await readNpz(fixturePath('torch-2.13', 'recipe_lstm.npz'));
+      assert.deepEqual([...arrays.keys()].sort(), [
+        ...['float.output.0', 'float.output.1', 'float.output.2'],
+        ...['int8.output.0', 'int8.output.1', 'int8.output.2'],
+      ]);
+      assert.deepEqual(arrays.get('float.output.0')?.shape, golden.get('float.0')?.shape);
+      const image = await forwards.outputImage({ request, output: 0, layer: 'error' });
+      assert.deepEqual([image.rows, image.columns], [20, 8]);
+      const [a, b] = [arrays.get('float.output.0')?.data ?? [], arrays.get('int8.output.0')?.data ?? []];
+      assert.equal(image.cells[9], Math.fround(Number(b[9]) - Number(a[9])));
+      const activations = join(folder, `${name}-h.npz`);
+      const what = { kind: 'activation', module: 'lstm', weight: 'weight_hh_l0' } as const;
+      await forwards.save({ request, what, target: activations });
+      const saved = await readNpz(activations);
+      assert.deepEqual([...(saved.get('values')?.shape ?? [])], [20, 8]);
+      assert.deepEqual([...(saved.get('scale')?.shape ?? [])], [20]);
+    });
+  }
+
+  it('one array is written as .npy', async () => {
+    const forwards = await open(fixturePath('torch-2.13', 'mlp.trace.pt'));
+    const request = proposed(await forwards.describe({}));
+    const target = join(folder, 'mlp.npy');
+    const { arrays, bytes } = await forwards.save({ request, what: { kind: 'outputs', which: 'float' }, target });
+    assert.equal(arrays, 1);
+    const written = await openModel(await openFileSource(target), neverAborted);
+    assert.equal(written.file.format, 'npy');
+    assert.equal(written.file.bytes, bytes);
+  });
+});
