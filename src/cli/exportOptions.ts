@@ -8,6 +8,7 @@ export const exportOptions = {
   format: { type: 'string' },
   'torch-style': { type: 'string' },
   layout: { type: 'string' },
+  'whole-module': { type: 'boolean' },
   module: { type: 'string' },
   'shard-bytes': { type: 'string' },
   force: { type: 'boolean' },
@@ -18,6 +19,7 @@ interface ExportValues {
   readonly format?: string;
   readonly 'torch-style'?: string;
   readonly layout?: string;
+  readonly 'whole-module'?: boolean;
   readonly module?: string;
   readonly 'shard-bytes'?: string;
   readonly force?: boolean;
@@ -45,7 +47,9 @@ export function exportRequest(out: string, values: ExportValues, spec: QuantizeS
     format: formatOf(out, values.format),
     spec,
     torchStyle: oneOf('--torch-style', values['torch-style'], ['1.13', '2']),
-    layout: oneOf('--layout', values.layout, ['state_dict', 'set_weight_bias']),
+    layout: values['whole-module']
+      ? 'whole_module'
+      : oneOf('--layout', values.layout, ['state_dict', 'set_weight_bias', 'whole_module']),
     module: values.module ?? '',
     shardBytes: bytes(values['shard-bytes']),
     reduceRange: values['reduce-range'] ?? false,

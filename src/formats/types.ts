@@ -115,6 +115,14 @@ export interface Verification {
   readonly problems: readonly { readonly entry: string; readonly code: string; readonly message: string }[];
 }
 
+/** The pickle of a whole module as it stands in the file, for a writer that keeps most of it. */
+export interface ModulePickle {
+  readonly entry: string;
+  read(): Promise<Uint8Array>;
+  /** Name of the archive's record with that storage; empty when there is none. */
+  storageEntry(key: string): string;
+}
+
 /** An open model file: an inventory of its records, and the way to their bytes. */
 export interface ModelFile {
   /** Id of the format: `torch-zip`. */
@@ -132,6 +140,8 @@ export interface ModelFile {
   readonly moduleTypes: ReadonlyMap<string, string>;
   /** By module path, where the file holds modules and not only their state. */
   readonly modules?: ReadonlyMap<string, ModuleRecord>;
+  /** Of torch.save(model) since 1.6; such a file names its modules. */
+  readonly modulePickle?: ModulePickle;
   /** The graph of an ONNX file. */
   readonly onnx?: OnnxModel;
   /** Bytes of the file, for a rewriter that copies what it does not change. */

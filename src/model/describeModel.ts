@@ -45,6 +45,7 @@ export function summarize(model: Model): ModelSummaryDto {
         ? { code: 'onnx' as const }
         : {}),
     ...(file.moduleTypes.has('') ? { className: file.moduleTypes.get('') } : {}),
+    holdsModules: file.modulePickle !== undefined && file.modules?.has('') === true,
   };
 }
 

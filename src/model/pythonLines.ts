@@ -1,6 +1,6 @@
 import type { QConfigNameDto, QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { Model } from './openModel';
-import { planQuantization } from './quantizePlan';
+import { planQuantization, refusedByPyTorch } from './quantizePlan';
 
 /** The lines that do the same in PyTorch: load the file, quantize it with this spec, and how to put the result back. */
 export function pythonLines(model: Model, spec: QuantizeSpecDto): string {
@@ -82,11 +82,18 @@ const pythonNames: Readonly<Record<QConfigNameDto, string>> = {
 /** Paths as Python strings with PyTorch's name of their qconfig, where types alone cannot say the spec. */
 export function namedQConfigs(model: Model, spec: QuantizeSpecDto): [path: string, qconfig: string][] | undefined {
   const plain = (name: string) => !/[.*]/.test(name);
-  const simple = spec.dtype === 'qint8' && (spec.overrides ?? []).length === 0 && (spec.modules ?? []).every(plain);
+  const { quantized, qconfigs } = planQuantization(model.root, spec);
+  const refused = new Set<string>();
+  for (const [path, { kind }] of quantized) if (kind !== undefined && refusedByPyTorch(kind)) refused.add(path);
+  const simple =
+    spec.dtype === 'qint8' &&
+    (spec.overrides ?? []).length === 0 &&
+    (spec.modules ?? []).every(plain) &&
+    spec.exclude.every((pattern) => !pattern.includes('*')) &&
+    refused.size === 0;
   if (simple) return undefined;
   const prefix = model.root.path === '' ? '' : `${model.root.path}.`;
-  return [...planQuantization(model.root, spec).qconfigs].map(([path, qconfig]) => [
-    JSON.stringify(path.slice(prefix.length)),
-    pythonNames[qconfig],
-  ]);
+  return [...qconfigs].flatMap(([path, qconfig]): [string, string][] =>
+    refused.has(path) ? [] : [[JSON.stringify(path.slice(prefix.length)), pythonNames[qconfig]]],
+  );
 }

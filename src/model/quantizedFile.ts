@@ -2,8 +2,8 @@ import type { DynamicModule } from '../engine/nn/module';
 import type { PackedLinear } from '../engine/quantization/dynamicLinear';
 import { type HalfWeight, widenHalf } from '../engine/quantization/halfWeight';
 import { packedCodes, type QuantizedTable } from '../engine/quantization/quantizeEmbedding';
-import type { PackedData, StateDict, StateItem, TableData, TensorData } from '../formats/torch/write';
-import { planTorchFile, type TorchStyle } from '../formats/torch/write';
+import type { PackedData, TableData, TensorData } from '../formats/torch/archive';
+import { planTorchFile, type StateDict, type StateItem, type TorchStyle } from '../formats/torch/write';
 import type { EngineName } from '../protocol/dto';
 import type { ModuleKind } from './moduleKind';
 import { type ModuleNode, walk } from './moduleTree';
@@ -18,6 +18,8 @@ export interface StateTensor extends TensorData {
 /** A module of the state dict: its own tensors, and what replaces them when it is quantized. */
 export interface StateModule {
   readonly path: string;
+  /** `_version` of its class; 1 where nothing else is said. */
+  readonly version?: number;
   readonly tensors: readonly StateTensor[];
   readonly replacement: Replacement | undefined;
 }
@@ -71,11 +73,12 @@ function quantizedItems(path: string, { stored, products, table }: Replacement):
 }
 
 /** PyTorch's packed cells have a bias in any case; one of zeros gives the same numbers as none. */
-function withBias({ weight, bias }: PackedData): PackedData {
+export function withBias({ weight, bias }: PackedData): PackedData {
   return { weight, bias: bias ?? floatData(new Float32Array(weight.shape[0]), [weight.shape[0]]) };
 }
 
-function cells(products: readonly PackedData[]) {
+/** Input and hidden product of every layer and direction. */
+export function cells<T>(products: readonly T[]) {
   return Array.from({ length: products.length / 2 }, (_, k) => ({
     input: products[2 * k],
     hidden: products[2 * k + 1],
@@ -89,7 +92,7 @@ function moduleVersions(
   replaced: ReadonlyMap<string, Replacement>,
 ): [string, number][] {
   const left = [...versions].filter(([path]) => !isBelow(path, replaced));
-  const paths = versions.size > 0 ? left : modules.map(({ path }): [string, number] => [path, 1]);
+  const paths = versions.size > 0 ? left : modules.map(({ path, version = 1 }): [string, number] => [path, version]);
   return paths.flatMap(([path, version]): [string, number][] => {
     const replacement = replaced.get(path);
     if (replacement === undefined || replacement.stored === 'none' || replacement.stored === 'cell') {
@@ -208,6 +211,9 @@ export function plannedSize(state: StateDict, archiveName: string, style: TorchS
   return planTorchFile(state, { archiveName, style, engine }).size;
 }
 
+/** torch.nn's classes whose `_version` is 2, since they got num_batches_tracked: all of _NormBase. */
+const countsBatches = /^(Lazy)?(Sync)?(Batch|Instance)Norm(\dd)?$/;
+
 /** Every module of a tree but those below a replaced one; without `dataOf` only sizes can be planned. */
 export function stateModules(
   root: ModuleNode,
@@ -224,9 +230,11 @@ export function stateModules(
   const kept = [...walk(root)].filter(({ path }) => !gone.has(path));
   return kept.map((node) => ({
     path: stripped(node.path, prefix),
-    tensors: node.tensors.map(({ name, shape, dtype }) => ({
+    version: countsBatches.test(node.type) ? 2 : 1,
+    tensors: node.tensors.map(({ name, shape, dtype, tiedTo }) => ({
       name: stripped(name, prefix),
       source: name,
+      shared: tiedTo ?? name,
       shape,
       dtype,
       data: dataOf(name),

@@ -11,8 +11,11 @@ export interface ExportRequestDto {
   readonly spec: QuantizeSpecDto | null;
   /** PyTorch's container: 1.13's is what every version reads. */
   readonly torchStyle: '1.13' | '2';
-  /** PyTorch: the state dict that quantize_dynamic saves, or plain tensors for `set_weight_bias`. */
-  readonly layout: 'state_dict' | 'set_weight_bias';
+  /**
+   * PyTorch: the state dict that quantize_dynamic saves, plain tensors for `set_weight_bias`, or the
+   * modules themselves, as `torch.save(model)` writes them.
+   */
+  readonly layout: 'state_dict' | 'set_weight_bias' | 'whole_module';
   /** ONNX: the module to write; '' is the whole model. */
   readonly module: string;
   /** A rewritten ONNX model: weights of 7 bits, for machines whose 16-bit sums of int8 products saturate. */

@@ -49,6 +49,8 @@ export interface ModelSummaryDto {
   readonly code?: 'archive' | 'onnx';
   /** Class of the model where the file names one: `__main__.Net`. */
   readonly className?: string;
+  /** True for a file of torch.save(model), of which whole-module files can be made. */
+  readonly holdsModules?: boolean;
 }
 
 /** One piece of the size treemap: a module, or one tensor of a module with many. */

@@ -28,6 +28,18 @@ export function plannedExport(
   return planExport(model, whole, neverAborted, noProgress);
 }
 
+/** The files of an export in memory, in their order. */
+export async function exportBytes(
+  model: Model,
+  target: string,
+  request: Partial<ExportRequestDto>,
+): Promise<Uint8Array[]> {
+  const { files } = await plannedExport(model, target, request);
+  const written: Uint8Array[] = [];
+  for (const { plan } of files) written.push(await joinChunks(plan.chunks()));
+  return written;
+}
+
 /** Writes an export into a folder; gives the path of the file to open and the lines that load it. */
 export async function writeExport(
   folder: string,

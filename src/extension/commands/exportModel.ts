@@ -15,7 +15,7 @@ interface Choice extends vscode.QuickPickItem {
 /** Hugging Face splits above 5 GB. */
 const shardBytes = 5_000_000_000;
 
-function choices(): Choice[] {
+function choices(document: InspectorDocument): Choice[] {
   return [
     {
       label: 'PyTorch',
@@ -31,6 +31,7 @@ function choices(): Choice[] {
       suffix: 'pt',
       layout: 'set_weight_bias',
     },
+    ...(document.snapshot.model?.holdsModules === true ? [wholeModule()] : []),
     {
       label: 'safetensors',
       description: vscode.l10n.t('int8 weights with scales and zero points'),
@@ -55,11 +56,22 @@ function choices(): Choice[] {
   ];
 }
 
+/** Only a file of torch.save(model) says of which classes its modules are. */
+function wholeModule(): Choice {
+  return {
+    label: vscode.l10n.t('PyTorch, whole modules'),
+    description: vscode.l10n.t('the modules themselves, which torch.load gives back ready to run'),
+    format: 'torch',
+    suffix: 'pt',
+    layout: 'whole_module',
+  };
+}
+
 /** Writes the quantized model beside the file, where and how a person says; the file itself is never changed. */
 export async function exportModel(document: InspectorDocument | undefined, { log }: Services): Promise<void> {
   if (document?.snapshot.phase !== 'ready') return;
   const spec = document.snapshot.quantizedSpec ?? document.snapshot.spec;
-  const choice = await vscode.window.showQuickPick(choices(), {
+  const choice = await vscode.window.showQuickPick(choices(document), {
     title: vscode.l10n.t('Export {0}, quantized with {1}', document.snapshot.file, spec.engine),
     placeHolder: vscode.l10n.t('Format of the file'),
     ignoreFocusOut: true,

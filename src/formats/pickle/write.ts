@@ -8,6 +8,7 @@ export type Picklable =
   | null
   | boolean
   | number
+  | bigint
   | string
   | Float
   | Interned
@@ -57,18 +58,27 @@ export class OrderedDict {
   ) {}
 }
 
+/** What is given to an object after it was made, in Python's order. */
+export interface Additions {
+  readonly items?: readonly Picklable[];
+  readonly entries?: readonly (readonly [Picklable, Picklable])[];
+  readonly state?: Picklable;
+}
+
 export class Reduce {
   constructor(
-    readonly callee: Global,
-    readonly args: Tuple,
+    readonly callee: Picklable,
+    readonly args: Picklable,
+    readonly additions: Additions = {},
   ) {}
 }
 
-/** `cls.__new__(cls)` and BUILD with the state. */
+/** `cls.__new__(cls, *args)` and BUILD with the state. */
 export class NewObject {
   constructor(
-    readonly cls: Global,
-    readonly state: Picklable,
+    readonly cls: Picklable,
+    readonly additions: Additions,
+    readonly args: Picklable = new Tuple([]),
   ) {}
 }
 
@@ -76,7 +86,8 @@ export class Persistent {
   constructor(readonly id: Tuple) {}
 }
 
-const orderedDict = new Global('collections', 'OrderedDict');
+/** The one global of the class, which every OrderedDict of a pickle shares. */
+export const orderedDict = new Global('collections', 'OrderedDict');
 const batch = 1000;
 
 /** The pickle of a value, as `pickle.dumps(value, protocol=2)` writes it. */
@@ -105,7 +116,7 @@ class Writer {
     const known = typeof value === 'object' && value !== null ? this.memo.get(value) : undefined;
     if (value === null) this.op('N');
     else if (typeof value === 'boolean') this.raw(value ? 0x88 : 0x89);
-    else if (typeof value === 'number') this.int(value);
+    else if (typeof value === 'number' || typeof value === 'bigint') this.int(value);
     else if (typeof value === 'string') this.string(value, undefined);
     else if (value instanceof Float) this.float(value.value);
     else if (value instanceof Tuple && value.items.length === 0) this.op(')');
@@ -113,7 +124,7 @@ class Writer {
     else this.object(value);
   }
 
-  private object(value: Exclude<Picklable, null | boolean | number | string | Float>): void {
+  private object(value: Exclude<Picklable, null | boolean | number | bigint | string | Float>): void {
     if (value instanceof Interned) this.string(value.text, value);
     else if (value instanceof Global) {
       this.op('c');
@@ -137,27 +148,35 @@ class Writer {
       this.op(')');
       this.op('R');
       this.put(value);
-      this.batches(value.entries, 's', 'u');
-      if (value.attributes !== undefined) {
-        this.save(value.attributes);
-        this.op('b');
-      }
+      this.additions({ entries: value.entries, state: value.attributes });
     } else if (value instanceof Reduce) {
       this.save(value.callee);
       this.save(value.args);
       this.op('R');
       this.put(value);
+      this.additions(value.additions);
     } else if (value instanceof NewObject) {
       this.save(value.cls);
-      this.op(')');
+      this.save(value.args);
       this.raw(0x81);
       this.put(value);
-      this.save(value.state);
-      this.op('b');
+      this.additions(value.additions);
     } else {
       this.save(value.id);
       this.op('Q');
     }
+  }
+
+  private additions({ items = [], entries = [], state }: Additions): void {
+    this.batches(
+      items.map((item) => [item]),
+      'a',
+      'e',
+    );
+    this.batches(entries, 's', 'u');
+    if (state === undefined) return;
+    this.save(state);
+    this.op('b');
   }
 
   private tuple(value: Tuple): void {
@@ -203,8 +222,10 @@ class Writer {
     this.put(key);
   }
 
-  private int(value: number): void {
-    if (value >= 0 && value < 256) {
+  private int(given: number | bigint): void {
+    const value = typeof given === 'number' || !isSafe(given) ? given : Number(given);
+    if (typeof value === 'bigint') this.long(value);
+    else if (value >= 0 && value < 256) {
       this.op('K');
       this.raw(value);
     } else if (value >= 0 && value < 65_536) {
@@ -213,12 +234,16 @@ class Writer {
     } else if (value >= -(2 ** 31) && value < 2 ** 31) {
       this.op('J');
       this.raw(...littleEndian(value >>> 0, 4));
-    } else {
-      const length = (Math.abs(value).toString(2).length >> 3) + 1;
-      const bits = BigInt.asUintN(length * 8, BigInt(value));
-      this.raw(0x8a, length);
-      for (let i = 0; i < length; i++) this.raw(Number((bits >> BigInt(8 * i)) & 0xffn));
-    }
+    } else this.long(BigInt(value));
+  }
+
+  /** The fewest bytes of two's complement, up to the 255 that LONG1 can have. */
+  private long(value: bigint): void {
+    const magnitude = value < 0n ? -value - 1n : value;
+    const length = (magnitude.toString(2).length >> 3) + 1;
+    const bits = BigInt.asUintN(length * 8, value);
+    this.raw(0x8a, length);
+    for (let i = 0; i < length; i++) this.raw(Number((bits >> BigInt(8 * i)) & 0xffn));
   }
 
   private float(value: number): void {
@@ -249,6 +274,10 @@ class Writer {
     this.bytes.set(part, this.length);
     this.length += part.length;
   }
+}
+
+function isSafe(value: bigint): boolean {
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
 }
 
 function littleEndian(value: number, length: number): number[] {

@@ -4,7 +4,7 @@ import { malformed, QuantscopeError, unsupported } from '../../core/errors';
 import { maxPickleBytes } from '../pickle/limits';
 import { readPickle } from '../pickle/read';
 import type { PickleResult, PickleValue } from '../pickle/types';
-import type { ModelFile, Warning } from '../types';
+import type { ModelFile, ModulePickle, Warning } from '../types';
 import { localMismatch } from '../zip/localHeader';
 import { type Locate, locator } from '../zip/locate';
 import { readDamaged, readEntry, readZip } from '../zip/read';
@@ -77,7 +77,14 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
     abort,
   );
   const verify: ModelFile['verify'] = (check, progress) => verifyEntries(source, archive.entries, check, progress);
-  if (!isScript) return { ...file, verify };
+  if (!isScript) {
+    const modulePickle: ModulePickle = {
+      entry: pickle.name,
+      read: () => readEntry(source, pickle, maxPickleBytes),
+      storageEntry: (key) => locate(`${prefix}data/${key}`)?.name ?? '',
+    };
+    return { ...file, verify, modulePickle };
+  }
   return {
     ...file,
     verify,

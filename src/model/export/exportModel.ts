@@ -15,6 +15,7 @@ import { onnxFiles } from './onnx/onnxExport';
 import { rewrittenOnnx } from './onnx/rewrite/rewriteExport';
 import { safetensorsFiles } from './safetensorsExport';
 import { torchFiles } from './torchExport';
+import { wholeModuleFiles } from './wholeModuleExport';
 
 /** What an export writes: files by name beside each other, the first being the one to open. */
 export interface PlannedExport {
@@ -56,6 +57,7 @@ async function plan(
   const report = spec === null ? undefined : await reportOf(spec);
   switch (format) {
     case 'torch':
+      if (request.layout === 'whole_module') return wholeModuleFiles(model, request, fileName, report, abort);
       return torchFiles(model, request, fileName, report, abort);
     case 'safetensors':
       return safetensorsFiles(model, request, fileName, report, abort);
@@ -66,9 +68,9 @@ async function plan(
   }
 }
 
-/** Half precision and tables have a form in PyTorch's state dict only. */
+/** Half precision and tables have a form in PyTorch's own modules only. */
 function refuseOtherForms(model: Model, { spec, format, layout }: ExportRequestDto): void {
-  if (spec === null || (format === 'torch' && layout === 'state_dict')) return;
+  if (spec === null || (format === 'torch' && layout !== 'set_weight_bias')) return;
   for (const [path, qconfig] of planQuantization(model.root, spec).qconfigs) {
     if (weightForms[qconfig].kind === 'int8') continue;
     throw unsupported(

@@ -1,6 +1,9 @@
 import type { ExportRequestDto } from '../../protocol/exportDto';
+import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
+import type { ModuleKind } from '../moduleKind';
 import type { Model } from '../openModel';
 import { namedQConfigs, pythonType } from '../pythonLines';
+import { planQuantization } from '../quantizePlan';
 
 /**
  * Python lines that load an export, ready to paste. `model` stands for the float model that the
@@ -10,11 +13,7 @@ export function loadLines(model: Model, request: ExportRequestDto, fileName: str
   const file = JSON.stringify(fileName);
   switch (request.format) {
     case 'torch':
-      return request.spec === null || isHalved(request)
-        ? floatLines(file)
-        : request.layout === 'set_weight_bias'
-          ? flatLines(model, request, file)
-          : quantizedLines(model, request, file);
+      return torchLines(model, request, file);
     case 'safetensors':
       return [
         'from safetensors.torch import load_file',
@@ -38,6 +37,13 @@ export function loadLines(model: Model, request: ExportRequestDto, fileName: str
   }
 }
 
+function torchLines(model: Model, request: ExportRequestDto, file: string): string {
+  const { spec, layout } = request;
+  if (layout === 'whole_module') return wholeLines(model, request, file);
+  if (spec === null || isHalved(request)) return floatLines(file);
+  return layout === 'set_weight_bias' ? flatLines(model, spec, file) : quantizedLines(model, spec, file);
+}
+
 /** Half precision in a plain state dict: PyTorch widens it while it loads. */
 function isHalved({ spec }: ExportRequestDto): boolean {
   return spec?.dtype === 'float16' && spec.halfStorage === true && (spec.overrides ?? []).length === 0;
@@ -47,44 +53,69 @@ function floatLines(file: string): string {
   return ['import torch', '# model = ... the float model', `model.load_state_dict(torch.load(${file}))`].join('\n');
 }
 
+/** The modules come with the file; their classes do not. */
+function wholeLines({ file: { modules } }: Model, { spec }: ExportRequestDto, file: string): string {
+  const foreign = new Set([...(modules ?? new Map()).values()].map(({ className }) => className).filter(isForeign));
+  return [
+    'import torch',
+    ...(foreign.size === 0 ? [] : [`# needs the classes ${[...foreign].sort().join(', ')}`]),
+    ...(spec === null ? [] : [`torch.backends.quantized.engine = ${JSON.stringify(spec.engine)}`]),
+    '# runs code of the file: it was made from yours, with nothing added',
+    `model = torch.load(${file}, weights_only=False)`,
+  ].join('\n');
+}
+
+function isForeign(className: string): boolean {
+  return !className.startsWith('torch.');
+}
+
 /** The skeleton is quantized with the same spec, then takes the saved weights. */
-function skeletonLines(model: Model, { spec }: ExportRequestDto): string[] {
-  const engine = spec?.engine ?? 'fbgemm';
-  const types = (spec?.modules ?? ['LSTM', 'GRU', 'Linear', 'LSTMCell', 'GRUCell', 'RNNCell']).map((type) =>
+function skeletonLines(model: Model, spec: QuantizeSpecDto): string[] {
+  const types = (spec.modules ?? ['LSTM', 'GRU', 'Linear', 'LSTMCell', 'GRUCell', 'RNNCell']).map((type) =>
     type === 'LinearReLU' ? `torch.${pythonType(type)}` : `nn.${type}`,
   );
-  const named = spec === null ? undefined : namedQConfigs(model, spec);
+  const named = namedQConfigs(model, spec);
   const dictionary = named?.map(([path, qconfig]) => `${path}: quantization.${qconfig}`).join(', ');
-  const excluded = (spec?.exclude ?? []).filter((pattern) => !pattern.includes('*'));
   return [
     'import torch',
     'from torch import nn',
     'from torch.ao import quantization',
-    `torch.backends.quantized.engine = ${JSON.stringify(engine)}`,
+    `torch.backends.quantized.engine = ${JSON.stringify(spec.engine)}`,
     '# model = ... the float model',
     ...(dictionary === undefined
       ? [
-          `spec = dict.fromkeys([${types.join(', ')}], quantization.${spec?.perChannel ? 'per_channel_dynamic_qconfig' : 'default_dynamic_qconfig'})`,
-          ...excluded.map((path) => `spec[${JSON.stringify(path)}] = None`),
+          `spec = dict.fromkeys([${types.join(', ')}], quantization.${spec.perChannel ? 'per_channel_dynamic_qconfig' : 'default_dynamic_qconfig'})`,
+          ...spec.exclude.map((path) => `spec[${JSON.stringify(path)}] = None`),
         ]
       : [`spec = {${dictionary}}`]),
     'model = quantization.quantize_dynamic(model, spec)',
   ];
 }
 
-/** ScriptObjects are no plain tensors, so torch.load must be told that the file is trusted. */
-function quantizedLines(model: Model, request: ExportRequestDto, file: string): string {
+/** Packed LSTMs, GRUs and cells are ScriptObjects, which `weights_only=True`, the default since 2.6, must be told of. */
+function quantizedLines(model: Model, spec: QuantizeSpecDto, file: string): string {
+  const objects = [...planQuantization(model.root, spec).quantized.values()].some(
+    ({ kind }) => kind !== undefined && isRecurrent(kind),
+  );
   return [
-    ...skeletonLines(model, request),
-    'import inspect',
-    'trusted = {"weights_only": False} if "weights_only" in inspect.signature(torch.load).parameters else {}',
-    `model.load_state_dict(torch.load(${file}, **trusted))`,
+    ...skeletonLines(model, spec),
+    ...(objects
+      ? [
+          'if hasattr(torch.serialization, "add_safe_globals"):',
+          '    torch.serialization.add_safe_globals([torch.ScriptObject])',
+        ]
+      : []),
+    `model.load_state_dict(torch.load(${file}))`,
   ].join('\n');
 }
 
-function flatLines(model: Model, request: ExportRequestDto, file: string): string {
+function isRecurrent({ type }: ModuleKind): boolean {
+  return /^(LSTM|GRU|(LSTM|GRU|RNN)Cell)$/.test(type);
+}
+
+function flatLines(model: Model, spec: QuantizeSpecDto, file: string): string {
   return [
-    ...skeletonLines(model, request),
+    ...skeletonLines(model, spec),
     `tensors = torch.load(${file})`,
     'for path, module in model.named_modules():',
     '    own = {n[len(path) + 1 if path else 0:]: t for n, t in tensors.items() if n.rpartition(".")[0] == path}',

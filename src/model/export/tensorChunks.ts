@@ -1,18 +1,26 @@
 import type { AbortCheck } from '../../core/abort';
 import { dtypes } from '../../core/dtype';
+import { numel as shapeNumel } from '../../core/shape';
+import type { TensorRecord } from '../../formats/types';
 import type { Model, ModelTensor } from '../openModel';
 
 /** Bytes that are read and handed on at once. */
 const chunkBytes = 8 * 1024 * 1024;
 
 /** A tensor's own bytes, as the file has them: contiguous, row-major, little-endian; large ones in pieces. */
-export async function* tensorChunks(
-  model: Model,
-  { record, bytes, numel, dtype }: ModelTensor,
+export function tensorChunks(model: Model, { record }: ModelTensor, abort: AbortCheck): AsyncIterable<Uint8Array> {
+  return storageChunks(model, record, abort);
+}
+
+/** The same for a record that stands for a region of the file and has no name there. */
+export async function* storageChunks(
+  { file }: Model,
+  record: TensorRecord,
   abort: AbortCheck,
 ): AsyncIterable<Uint8Array> {
-  const { file } = model;
-  const itemBytes = dtypes[dtype].bytes;
+  const itemBytes = dtypes[record.dtype].bytes;
+  const numel = shapeNumel(record.shape);
+  const bytes = numel * itemBytes;
   if (file.readRange === undefined || bytes <= chunkBytes || itemBytes < 1) {
     yield await file.readTensor(record, abort);
     return;

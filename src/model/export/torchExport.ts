@@ -31,14 +31,14 @@ export async function torchFiles(
 }
 
 /** A module of the export: what replaces it, and the names of the weights that its products stand for. */
-interface PlannedModule {
+export interface PlannedModule {
   readonly path: string;
   readonly weights: readonly string[];
   readonly replacement: Replacement;
 }
 
 /** Scales are chosen before, since the pickle comes first in the file; codes are made when they are written. */
-function plannedModules(
+export function plannedModules(
   model: Model,
   report: QuantizeReportDto,
   halfStorage: boolean,

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { neverAborted } from '../../../../src/core/abort';
+import type { PackedData, QuantizedData, TensorData } from '../../../../src/formats/torch/archive';
 import {
-  type PackedData,
   planTorchFile,
-  type QuantizedData,
   type StateDict,
   type StateItem,
-  type TensorData,
   type TorchFileOptions,
 } from '../../../../src/formats/torch/write';
 import type { ModelFile, NamedTensor } from '../../../../src/formats/types';
