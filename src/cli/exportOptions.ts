@@ -13,6 +13,7 @@ export const exportOptions = {
   'shard-bytes': { type: 'string' },
   force: { type: 'boolean' },
   'reduce-range': { type: 'boolean' },
+  'accept-ambiguous': { type: 'boolean' },
 } as const;
 
 interface ExportValues {
@@ -24,6 +25,7 @@ interface ExportValues {
   readonly 'shard-bytes'?: string;
   readonly force?: boolean;
   readonly 'reduce-range'?: boolean;
+  readonly 'accept-ambiguous'?: boolean;
 }
 
 const bySuffix: Readonly<Record<string, ExportFormat>> = {
@@ -54,6 +56,7 @@ export function exportRequest(out: string, values: ExportValues, spec: QuantizeS
     shardBytes: bytes(values['shard-bytes']),
     reduceRange: values['reduce-range'] ?? false,
     overwrite: values.force ?? false,
+    acceptsAmbiguous: values['accept-ambiguous'] ?? false,
   };
 }
 

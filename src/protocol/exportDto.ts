@@ -24,6 +24,8 @@ export interface ExportRequestDto {
   readonly shardBytes: number;
   /** Whether an existing target may be replaced: a person was asked. */
   readonly overwrite: boolean;
+  /** Of a file in which tools find different models: what Quantscope shows, as PyTorch reads it, is meant. */
+  readonly acceptsAmbiguous?: boolean;
 }
 
 export interface ExportReportDto {

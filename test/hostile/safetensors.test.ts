@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { neverAborted } from '../../src/core/abort';
-import type { ByteSource } from '../../src/core/byteSource';
+import { type ByteSource, bytesSource } from '../../src/core/byteSource';
 import { QuantscopeError } from '../../src/core/errors';
+import { noProgress } from '../../src/core/progress';
 import { openFile } from '../../src/formats/registry';
+import { openModel } from '../../src/model/openModel';
+import { tensorStats } from '../../src/model/tensorDetail';
 import { openBytes } from '../support/fixtures';
 import { rejection, tensorRejection } from '../support/hostile';
 import { type EntryFields, f32, safetensors, safetensorsText } from '../support/safetensorsBuilder';
@@ -279,6 +282,13 @@ describe('safetensors files that open in part', () => {
     assert.match(details.message, /need 12 bytes/);
     assert.equal((await file.readTensor(file.tensors[1].tensor, neverAborted)).length, 4);
     assert.deepEqual(codes(file.warnings), ['E_ST_SIZE']);
+  });
+
+  it('S-14: bytes of a BOOL that are neither 0 nor 1 count as true in its statistics', async () => {
+    const bytes = safetensors({ w: { dtype: 'BOOL', shape: [4], data_offsets: [0, 4] } }, Uint8Array.of(0, 1, 2, 255));
+    const model = await openModel(bytesSource(bytes, name), neverAborted);
+    const [{ min, max, mean, zeros }] = await tensorStats(model, null, 2, neverAborted, noProgress);
+    assert.deepEqual([min, max, mean, zeros], [0, 1, 0.75, 1]);
   });
 
   it('S-14: a dtype that nobody knows is listed with its bytes', async () => {

@@ -112,10 +112,17 @@ export function tensorOver(bytes: Uint8Array, dtype: DType, shape: readonly numb
       `A ${dtype} tensor of shape [${shape.join(', ')}] has ${expected} bytes, not ${bytes.length}.`,
     );
   }
+  if (dtype === 'bool') return { dtype, shape, data: truths(bytes) };
   // A Buffer's own slice() would share its memory.
   const { buffer, byteOffset, length } =
     bytes.byteOffset % ArrayOf.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return { dtype, shape, data: new ArrayOf(buffer, byteOffset, length / ArrayOf.BYTES_PER_ELEMENT) };
+}
+
+/** Any byte but 0 is true, as PyTorch reads them: files may have others than 1. */
+function truths(bytes: Uint8Array): Uint8Array {
+  if (bytes.some((byte) => byte > 1)) return Uint8Array.from(bytes, (byte) => Math.min(byte, 1));
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /**

@@ -86,12 +86,29 @@ export async function exportModel(document: InspectorDocument | undefined, { log
   });
   if (target === undefined) return;
   try {
-    await announce(await write(document, choice, spec, target.fsPath, module), target);
+    const report = await writeAsMeant((accepts) => write(document, choice, spec, target.fsPath, module, accepts));
+    if (report !== undefined) await announce(report, target);
   } catch (error) {
     const details = toErrorDetails(error, document.snapshot.file);
     if (details.kind === 'aborted') return;
     log.warn(`export failed: ${details.code} ${details.message}`);
     void vscode.window.showErrorMessage([details.message, details.hint].filter(Boolean).join(' '));
+  }
+}
+
+/** A file in which tools find different models is written only when a person says that the one shown is meant. */
+async function writeAsMeant(
+  write: (acceptsAmbiguous: boolean) => Thenable<ExportReportDto>,
+): Promise<ExportReportDto | undefined> {
+  try {
+    return await write(false);
+  } catch (error) {
+    const { code, found } = toErrorDetails(error);
+    if (code !== 'E_EXPORT_AMBIGUOUS') throw error;
+    const yes = vscode.l10n.t('Export What PyTorch Loads');
+    const question = vscode.l10n.t('Tools disagree which model this file is. Export the one that is shown?');
+    const picked = await vscode.window.showWarningMessage(question, { modal: true, detail: found }, yes);
+    return picked === yes ? write(true) : undefined;
   }
 }
 
@@ -120,6 +137,7 @@ function write(
   spec: QuantizeSpecDto,
   target: string,
   module: string,
+  acceptsAmbiguous: boolean,
 ): Thenable<ExportReportDto> {
   const options = {
     location: vscode.ProgressLocation.Notification,
@@ -146,6 +164,7 @@ function write(
       reduceRange: false,
       // The save dialog asked before an existing file was chosen.
       overwrite: true,
+      acceptsAmbiguous,
     };
     return document.engine.call('exportModel', request, { signal: controller.signal, onProgress });
   });

@@ -7,6 +7,9 @@ export const maxStack = 4_000_000;
 /** Memo entries; a JavaScript Map ends at 2^24. */
 export const maxMemo = 16_000_000;
 
+/** Different names that a pickle imports; a whole model has some hundreds. */
+export const maxGlobals = 1_000_000;
+
 /** Bytes of one pickle, inflated: 120 a tensor are common. */
 export const maxPickleBytes = 1024 * 1024 * 1024;
 

@@ -1,6 +1,6 @@
 import type { Cursor } from './cursor';
 import { kindOf } from './kindOf';
-import { maxMemo, maxStack } from './limits';
+import { maxGlobals, maxMemo, maxStack } from './limits';
 import {
   PickleCall,
   PickleDict,
@@ -14,11 +14,17 @@ import {
   type PickleValue,
 } from './types';
 
+/** Whether one of these is harmless depends on its arguments, so that each use keeps its own place. */
+const judgedByUse: ReadonlySet<string> = new Set(['getattr', '_load_from_bytes']);
+
 /** The stack, the memo and what is odd: what the opcodes work on. It has no way to call anything. */
 export class Machine {
   private readonly persistents: PicklePersistent[] = [];
   private readonly memo = new Map<number, PickleValue>();
   private readonly used = new Map<PickleGlobal, { pushes: number; calls: number }>();
+  /** Names by what they import: a file without a memo spells each out a million times. */
+  private readonly names = new Map<string, PickleGlobal>();
+  private readonly shared = new Set<PickleValue>();
   private readonly warnings: { code: string; message: string }[] = [];
   private stack: PickleValue[] = [];
   private marks: PickleValue[][] = [];
@@ -49,8 +55,8 @@ export class Machine {
       });
     }
     const globals = [...this.used].map(([global, counts]) => ({ global, ...counts }));
-    const { protocol, persistents, warnings } = this;
-    return { root, protocol, globals, persistents, length: this.cursor.at, warnings };
+    const { protocol, persistents, shared, warnings } = this;
+    return { root, protocol, globals, persistents, shared, length: this.cursor.at, warnings };
   }
 
   push(value: PickleValue): void {
@@ -61,6 +67,9 @@ export class Machine {
   pushAgain(value: PickleValue): void {
     const counts = value instanceof PickleGlobal ? this.used.get(value) : undefined;
     if (counts !== undefined) counts.pushes++;
+    if (typeof value === 'object' && value !== null) this.shared.add(value);
+    if (this.shared.size > maxMemo)
+      throw this.cursor.fail('E_PICKLE_LIMIT', `More than ${maxMemo} values of the pickle are used again.`);
     this.push(value);
   }
 
@@ -144,8 +153,18 @@ export class Machine {
         found: `${kindOf(module)} and ${kindOf(name)}`,
       });
     }
+    const full = `${module}\n${name}`;
+    const known = this.names.get(full);
+    const counts = known && this.used.get(known);
+    if (known !== undefined && counts !== undefined) {
+      counts.pushes++;
+      return known;
+    }
+    if (this.used.size >= maxGlobals)
+      throw this.cursor.fail('E_PICKLE_LIMIT', `The pickle imports more than ${maxGlobals} names.`);
     const global = new PickleGlobal(module, name, this.cursor.opcodeAt);
     this.used.set(global, { pushes: 1, calls: 0 });
+    if (!judgedByUse.has(name)) this.names.set(full, global);
     return global;
   }
 

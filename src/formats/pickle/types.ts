@@ -22,14 +22,14 @@ const nothing: readonly never[] = [];
 
 /** A name that Python would import. */
 export class PickleGlobal {
+  readonly fullName: string;
+
   constructor(
     readonly module: string,
     readonly name: string,
     readonly offset: number,
-  ) {}
-
-  get fullName(): string {
-    return `${this.module}.${this.name}`;
+  ) {
+    this.fullName = `${module}.${name}`;
   }
 }
 
@@ -119,6 +119,8 @@ export interface PickleResult {
   readonly globals: readonly PickleGlobalUse[];
   /** Every persistent id, in the order of the pickle. */
   readonly persistents: readonly PicklePersistent[];
+  /** Objects that are met more than once, by the memo or DUP: all others form a tree. */
+  readonly shared: ReadonlySet<PickleValue>;
   /** Bytes up to and with STOP. */
   readonly length: number;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];

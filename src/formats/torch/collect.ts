@@ -54,23 +54,24 @@ export function collect(
   context: RebuildContext,
   constants: ReadonlyMap<string, Constants> = new Map(),
 ): Collected {
-  const collector = new Collector(context, labelOf(root, context), constants);
+  const collector = new Collector(context, constants);
   collector.walk(root);
-  return collector.finish();
+  return collector.finish(root);
 }
 
 class Collector {
-  private readonly found: Collected;
+  private readonly found: Omit<Collected, 'label'>;
   /** Packed modules by path, with the places of their weights in the list of tensors. */
   private readonly packed = new Map<string, PackedModule>();
   private readonly entered = new Set<PickleValue>();
+  /** Tensors that are the root itself, and those right below it. */
+  private readonly tensorsAt = [0, 0];
   private oddKeys = 0;
 
   private readonly context: RebuildContext;
 
   constructor(
     context: RebuildContext,
-    label: string,
     private readonly constants: ReadonlyMap<string, Constants>,
   ) {
     const said = new Set<string>();
@@ -91,7 +92,6 @@ class Collector {
       opaque: [],
       warnings: [],
       composites: [],
-      label,
     };
   }
 
@@ -112,9 +112,10 @@ class Collector {
     }
   }
 
-  finish(): Collected {
-    packedModules(this.packed, this.found);
-    return this.found;
+  finish(root: PickleValue): Collected {
+    const found = { ...this.found, label: labelOf(root, this.tensorsAt) };
+    packedModules(this.packed, found);
+    return found;
   }
 
   private visit({ value, path, depth }: Step): readonly Child[] {
@@ -126,6 +127,7 @@ class Collector {
     const tensor = rebuildTensor(value, this.context);
     if (tensor !== undefined) {
       this.found.tensors.push({ name: path, tensor });
+      if (depth < this.tensorsAt.length) this.tensorsAt[depth]++;
       return [];
     }
     if (this.addComposite(value, path)) return [];
@@ -337,12 +339,12 @@ function pairs(args: PickleValue, path: string): Child[] {
 }
 
 /** What to call the file: every value a tensor, some below, or an object. */
-function labelOf(root: PickleValue, context: RebuildContext): string {
-  if (rebuildTensor(root, context) !== undefined) return 'PyTorch tensor';
+function labelOf(root: PickleValue, [atRoot, belowRoot]: readonly number[]): string {
+  if (atRoot > 0) return 'PyTorch tensor';
   const name = root instanceof PickleCall ? classNameOf(root) : '';
   if (name.startsWith('__torch__.')) return 'TorchScript module';
   const entries = root instanceof PickleDict || name === 'collections.OrderedDict' ? entriesOf(root) : undefined;
   if (entries === undefined) return root instanceof PickleCall ? 'PyTorch module' : 'PyTorch file';
-  const allTensors = entries.length > 0 && entries.every(([, value]) => rebuildTensor(value, context) !== undefined);
+  const allTensors = entries.length > 0 && entries.length === belowRoot;
   return allTensors || name === 'collections.OrderedDict' ? 'PyTorch state dict' : 'PyTorch checkpoint';
 }

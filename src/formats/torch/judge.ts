@@ -26,7 +26,7 @@ export interface Judged {
 }
 
 export function judgePickle(entry: string | undefined, result: PickleResult, depth = 0): Judged {
-  const calls = [...callsIn(result.root)];
+  const calls = [...callsIn(result)];
   const nested = nestedPickles(calls, depth);
   const globals = judgeGlobals(result.globals, benignCalls(result, calls, nested.sound));
   const warnings = [...dangerWarnings(globals, entry, result), ...nested.judged.flatMap((one) => one.warnings)];
@@ -120,12 +120,15 @@ function benignCalls(
 }
 
 /** Every call that the root reaches, once. */
-function* callsIn(root: PickleValue): Generator<PickleCall> {
+function* callsIn({ root, shared }: PickleResult): Generator<PickleCall> {
   const seen = new Set<PickleValue>();
   const stack: PickleValue[] = [root];
   for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
-    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
-    seen.add(value);
+    if (typeof value !== 'object' || value === null) continue;
+    if (shared.has(value)) {
+      if (seen.has(value)) continue;
+      seen.add(value);
+    }
     if (value instanceof PickleCall) yield value;
     pushInside(value, stack);
   }
@@ -162,9 +165,9 @@ function dangerWarnings(globals: readonly GlobalUse[], entry: string | undefined
 const maxArgumentText = 120;
 
 /** `posix.system("echo")` by module and name, as far as the arguments are plain. */
-function callTexts({ root }: PickleResult): Map<string, string> {
+function callTexts(result: PickleResult): Map<string, string> {
   const texts = new Map<string, string>();
-  for (const { callee, args } of callsIn(root)) {
+  for (const { callee, args } of callsIn(result)) {
     if (!(callee instanceof PickleGlobal)) continue;
     const key = `${callee.module}\n${callee.name}`;
     if (!texts.has(key)) texts.set(key, `${clip(callee.fullName)}(${argumentText(args)})`);

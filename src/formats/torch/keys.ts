@@ -1,6 +1,7 @@
 import { kindOf } from '../pickle/kindOf';
 import { PickleDict, PickleList, type PickleValue } from '../pickle/types';
 import type { Warning } from '../types';
+import { maxKeys } from './limits';
 
 /** Keys that no dict of Python can have, or not twice: the last of equal ones counts there, and here. */
 export function keyWarnings(entries: readonly (readonly [PickleValue, PickleValue])[], path: string): Warning[] {
@@ -13,6 +14,7 @@ export function keyWarnings(entries: readonly (readonly [PickleValue, PickleValu
     if (typeof key === 'object' || Number.isNaN(key)) continue;
     const value = typeof key === 'boolean' ? Number(key) : key;
     if (seen.has(value)) twice ??= value;
+    if (seen.size >= maxKeys) break;
     seen.add(value);
   }
   const where = path === '' ? 'The dict of the file' : `The dict ${JSON.stringify(path.slice(0, maxText))}`;

@@ -1,8 +1,11 @@
 /** Dimensions of a tensor: numpy's own limit. */
 export const maxRank = 64;
 
-/** Nodes of the object graph that are walked for tensors; shared objects count every time they are met. */
-export const maxNodes = 20_000_000;
+/** Nodes of the object graph that are walked for tensors; shared objects count every time they are met. A Set ends at 2^24. */
+export const maxNodes = 16_000_000;
+
+/** Keys of one dict that are compared with each other. */
+export const maxKeys = 4_000_000;
 
 /** Depth of containers below which tensors are not looked for. */
 export const maxDepth = 1_000;

@@ -130,6 +130,8 @@ function parseDirectory(bytes: Uint8Array, directory: Directory): ZipEntry[] {
       where: { offset: offset + at, field: 'central directory' },
       found: `${entries.length} readable entries`,
       expected: `${count}`,
+      // Offsets of a second archive count from its own start: PyTorch refuses these files too.
+      hint: directory.warnings.find(({ code }) => code === 'E_ZIP_TWO_EOCD')?.message,
     });
   }
   return entries;

@@ -2,6 +2,7 @@ import type { AbortCheck } from '../../core/abort';
 import { unsupported } from '../../core/errors';
 import type { Progress } from '../../core/progress';
 import { weightForms } from '../../engine/quantization/qconfigs';
+import { ambiguity } from '../../formats/ambiguity';
 import type { PlannedFile } from '../../formats/zip/write';
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { QuantizeReportDto, QuantizeSpecDto } from '../../protocol/quantizeDto';
@@ -35,6 +36,7 @@ export async function planExport(
   progress: Progress,
   reportOf = (spec: QuantizeSpecDto) => quantizeModel(model, spec, abort, progress),
 ): Promise<PlannedExport> {
+  if (request.acceptsAmbiguous !== true) refuseAmbiguous(model);
   refuseQuantizedSource(model);
   refuseOtherForms(model, request);
   const fileName = request.target.split(/[\\/]/).at(-1) ?? request.target;
@@ -81,6 +83,18 @@ function refuseOtherForms(model: Model, { spec, format, layout }: ExportRequestD
       },
     );
   }
+}
+
+/** Whoever checked the file with another tool may have checked another model than the one that is written. */
+function refuseAmbiguous(model: Model): void {
+  const reason = ambiguity(model.file);
+  if (reason === undefined) return;
+  throw unsupported('E_EXPORT_AMBIGUOUS', 'Tools disagree which model this file is, so it is not exported unasked.', {
+    where: { file: model.fileName },
+    found: reason.message,
+    expected: 'a file that every tool reads alike',
+    hint: 'What Quantscope shows is what PyTorch loads. Say that this is the model you mean (--accept-ambiguous), or save the model anew.',
+  });
 }
 
 /** A file's own int8 weights would be dequantized and quantized again: nobody means that. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { tensorFromBytes, tensorOver } from '../../../../src/engine/tensor/tensor';
+import { tensorFromBytes, tensorOver, toFloat32 } from '../../../../src/engine/tensor/tensor';
 
 describe('tensors over bytes', () => {
   const values = Float32Array.of(1, -2.5);
@@ -11,6 +11,12 @@ describe('tensors over bytes', () => {
       assert.deepEqual([...make(unaligned, 'float32', [2]).data], [1, -2.5]);
     });
   }
+
+  it('S-14: any byte of a bool but 0 is true, in the elements and as a float, as PyTorch reads it', () => {
+    const tensor = tensorOver(Uint8Array.of(0, 1, 2, 255), 'bool', [4]);
+    assert.deepEqual([...tensor.data], [0, 1, 1, 1]);
+    assert.deepEqual([...toFloat32(tensor)], [0, 1, 1, 1]);
+  });
 
   it('tensorFromBytes holds a copy', () => {
     const bytes = new Uint8Array(values.slice().buffer);
