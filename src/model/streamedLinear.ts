@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { AbortCheck } from '../core/abort';
 import { QuantscopeError } from '../core/errors';
+import { selectKernels } from '../engine/kernels/dispatch';
+import { tileLength } from '../engine/kernels/streamKernels';
 import { addErrorSums, type ErrorSums, errorMetrics, errorParts } from '../engine/quantization/errorMetrics';
 import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
 import { dequantizeTile, quantizeTile, TileObserver } from '../engine/quantization/weightTiles';
@@ -49,11 +51,19 @@ export async function streamedReport(linear: StreamedLinear): Promise<TwinReport
   const hash = createHash('sha256');
   const parts: ErrorSums[] = [];
   let start = 0;
-  for await (const tile of source.tiles()) {
-    const codes = quantizeTile(tile, start, scales, channelLength);
-    hash.update(codes);
-    parts.push(...errorParts(tile, dequantizeTile(codes, start, scales, channelLength)));
-    start += tile.length;
+  const workspace = selectKernels().streams.workspace(5 * tileLength);
+  try {
+    for await (const tile of source.tiles()) {
+      const { buffer, byteOffset } = workspace.bytes();
+      const restored = new Float32Array(buffer, byteOffset, tile.length);
+      const codes = new Int8Array(buffer, byteOffset + 4 * tileLength, tile.length);
+      quantizeTile(tile, start, scales, channelLength, codes);
+      hash.update(codes);
+      parts.push(...errorParts(tile, dequantizeTile(codes, start, scales, channelLength, restored)));
+      start += tile.length;
+    }
+  } finally {
+    workspace.release();
   }
   const sums = addErrorSums(parts);
   const weight = {
@@ -83,16 +93,25 @@ async function chooseScales({ source, channelLength, weight }: StreamedLinear): 
   }
 }
 
+/** Codes that are handed on at once: whoever writes them waits for each piece. */
+const pieceLength = 16 * tileLength;
+
 /** The codes under scales that were chosen before, in pieces. */
 export async function* streamedCodes(
   { source, channelLength }: StreamedLinear,
   scales: ArrayLike<number>,
 ): AsyncIterable<Uint8Array> {
   let start = 0;
+  let piece = new Int8Array(Math.min(pieceLength, source.count));
+  let filled = 0;
   for await (const tile of source.tiles()) {
-    const codes = quantizeTile(tile, start, scales, channelLength);
-    yield new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength);
+    quantizeTile(tile, start, scales, channelLength, piece.subarray(filled, filled + tile.length));
     start += tile.length;
+    filled += tile.length;
+    if (filled < piece.length) continue;
+    yield new Uint8Array(piece.buffer);
+    piece = new Int8Array(Math.min(pieceLength, source.count - start));
+    filled = 0;
   }
 }
 

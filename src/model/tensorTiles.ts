@@ -2,6 +2,7 @@ import type { AbortCheck } from '../core/abort';
 import { dtypes } from '../core/dtype';
 import { QuantscopeError } from '../core/errors';
 import { selectKernels } from '../engine/kernels/dispatch';
+import { referenceKernels } from '../engine/kernels/reference/referenceKernels';
 import { tileLength } from '../engine/kernels/streamKernels';
 import { tensorOver, toFloat32 } from '../engine/tensor/tensor';
 import type { Model, ModelTensor } from './openModel';
@@ -68,7 +69,9 @@ export function streamed(
   return {
     count,
     async *tiles() {
-      const workspace = selectKernels().streams.workspace(tileLength * itemBytes);
+      // Only float32 is used where it is read to.
+      const { streams } = dtype === 'float32' ? selectKernels() : referenceKernels;
+      const workspace = streams.workspace(tileLength * itemBytes);
       try {
         for (let start = 0, turn = 1; start < count; start += tileLength, turn++) {
           const raw = await read(start, workspace.bytes());

@@ -6,7 +6,7 @@ import { readAhead } from '../core/byteChunks';
 import { QuantscopeError } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { formatBytes } from '../core/text';
-import { updateCrc32 } from '../formats/zip/crc';
+import { updateSharedCrc32 } from '../formats/zip/crc';
 import type { PlannedExport } from '../model/export/exportModel';
 import { sweepLeftovers, writeFileAtomically } from './writeFile';
 
@@ -49,7 +49,7 @@ export async function exportFiles(
       const { name, plan } = files[i];
       let crc = 0;
       const watch = (chunk: Uint8Array, bytes: number) => {
-        crc = updateCrc32(crc, chunk);
+        crc = updateSharedCrc32(crc, chunk);
         progress(done + bytes, total, name);
       };
       await writeFileAtomically(paths[i], watched(plan.chunks(), watch), abort);

@@ -117,9 +117,9 @@ function rangeReader(
       try {
         return await lend(async (handle) => {
           if (length <= directBytes) return readDirectly(handle.fd, name, opened, offset, spaceFor(length, into));
-          refuseChanged(await handle.stat({ bigint: true }), name, opened);
-          const bytes = await readFully(handle, name, offset, length);
-          refuseChanged(await handle.stat({ bigint: true }), name, opened);
+          refuseChanged(fstatSync(handle.fd, { bigint: true }), name, opened);
+          const bytes = await readFully(handle, name, offset, spaceFor(length, into));
+          refuseChanged(fstatSync(handle.fd, { bigint: true }), name, opened);
           return bytes;
         });
       } catch (error) {
@@ -129,10 +129,9 @@ function rangeReader(
   };
 }
 
-async function readFully(handle: FileHandle, name: string, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, Math.min(maxReadBytes, length - done), offset + done);
+async function readFully(handle: FileHandle, name: string, offset: number, bytes: Uint8Array): Promise<Uint8Array> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesRead } = await handle.read(bytes, done, Math.min(maxReadBytes, bytes.length - done), offset + done);
     if (bytesRead === 0) throw changed(name);
     done += bytesRead;
   }

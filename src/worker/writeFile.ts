@@ -29,12 +29,7 @@ export async function writeFileAtomically(
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0),
     );
     try {
-      for await (const chunk of chunks) {
-        for (let at = 0; at < chunk.length; at += pieceBytes) {
-          abort.throwIfAborted();
-          await writeFully(handle, chunk.subarray(at, at + pieceBytes));
-        }
-      }
+      await writeAll(handle, chunks, abort);
       abort.throwIfAborted();
       if (mode !== undefined) await handle.chmod(mode);
       await handle.sync();
@@ -48,6 +43,47 @@ export async function writeFileAtomically(
     await rm(temporary, { force: true }).catch(() => {});
     throw error instanceof QuantscopeError ? error : writeError(error, path);
   }
+}
+
+/** Bytes after which the disk is asked to keep what it has, so that the last flush has little left. */
+const flushBytes = 64 * 1024 * 1024;
+
+/** The next chunk is made while one is written, and the disk flushes beside both. */
+async function writeAll(handle: FileHandle, chunks: AsyncIterable<Uint8Array>, abort: AbortCheck): Promise<void> {
+  let writing: Promise<void> = Promise.resolve();
+  let flushing: Promise<void> | undefined;
+  let unflushed = 0;
+  // What a flush has lost no later one reports again.
+  let lost: unknown;
+  const flush = async () => {
+    await handle.datasync().catch((error: unknown) => {
+      lost = error;
+    });
+    flushing = undefined;
+  };
+  try {
+    for await (const chunk of chunks) {
+      for (let at = 0; at < chunk.length; at += pieceBytes) {
+        await writing;
+        abort.throwIfAborted();
+        if (lost !== undefined) throw lost;
+        const piece = chunk.subarray(at, at + pieceBytes);
+        writing = writeFully(handle, piece);
+        // Heard above, or below; an error in between must not count as unhandled.
+        writing.catch(() => {});
+        unflushed += piece.length;
+        if (unflushed < flushBytes || flushing !== undefined) continue;
+        unflushed = 0;
+        flushing = flush();
+      }
+    }
+    await writing;
+  } finally {
+    // Nothing may use the file after it is closed.
+    await writing.catch(() => {});
+    await flushing;
+  }
+  if (lost !== undefined) throw lost;
 }
 
 function temporaryName(target: string): string {

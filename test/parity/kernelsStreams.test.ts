@@ -125,6 +125,11 @@ describe('the streaming kernels give the bits of the reference', () => {
         streams.quantize(inside, 7, int8);
         referenceStreams.quantize(values, 7, expectedCodes);
         assert.deepEqual(int8, expectedCodes);
+        const outside = new Float32Array(values.length);
+        streams.dequantize(int8, Math.fround(0.3), restored);
+        streams.dequantize(expectedCodes, Math.fround(0.3), outside);
+        referenceStreams.dequantize(expectedCodes, Math.fround(0.3), expected);
+        assert.deepEqual([restored, outside], [expected, expected]);
         for (const space of spaces) space.release();
       }
     });

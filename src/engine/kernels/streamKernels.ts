@@ -11,6 +11,8 @@ export interface StreamKernels {
   histogram(values: Float32Array, low: number, perUnit: number, counts: Float64Array): void;
   /** int8 codes of weights: `clamp(round(x · inverse), −128, 127)`, ties to even. */
   quantize(values: Float32Array, inverse: number, codes: Int8Array): void;
+  /** `code · scale` in float32. */
+  dequantize(codes: Int8Array, scale: number, values: Float32Array): void;
   /**
    * What int8 makes of the values of a tile: the restored values, and their places in `eighths`, 2048
    * counters of an eighth of a step each, from code −128.5 to 127.5; what lies beyond sits in the outermost.

@@ -1,3 +1,4 @@
+import { selectKernels } from '../kernels/dispatch';
 import { forChannels } from '../kernels/streamKernels';
 import { observeRange, type Range } from './observers';
 import { symmetricScale } from './qparams';
@@ -34,8 +35,8 @@ export function quantizeTile(
   start: number,
   scales: ArrayLike<number>,
   channelLength: number,
+  codes: Int8Array = new Int8Array(tile.length),
 ): Int8Array {
-  const codes = new Int8Array(tile.length);
   forChannels(start, tile.length, channelLength, (channel, from, to) =>
     quantizeValues(tile, scales[channel], codes, from, to),
   );
@@ -47,11 +48,11 @@ export function dequantizeTile(
   start: number,
   scales: ArrayLike<number>,
   channelLength: number,
+  values: Float32Array = new Float32Array(codes.length),
 ): Float32Array {
-  const values = new Float32Array(codes.length);
-  forChannels(start, codes.length, channelLength, (channel, from, to) => {
-    const scale = scales[channel];
-    for (let i = from; i < to; i++) values[i] = codes[i] * scale;
-  });
+  const { streams } = selectKernels();
+  forChannels(start, codes.length, channelLength, (channel, from, to) =>
+    streams.dequantize(codes.subarray(from, to), scales[channel], values.subarray(from, to)),
+  );
   return values;
 }

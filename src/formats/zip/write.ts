@@ -1,6 +1,6 @@
 import { type ByteChunks, chunksOf } from '../../core/byteChunks';
 import { QuantscopeError } from '../../core/errors';
-import { updateCrc32 } from './crc';
+import { updateSharedCrc32 } from './crc';
 
 /** A record to write: its length is known beforehand, its bytes are made when their turn comes. */
 export interface ZipRecord {
@@ -56,7 +56,7 @@ export function planZip(records: readonly ZipRecord[]): PlannedFile {
         let crc = 0;
         let length = 0;
         for await (const chunk of chunksOf(entry.record.data())) {
-          crc = updateCrc32(crc, chunk);
+          crc = updateSharedCrc32(crc, chunk);
           length += chunk.length;
           yield chunk;
         }

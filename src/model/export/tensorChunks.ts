@@ -5,9 +5,15 @@ import type { TensorRecord } from '../../formats/types';
 import type { Model, ModelTensor } from '../openModel';
 
 /** Bytes that are read and handed on at once. */
-const chunkBytes = 8 * 1024 * 1024;
+const chunkBytes = 2 * 1024 * 1024;
 
-/** A tensor's own bytes, as the file has them: contiguous, row-major, little-endian; large ones in pieces. */
+/** One piece being read, one waiting, one being written, and one to spare. */
+const piecesAtOnce = 4;
+
+/**
+ * A tensor's own bytes, as the file has them: contiguous, row-major, little-endian; large ones in pieces.
+ * A piece is valid until three more have been asked for: memory that is used again is faster than fresh one.
+ */
 export function tensorChunks(model: Model, { record }: ModelTensor, abort: AbortCheck): AsyncIterable<Uint8Array> {
   return storageChunks(model, record, abort);
 }
@@ -26,8 +32,10 @@ export async function* storageChunks(
     return;
   }
   const step = chunkBytes / itemBytes;
-  for (let start = 0; start < numel; start += step) {
-    const piece = await file.readRange(record, start, Math.min(step, numel - start), abort);
+  const ring = Array.from({ length: piecesAtOnce }, () => new Uint8Array(chunkBytes));
+  for (let start = 0, turn = 0; start < numel; start += step, turn++) {
+    const into = ring[turn % piecesAtOnce];
+    const piece = await file.readRange(record, start, Math.min(step, numel - start), abort, into);
     if (piece === undefined) {
       // Only a whole read gives a view that is strided, or a compressed record; the first piece tells.
       yield await file.readTensor(record, abort);

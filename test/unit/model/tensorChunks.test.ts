@@ -22,10 +22,10 @@ describe('tensorChunks', () => {
     const sizes: Record<string, number[]> = {};
     for (const name of ['large', 'small']) {
       const pieces: Uint8Array[] = [];
-      for await (const piece of tensorChunks(model, findTensor(model, name), neverAborted)) pieces.push(piece);
+      for await (const piece of tensorChunks(model, findTensor(model, name), neverAborted)) pieces.push(piece.slice());
       sizes[name] = pieces.map(({ length }) => length / mebibyte);
       if (name === 'large') assert.equal(Buffer.compare(Buffer.concat(pieces), await data()), 0);
     }
-    assert.deepEqual(sizes, { large: [8, 8, 4], small: [16 / mebibyte] });
+    assert.deepEqual(sizes, { large: new Array(10).fill(2), small: [16 / mebibyte] });
   });
 });

@@ -6,7 +6,7 @@ export { multiply, prepare, prepareKnown, relaxedDotProbe } from './linear';
 export { lstmSteps, gruSteps } from './recurrent';
 export { minMaxArray } from './range';
 
-export { errorTile, float16Tile, histogramTile, quantizeTile, restoreRun, statsTile } from './stats';
+export { dequantizeTile, errorTile, float16Tile, histogramTile, quantizeTile, restoreRun, statsTile } from './stats';
 
 /** First byte that the host may use. */
 export function heapBase(): usize {

@@ -224,6 +224,19 @@ function codes4(x: v128, factor: v128, lowest: v128, highest: v128, round: v128)
   return v128.and(i32x4.sub(f32x4.add(clamped, round), round), f32x4.eq(scaled, scaled));
 }
 
+/** `code · scale` in float32. Any count. */
+export function dequantizeTile(codes: usize, count: i32, scale: f32, values: usize): void {
+  const step = f32x4.splat(scale);
+  const whole = count & ~7;
+  for (let i = 0; i < whole; i += 8) {
+    const words = v128.load8x8_s(codes + i);
+    const at = values + (<usize>i << 2);
+    v128.store(at, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(words)), step));
+    v128.store(at, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(words)), step), 16);
+  }
+  for (let i = whole; i < count; i++) store<f32>(values + (<usize>i << 2), <f32>load<i8>(codes + i) * scale);
+}
+
 /**
  * What int8 makes of `count` values under one scale: the restored values `code · scale`, and 2048
  * counters (u32) of eighths of a step, eight a code, by where in its code's step a value lies.

@@ -56,6 +56,10 @@ export const referenceStreams: StreamKernels = {
     }
   },
 
+  dequantize(codes, scale, values) {
+    for (let i = 0; i < codes.length; i++) values[i] = codes[i] * scale;
+  },
+
   restore(values, { start, channelLength, scales }, restored, eighths) {
     forChannels(start, values.length, channelLength, (channel, from, to) => {
       const scale = scales[channel];

@@ -80,6 +80,18 @@ export function wasmStreams(kernels: KernelExports, heap: WasmHeap): StreamKerne
       }
     },
 
+    dequantize(codes, scale, values) {
+      if (codes.length > tileLength) return referenceStreams.dequantize(codes, scale, values);
+      const { i8, f32 } = heap;
+      const from = isInside(codes) ? codes.byteOffset : second;
+      if (from === second) i8.set(codes, second);
+      if (isInside(values)) kernels.dequantizeTile(from, codes.length, scale, values.byteOffset);
+      else {
+        kernels.dequantizeTile(from, codes.length, scale, first);
+        values.set(f32.subarray(first / 4, first / 4 + codes.length));
+      }
+    },
+
     restore(values, channels, restored, eighths) {
       if (values.length > tileLength) return referenceStreams.restore(values, channels, restored, eighths);
       const from = placeAny(values, first);

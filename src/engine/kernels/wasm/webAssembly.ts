@@ -33,6 +33,7 @@ export interface KernelExports {
   statsTile(values: number, count: number, out: number): void;
   histogramTile(values: number, count: number, low: number, perUnit: number, bins: number, counters: number): void;
   quantizeTile(values: number, count: number, inverse: number, codes: number): void;
+  dequantizeTile(codes: number, count: number, scale: number, values: number): void;
   restoreRun(values: number, count: number, inverse: number, scale: number, restored: number, eighths: number): void;
   errorTile(reference: number, values: number, count: number, out: number): void;
   float16Tile(patterns: number, count: number, out: number): void;
