@@ -90,6 +90,25 @@ describe('the shipped kernels give the bits of the reference', () => {
     });
   }
 
+  it('large codes side by side, from none to all: those that pairs cannot be added with wait, too many turn that off', () => {
+    const random = gaussian(17);
+    for (const k of [64, 72, 127, 200, 1023]) {
+      for (const m of [1, 2, 3, 5]) {
+        const packed = packLinear(
+          { module: '', name: 'w', bias: random(33), engine: 'fbgemm' },
+          random(33 * k),
+          [33, k],
+          'per_tensor',
+        );
+        for (const every of [1, 4, 8, 16, 40, 200]) {
+          const large = (i: number) => Math.floor(i / 8) % every === 0 && i % 8 < 6;
+          const x = random(m * k).map((value, i) => (large(i) ? (i % 2 === 0 ? 9 : -9) : value));
+          compare(packed, x, m, `${m} × ${k}, large in every ${every}th block`);
+        }
+      }
+    }
+  });
+
   it('float products, every awkward length, kept and not', () => {
     const random = gaussian(5);
     for (const k of [...lengths, 512, 513, 1024, 1537]) {

@@ -1,7 +1,5 @@
 // Constants are loaded from memory: V8 builds a constant vector anew at every use, in four instructions.
 export const ONES_I16: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
-/** Sixteen vectors in which a row's accumulators wait for the epilogue. */
-export const ACCUMULATORS: usize = memory.data(256, 16);
 
 /** Low mantissa bits of a double that lands on the middle of two float32; see fma.ts and quantize.ts. */
 export const LOW_28: usize = memory.data<u64>([0x0fffffff, 0x0fffffff], 16);

@@ -1,14 +1,14 @@
 // A product as the host describes it: 64 bytes of i32 fields. The host's twin is productRecord.ts.
 //
-//  0 weights   int8: panels [n/4][k/4][4 channels][4 k]; float: rows [n padded to 4][k padded to 4]
+//  0 weights   int8: blocks [n/16][k/4][16 channels][4 k]; float: panels [n/4][k/4][4 channels][4 k]
 //  4 rowSums   int8: Σ_k w of each channel, i32
 //  8 factors   int8: the weight's part of the output multiplier, f32 for each channel
 // 12 bias      f32 for each channel, or 0
-// 16 n         channels, a multiple of 4
-// 20 k         columns, a multiple of 4
+// 16 n         channels, a multiple of 16
+// 20 k         columns, a multiple of 4, for bytes of 8
 // 24 kind      0 fbgemm, 1 onednn, 2 qnnpack, 3 float
 // 28 columns   columns before padding
-// 32 bytes     1: codes are bytes for the relaxed dot product; 0: codes are i16 with the zero point taken off
+// 32 bytes     1: codes are bytes for the relaxed dot product, weights are w + 128; 0: codes are i16
 
 export const FBGEMM: i32 = 0;
 export const ONEDNN: i32 = 1;

@@ -18,33 +18,14 @@ export function padRows(x: usize, m: i32, columns: i32, padded: i32, out: usize)
   }
 }
 
-/** Channels 4·from … 4·to of every row: tiles of two rows and four channels, then one row. */
+/** Blocks `from` … `to` of sixteen channels of every row: tiles of two rows and a panel of four channels, then one row. */
 export function multiplyFloat(product: usize, x: usize, m: i32, out: usize, from: i32, to: i32): void {
   const k = paddedOf(product);
-  const n = channelsOf(product);
   const rowBytes = <usize>k << 2;
-  const outBytes = <usize>n << 2;
-  const weights = weightsOf(product);
+  const outBytes = <usize>channelsOf(product) << 2;
   const bias = biasOf(product);
-  if (m == 1) {
-    // One row is bound by memory: four channels far apart are four streams for the prefetcher.
-    const quarter = to - from;
-    const first = from << 2;
-    for (let channel = first; channel < first + quarter; channel++) {
-      const sums = dot4(x, <usize>quarter * rowBytes, weights + <usize>channel * rowBytes, k);
-      const y = out + (<usize>channel << 2);
-      const far = <usize>quarter << 2;
-      const b = bias + (<usize>channel << 2);
-      const biased = bias != 0;
-      store<f32>(y, plus(f32x4.extract_lane(sums, 0), b, biased));
-      store<f32>(y + far, plus(f32x4.extract_lane(sums, 1), b + far, biased));
-      store<f32>(y + 2 * far, plus(f32x4.extract_lane(sums, 2), b + 2 * far, biased));
-      store<f32>(y + 3 * far, plus(f32x4.extract_lane(sums, 3), b + 3 * far, biased));
-    }
-    return;
-  }
-  for (let panel = from; panel < to; panel++) {
-    const w = weights + (<usize>panel << 2) * rowBytes;
+  for (let panel = from << 2; panel < to << 2; panel++) {
+    const w = weightsOf(product) + <usize>panel * (<usize>k << 4);
     const at = <usize>panel << 4;
     const added = bias == 0 ? f32x4.splat(0) : v128.load(bias + at);
     let row = 0;
@@ -52,10 +33,7 @@ export function multiplyFloat(product: usize, x: usize, m: i32, out: usize, from
       const y = out + <usize>row * outBytes + at;
       tile2(x + <usize>row * rowBytes, rowBytes, w, k, added, bias != 0, y, y + outBytes);
     }
-    if (row < m) {
-      const sums = dot4(x + <usize>row * rowBytes, rowBytes, w, k);
-      v128.store(out + <usize>row * outBytes + at, bias != 0 ? f32x4.add(sums, added) : sums);
-    }
+    if (row < m) tile1(x + <usize>row * rowBytes, w, k, added, bias != 0, out + <usize>row * outBytes + at);
   }
 }
 
@@ -67,24 +45,14 @@ function fold(a0: v128, a1: v128, a2: v128, a3: v128): v128 {
   return f32x4.add(v128.shuffle<f32>(b0, b1, 0, 1, 4, 5), v128.shuffle<f32>(b0, b1, 2, 3, 6, 7));
 }
 
+/** One row of x with one panel. */
 // @ts-ignore: decorator
 @inline
-function plus(sum: f32, bias: usize, biased: bool): f32 {
-  return biased ? sum + load<f32>(bias) : sum;
-}
-
-/** One row of x with four rows of weights that lie `rowBytes` apart. */
-// @ts-ignore: decorator
-@inline
-function dot4(x: usize, rowBytes: usize, w: usize, k: i32): v128 {
+function tile1(x: usize, w: usize, k: i32, bias: v128, biased: bool, y: usize): void {
   let t0 = f32x4.splat(0);
   let t1 = t0;
   let t2 = t0;
   let t3 = t0;
-  let w0 = w;
-  let w1 = w0 + rowBytes;
-  let w2 = w1 + rowBytes;
-  let w3 = w2 + rowBytes;
   const end = x + (<usize>k << 2);
   while (x < end) {
     const stop = min(end, x + (BLOCK << 2));
@@ -94,24 +62,25 @@ function dot4(x: usize, rowBytes: usize, w: usize, k: i32): v128 {
     let a3 = a0;
     do {
       const v = v128.load(x);
-      a0 = f32x4.add(a0, f32x4.mul(v, v128.load(w0)));
-      a1 = f32x4.add(a1, f32x4.mul(v, v128.load(w1)));
-      a2 = f32x4.add(a2, f32x4.mul(v, v128.load(w2)));
-      a3 = f32x4.add(a3, f32x4.mul(v, v128.load(w3)));
+      a0 = f32x4.add(a0, f32x4.mul(v, v128.load(w)));
+      a1 = f32x4.add(a1, f32x4.mul(v, v128.load(w, 16)));
+      a2 = f32x4.add(a2, f32x4.mul(v, v128.load(w, 32)));
+      a3 = f32x4.add(a3, f32x4.mul(v, v128.load(w, 48)));
       x += 16;
-      w0 += 16;
-      w1 += 16;
-      w2 += 16;
-      w3 += 16;
+      w += 64;
     } while (x < stop);
     t0 = f32x4.add(t0, a0);
     t1 = f32x4.add(t1, a1);
     t2 = f32x4.add(t2, a2);
     t3 = f32x4.add(t3, a3);
   }
-  return fold(t0, t1, t2, t3);
+  const sums = fold(t0, t1, t2, t3);
+  v128.store(y, biased ? f32x4.add(sums, bias) : sums);
 }
 
+/** Two rows of x with one panel. */
+// @ts-ignore: decorator
+@inline
 function tile2(x: usize, rowBytes: usize, w: usize, k: i32, bias: v128, biased: bool, y0: usize, y1: usize): void {
   let t0 = f32x4.splat(0);
   let t1 = t0;
@@ -121,10 +90,6 @@ function tile2(x: usize, rowBytes: usize, w: usize, k: i32, bias: v128, biased: 
   let u1 = t0;
   let u2 = t0;
   let u3 = t0;
-  let w0 = w;
-  let w1 = w0 + rowBytes;
-  let w2 = w1 + rowBytes;
-  let w3 = w2 + rowBytes;
   let z = x + rowBytes;
   const end = x + (<usize>k << 2);
   while (x < end) {
@@ -140,24 +105,21 @@ function tile2(x: usize, rowBytes: usize, w: usize, k: i32, bias: v128, biased: 
     do {
       const v = v128.load(x);
       const u = v128.load(z);
-      let c = v128.load(w0);
+      let c = v128.load(w);
       a0 = f32x4.add(a0, f32x4.mul(v, c));
       b0 = f32x4.add(b0, f32x4.mul(u, c));
-      c = v128.load(w1);
+      c = v128.load(w, 16);
       a1 = f32x4.add(a1, f32x4.mul(v, c));
       b1 = f32x4.add(b1, f32x4.mul(u, c));
-      c = v128.load(w2);
+      c = v128.load(w, 32);
       a2 = f32x4.add(a2, f32x4.mul(v, c));
       b2 = f32x4.add(b2, f32x4.mul(u, c));
-      c = v128.load(w3);
+      c = v128.load(w, 48);
       a3 = f32x4.add(a3, f32x4.mul(v, c));
       b3 = f32x4.add(b3, f32x4.mul(u, c));
       x += 16;
       z += 16;
-      w0 += 16;
-      w1 += 16;
-      w2 += 16;
-      w3 += 16;
+      w += 64;
     } while (x < stop);
     t0 = f32x4.add(t0, a0);
     t1 = f32x4.add(t1, a1);

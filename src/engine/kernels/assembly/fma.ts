@@ -19,21 +19,25 @@ export function fma32(a: f32, b: f32, c: f32): f32 {
   return <f32>reinterpret<f64>(bits);
 }
 
-/** Four at once, bit for bit the same. */
+/** `a·b + c` of the first two of four lanes as doubles; together with `fusedHigh` right for all but `middles`. */
 // @ts-ignore: decorator
 @inline
-export function fma4(a: v128, b: v128, c: v128): v128 {
-  const low = f64x2.add(
-    f64x2.mul(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(b)),
-    f64x2.promote_low_f32x4(c),
-  );
-  const high = f64x2.add(f64x2.mul(promoteHigh(a), promoteHigh(b)), promoteHigh(c));
-  // A middle has the low 28 bits clear, also among subnormal results, where more bits are.
+export function fusedLow(a: v128, b: v128, c: v128): v128 {
+  return f64x2.add(f64x2.mul(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(b)), f64x2.promote_low_f32x4(c));
+}
+
+// @ts-ignore: decorator
+@inline
+export function fusedHigh(a: v128, b: v128, c: v128): v128 {
+  return f64x2.add(f64x2.mul(promoteHigh(a), promoteHigh(b)), promoteHigh(c));
+}
+
+/** Lanes that may lie on a middle, which has the low 28 bits clear, also among subnormal results, where more bits are. */
+// @ts-ignore: decorator
+@inline
+export function middles(low: v128, high: v128): v128 {
   const mask = v128.load(LOW_28);
-  const zero = i64x2.splat(0);
-  const middle = v128.or(i64x2.eq(v128.and(low, mask), zero), i64x2.eq(v128.and(high, mask), zero));
-  if (v128.any_true(middle)) return fma4Slow(a, b, c);
-  return demote(low, high);
+  return v128.or(i64x2.eq(v128.and(low, mask), i64x2.splat(0)), i64x2.eq(v128.and(high, mask), i64x2.splat(0)));
 }
 
 // @ts-ignore: decorator
@@ -48,6 +52,7 @@ export function demote(low: v128, high: v128): v128 {
   return v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
 }
 
+/** Four results of `fma32`: what to do with middles. */
 export function fma4Slow(a: v128, b: v128, c: v128): v128 {
   let out = f32x4.splat(fma32(f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0), f32x4.extract_lane(c, 0)));
   out = f32x4.replace_lane(out, 1, fma32(f32x4.extract_lane(a, 1), f32x4.extract_lane(b, 1), f32x4.extract_lane(c, 1)));

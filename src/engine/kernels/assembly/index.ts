@@ -1,8 +1,10 @@
 // Entry of the WebAssembly kernels. The same source is compiled twice: for fixed SIMD, and for
 // relaxed SIMD (ASC_FEATURE_RELAXED_SIMD). Every export gives the bits of its TypeScript
 // reference. The host lays out memory; nothing here allocates.
-export { packInt8 } from './pack';
-export { multiply, prepare, prepareKnown, relaxedDotProbe } from './linear';
+export { packFloat, packInt8 } from './pack';
+export { relaxedDotProbe } from './probe';
+export { multiply, prepare, prepareKnown } from './linear';
+export { operandBytes } from './operand';
 export { lstmSteps, gruSteps } from './recurrent';
 export { minMaxArray } from './range';
 

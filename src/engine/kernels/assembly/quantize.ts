@@ -1,5 +1,5 @@
 // An activation row to codes 0…255, in the rounding of each engine (quantization/engines.ts):
-// as bytes, padded with 0, or as i16 with the zero point taken off, padded with 0.
+// as bytes with 64 taken off, padded with 0, or as i16 with the zero point taken off, padded with 0.
 import { INT_LIMIT, LOW_29, MIDDLE } from './constants';
 import { FBGEMM, ONEDNN } from './descriptor';
 import { demote, fma4Slow, promoteHigh } from './fma';
@@ -28,24 +28,38 @@ function inverseOf(kind: i32, scale: f64): f32 {
   return kind == ONEDNN ? <f32>(1 / scale) : <f32>(1 / <f64>(<f32>scale));
 }
 
-/** `count` values to bytes; `padded` bytes are written, `padded` a multiple of 4. */
-export function quantizeBytes(x: usize, count: i32, padded: i32, kind: i32, scale: f64, zeroPoint: i32, out: usize): void {
+/**
+ * `count` values to signed bytes `code − 64`; `padded` bytes are written, `padded` a multiple of 4, those
+ * past the end 0. Returns their sum.
+ */
+export function quantizeBytes(x: usize, count: i32, padded: i32, kind: i32, scale: f64, zeroPoint: i32, out: usize): i32 {
   const single = inverseOf(kind, scale);
   const inverse = f32x4.splat(single);
   const inverse64 = f64x2.splat(<f64>single);
   const zero = f32x4.splat(<f32>zeroPoint);
   const zero64 = f64x2.splat(<f64>zeroPoint);
+  const middle = i16x8.splat(64);
+  let sums = i32x4.splat(0);
   const whole = count & ~3;
   for (let i = 0; i < whole; i += 4) {
     const code = i32x4.trunc_sat_f32x4_s(codes4(v128.load(x + (<usize>i << 2)), kind, inverse, inverse64, zero, zero64));
-    const words = i16x8.narrow_i32x4_s(code, code);
-    v128.store32_lane(out + i, i8x16.narrow_i16x8_u(words, words), 0);
+    const words = i16x8.sub(i16x8.max_s(i16x8.narrow_i32x4_s(code, code), i16x8.splat(0)), middle);
+    sums = i32x4.add(sums, i32x4.extend_low_i16x8_s(words));
+    v128.store32_lane(out + i, i8x16.narrow_i16x8_s(words, words), 0);
   }
-  if (whole == padded) return;
+  const sum = i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+  if (whole == padded) return sum;
+  for (let i = whole; i < padded; i += 4) store<i32>(out + i, 0);
+  let rest = 0;
   const tail = i32x4.trunc_sat_f32x4_s(codes4(loadTail(x + (<usize>whole << 2), count - whole), kind, inverse, inverse64, zero, zero64));
-  const words = i16x8.narrow_i32x4_s(tail, tail);
-  const bytes = i32x4.extract_lane(i8x16.narrow_i16x8_u(words, words), 0);
-  store<i32>(out + whole, bytes & tailMask(count - whole));
+  const words = i16x8.sub(i16x8.max_s(i16x8.narrow_i32x4_s(tail, tail), i16x8.splat(0)), middle);
+  const bytes = i32x4.extract_lane(i8x16.narrow_i16x8_s(words, words), 0);
+  for (let i = 0; i < count - whole; i++) {
+    const byte = <i8>(bytes >> (i << 3));
+    store<i8>(out + whole + i, byte);
+    rest += <i32>byte;
+  }
+  return sum + rest;
 }
 
 /** The same as i16 `code − zeroPoint`. */
@@ -81,10 +95,4 @@ function loadTail(x: usize, rest: i32): v128 {
   if (rest > 1) out = f32x4.replace_lane(out, 1, load<f32>(x, 4));
   if (rest > 2) out = f32x4.replace_lane(out, 2, load<f32>(x, 8));
   return out;
-}
-
-// @ts-ignore: decorator
-@inline
-function tailMask(rest: i32): i32 {
-  return (1 << (rest << 3)) - 1;
 }

@@ -1,10 +1,10 @@
 // Steps of an LSTM or GRU layer in one direction: the product of the hidden state, the gates and the
 // new state, all in one call. The order of the float operations is that of nn/recurrentSteps.ts.
 //
-// ih      [steps in all · batch, gates · hidden padded to 4]: the input's product, bias added
+// ih      [steps in all · batch, gates · hidden padded to 16]: the input's product, bias added
 // h       [batch, hidden]: the state before the first step
 // c       [batch, hidden]: the cell state of an LSTM, overwritten
-// operand what `prepare` writes; product [batch, gates · hidden padded to 4]
+// operand what `prepare` writes; product [batch, gates · hidden padded to 16]
 // output  [steps in all, batch, hidden]; every state h' is written here and read from here again
 import { sigmoid4, tanh4 } from './activations';
 import { channelsOf } from './descriptor';
@@ -29,7 +29,7 @@ function runSteps(lstm: bool, weights: usize, ih: usize, h: usize, c: usize, ope
   const n = channelsOf(weights);
   const rowBytes = <usize>n << 2;
   const stateBytes = <usize>batch * <usize>hidden << 2;
-  const panels = n >> 2;
+  const blocks = n >> 4;
   for (let i = 0; i < count; i++) {
     if (i == 0) {
       if (!prepare(weights, h, batch, operand)) return false;
@@ -37,7 +37,7 @@ function runSteps(lstm: bool, weights: usize, ih: usize, h: usize, c: usize, ope
       if (unsound) return false;
       prepareKnown(weights, h, batch, operand, low, high);
     }
-    multiply(weights, operand, batch, product, 0, panels);
+    multiply(weights, operand, batch, product, 0, blocks);
     const step = reverse ? total - 1 - first - i : first + i;
     const next = output + <usize>step * stateBytes;
     resetRange();
@@ -74,12 +74,13 @@ function foldRange(): void {
   unsound = v128.any_true(v128.load(mins, 32));
 }
 
-/** Gates i, f, g, o: `c' = f·c + i·g`, `h' = o · tanh(c')`. */
+/**
+ * Gates i, f, g, o: `c' = f·c + i·g`, `h' = o · tanh(c')`, in two passes: tanh(c') waits for all four gates,
+ * and in a pass of its own the waits of different units overlap. o stays in hh between them; where it
+ * covers the next gate's first values, these have been read.
+ */
 function lstmRow(ih: usize, hh: usize, c: usize, h: usize, hidden: i32): void {
   const gate = <usize>hidden << 2;
-  let min = v128.load(mins);
-  let max = v128.load(mins, 16);
-  let nan = v128.load(mins, 32);
   for (let j = 0; j < hidden; j += 4) {
     const at = <usize>j << 2;
     const x = ih + at;
@@ -88,13 +89,19 @@ function lstmRow(ih: usize, hh: usize, c: usize, h: usize, hidden: i32): void {
     const forget = sigmoid4(f32x4.add(v128.load(y + gate), v128.load(x + gate)));
     const candidate = tanh4(f32x4.add(v128.load(y + 2 * gate), v128.load(x + 2 * gate)));
     const exit = sigmoid4(f32x4.add(v128.load(y + 3 * gate), v128.load(x + 3 * gate)));
-    const cell = f32x4.add(f32x4.mul(forget, v128.load(c + at)), f32x4.mul(input, candidate));
-    const state = f32x4.mul(exit, tanh4(cell));
+    storeLanes(c + at, f32x4.add(f32x4.mul(forget, v128.load(c + at)), f32x4.mul(input, candidate)), hidden - j);
+    v128.store(y, exit);
+  }
+  let min = v128.load(mins);
+  let max = v128.load(mins, 16);
+  let nan = v128.load(mins, 32);
+  for (let j = 0; j < hidden; j += 4) {
+    const at = <usize>j << 2;
+    const state = f32x4.mul(v128.load(hh + at), tanh4(v128.load(c + at)));
     const kept = keep(state, hidden - j);
     min = f32x4.pmin(kept, min);
     max = f32x4.pmax(kept, max);
     nan = v128.or(nan, f32x4.ne(kept, kept));
-    storeLanes(c + at, cell, hidden - j);
     storeLanes(h + at, state, hidden - j);
   }
   v128.store(mins, min);

@@ -26,13 +26,11 @@ function instantiate(name: string, bytes: Uint8Array, relaxed: boolean): Kernels
 }
 
 /**
- * The relaxed dot product is defined for bytes up to 127; what it makes of 128, which occurs even in a
- * reduced range, is the machine's choice. The packed layout needs it taken as unsigned, as x86 does.
+ * The relaxed dot product is defined for bytes up to 127; what it makes of larger ones is the machine's
+ * choice. The packed layout has weights up to 255 and needs them taken as unsigned, as x86 does.
  */
 function takesUnsignedBytes({ relaxedDotProbe }: KernelExports): boolean {
-  const weights = [-128, -127, -1, 0, 1, 2, 127];
-  const codes = [0, 1, 63, 64, 126, 127, 128];
-  return weights.every((weight) =>
-    codes.every((code) => relaxedDotProbe(weight, code) === Math.max(2 * weight * code, -32_768)),
-  );
+  const weights = [0, 1, 2, 127, 128, 129, 254, 255];
+  const activations = [-64, -63, -1, 0, 1, 62, 63, 64];
+  return weights.every((weight) => activations.every((x) => relaxedDotProbe(weight, x) === 2 * weight * x));
 }

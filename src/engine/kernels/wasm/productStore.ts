@@ -8,14 +8,13 @@ import type { KernelExports } from './webAssembly';
 export interface Product {
   /** Address of its record: see assembly/descriptor.ts. */
   readonly record: number;
-  /** Channels, and channels padded to 4. */
+  /** Channels, and channels padded to 16. */
   readonly n: number;
   readonly padded: number;
-  /** Columns, and columns padded to 4. */
+  /** Columns, and columns padded to 4 or 8. */
   readonly k: number;
   readonly paddedK: number;
-  /** Bytes of one element that `prepare` writes. */
-  readonly operandBytes: number;
+  readonly int8: boolean;
 }
 
 const recordBytes = 64;
@@ -27,7 +26,7 @@ const floatKind = 3;
 const maxColumns = 65_536;
 
 const f = Math.fround;
-const padded4 = (count: number) => Math.ceil(count / 4) * 4;
+const paddedTo = (multiple: number, count: number) => Math.ceil(count / multiple) * multiple;
 
 /**
  * Weights packed once and kept while their owner lives, or until memory is short: the one that was
@@ -84,24 +83,19 @@ export class ProductStore {
 
   /** Packs without keeping; release the record afterwards. */
   packFloat({ weight, rows, columns, bias }: FloatWeight): Product | undefined {
-    const padded = padded4(rows);
-    const paddedK = padded4(columns);
+    const padded = paddedTo(16, rows);
+    const paddedK = paddedTo(4, columns);
     if (rows === 0 || columns === 0) return undefined;
     const head = recordBytes + 4 * padded;
     const record = this.alloc(head + 4 * padded * paddedK);
     if (record === undefined) return undefined;
     const weights = record + head;
-    const { u32, f32 } = this.heap;
-    u32.set([weights, 0, 0, record + recordBytes, padded, paddedK, floatKind, columns, 0], record / 4);
-    if (columns === paddedK) f32.set(weight, weights / 4);
-    else {
-      f32.fill(0, weights / 4, weights / 4 + padded * paddedK);
-      for (let row = 0; row < rows; row++) {
-        f32.set(weight.subarray(row * columns, (row + 1) * columns), weights / 4 + row * paddedK);
-      }
+    if (!this.packFloatPanels(weight, rows, columns, padded, paddedK, weights)) {
+      this.heap.release(record);
+      return undefined;
     }
-    f32.fill(0, weights / 4 + rows * paddedK, weights / 4 + padded * paddedK);
-    const product = { record, n: rows, padded, k: columns, paddedK, operandBytes: 4 };
+    this.heap.u32.set([weights, 0, 0, record + recordBytes, padded, paddedK, floatKind, columns, 0], record / 4);
+    const product = { record, n: rows, padded, k: columns, paddedK, int8: false };
     this.writeBias(product, bias);
     return product;
   }
@@ -120,15 +114,15 @@ export class ProductStore {
     const kind = kinds[engine];
     if (kind === undefined || rows === 0 || columns === 0 || columns > maxColumns) return undefined;
     if (!scales.every(Number.isFinite)) return undefined;
-    const padded = padded4(rows);
-    const paddedK = padded4(columns);
+    const padded = paddedTo(16, rows);
     const bytes = this.relaxed && engine !== 'qnnpack';
+    const paddedK = paddedTo(bytes ? 8 : 4, columns);
     const head = recordBytes + 3 * 4 * padded;
     const record = this.alloc(head + padded * paddedK);
     if (record === undefined) return undefined;
     const [biases, factors, rowSums] = [0, 1, 2].map((i) => record + recordBytes + i * 4 * padded);
     const weights = record + head;
-    if (!this.packPanels(codes, rows, columns, paddedK, weights, rowSums)) {
+    if (!this.packBlocks(codes, rows, columns, paddedK, weights, rowSums, bytes)) {
       this.heap.release(record);
       return undefined;
     }
@@ -139,29 +133,58 @@ export class ProductStore {
       const scale = scales[Math.min(i, scales.length - 1)];
       f32[factors / 4 + i] = engine === 'onednn' ? f(1 / f(1 / scale)) : scale;
     }
-    const product = { record, n: rows, padded, k: columns, paddedK, operandBytes: bytes ? 1 : 2 };
+    const product = { record, n: rows, padded, k: columns, paddedK, int8: true };
     this.writeBias(product, bias);
     if (bias !== undefined) u32[record / 4 + 3] = biases;
     return product;
   }
 
-  private packPanels(
+  private packFloatPanels(
+    weight: Float32Array,
+    rows: number,
+    columns: number,
+    padded: number,
+    paddedK: number,
+    weights: number,
+  ): boolean {
+    const four = this.alloc(16 * columns);
+    if (four === undefined) return false;
+    const { f32 } = this.heap;
+    for (let row = 0; row < padded; row += 4) {
+      const count = Math.max(0, Math.min(4, rows - row));
+      if (count > 0) f32.set(weight.subarray(row * columns, (row + count) * columns), four / 4);
+      this.kernels.packFloat(four, count, columns, paddedK, weights + 4 * row * paddedK);
+    }
+    this.heap.release(four);
+    return true;
+  }
+
+  private packBlocks(
     codes: Int8Array,
     rows: number,
     columns: number,
     paddedK: number,
     weights: number,
     rowSums: number,
+    bytes: boolean,
   ): boolean {
-    const four = this.alloc(4 * columns + 4);
-    if (four === undefined) return false;
+    const sixteen = this.alloc(16 * columns + 4);
+    if (sixteen === undefined) return false;
     const { i8 } = this.heap;
-    for (let row = 0; row < rows; row += 4) {
-      const count = Math.min(4, rows - row);
-      i8.set(codes.subarray(row * columns, (row + count) * columns), four);
-      this.kernels.packInt8(four, count, columns, paddedK, weights + row * paddedK, rowSums + 4 * row);
+    for (let row = 0; row < rows; row += 16) {
+      const count = Math.min(16, rows - row);
+      i8.set(codes.subarray(row * columns, (row + count) * columns), sixteen);
+      this.kernels.packInt8(
+        sixteen,
+        count,
+        columns,
+        paddedK,
+        weights + row * paddedK,
+        rowSums + 4 * row,
+        bytes ? 1 : 0,
+      );
     }
-    this.heap.release(four);
+    this.heap.release(sixteen);
     return true;
   }
 

@@ -68,11 +68,11 @@ export class WasmKernels implements Kernels {
     const rows = steps * batch;
     const at = this.layout([
       4 * x.length,
-      rows * input.paddedK * input.operandBytes,
+      this.kernels.operandBytes(input.record, rows),
       4 * rows * input.padded,
       4 * h.length,
       4 * c.length,
-      batch * hidden.paddedK * hidden.operandBytes,
+      this.kernels.operandBytes(hidden.record, batch),
       4 * batch * hidden.padded,
       4 * rows * width,
     ]);
@@ -117,13 +117,13 @@ export class WasmKernels implements Kernels {
 
   /** False when the operands do not fit, or x has a NaN that somebody must report. */
   private product(product: Product, x: Float32Array, m: number, out: Float32Array, abort: AbortCheck): boolean {
-    const { n, padded, k, paddedK, operandBytes, record } = product;
-    const rowBytes = 4 * k + paddedK * operandBytes + 4 * padded;
+    const { n, padded, k, int8, record } = product;
+    const rowBytes = 4 * k + this.kernels.operandBytes(record, 1) + 4 * padded;
     const atOnce = Math.min(m, Math.max(1, Math.floor(maxScratchBytes / rowBytes)));
-    const at = this.layout([4 * atOnce * k, atOnce * paddedK * operandBytes, 4 * atOnce * padded, 8]);
+    const at = this.layout([4 * atOnce * k, this.kernels.operandBytes(record, atOnce), 4 * atOnce * padded, 8]);
     if (at === undefined) return false;
     const [atX, operand, atOut, range] = at;
-    const [low, high] = atOnce < m && operandBytes < 4 ? this.rangeOf(x, atX, atOnce * k, range) : [0, 0];
+    const [low, high] = atOnce < m && int8 ? this.rangeOf(x, atX, atOnce * k, range) : [0, 0];
     if (Number.isNaN(low)) return false;
     for (let row = 0; row < m; row += atOnce) {
       abort.throwIfAborted();
@@ -157,7 +157,7 @@ export class WasmKernels implements Kernels {
     return [low, high];
   }
 
-  /** All panels of a product, with looks at the abort flag. */
+  /** All blocks of a product, with looks at the abort flag. */
   private multiply(
     { record, padded, paddedK }: Product,
     operand: number,
@@ -165,11 +165,11 @@ export class WasmKernels implements Kernels {
     out: number,
     abort: AbortCheck,
   ): void {
-    const panels = padded / 4;
-    const atOnce = Math.max(4, 4 * Math.floor(workPerCheck / (16 * m * paddedK)));
-    for (let from = 0; from < panels; from += atOnce) {
+    const blocks = padded / 16;
+    const atOnce = Math.max(1, Math.floor(workPerCheck / (16 * m * paddedK)));
+    for (let from = 0; from < blocks; from += atOnce) {
       if (from > 0) abort.throwIfAborted();
-      this.kernels.multiply(record, operand, m, out, from, Math.min(from + atOnce, panels));
+      this.kernels.multiply(record, operand, m, out, from, Math.min(from + atOnce, blocks));
     }
   }
 

@@ -23,7 +23,17 @@ export const webAssembly = (globalThis as { WebAssembly?: WasmApi }).WebAssembly
 /** What assembly/index.ts exports. Pointers and sizes are in bytes, counts in elements. */
 export interface KernelExports {
   heapBase(): number;
-  packInt8(codes: number, rows: number, columns: number, padded: number, panel: number, rowSums: number): void;
+  packInt8(
+    codes: number,
+    rows: number,
+    columns: number,
+    padded: number,
+    block: number,
+    rowSums: number,
+    unsigned: number,
+  ): void;
+  packFloat(weights: number, rows: number, columns: number, padded: number, panel: number): void;
+  operandBytes(product: number, m: number): number;
   prepare(product: number, x: number, m: number, operand: number): number;
   prepareKnown(product: number, x: number, m: number, operand: number, low: number, high: number): void;
   multiply(product: number, operand: number, m: number, out: number, from: number, to: number): void;
@@ -37,7 +47,7 @@ export interface KernelExports {
   restoreRun(values: number, count: number, inverse: number, scale: number, restored: number, eighths: number): void;
   errorTile(reference: number, values: number, count: number, out: number): void;
   float16Tile(patterns: number, count: number, out: number): void;
-  relaxedDotProbe(weight: number, code: number): number;
+  relaxedDotProbe(weight: number, x: number): number;
 }
 
 type StepsKernel = (
