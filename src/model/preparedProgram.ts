@@ -112,7 +112,7 @@ function toValue({ dtype, shape, data }: Tensor): StridedTensor {
 }
 
 /** More inputs than the forward has arguments: the last argument is a tuple of what is left, as an LSTM's (h0, c0). */
-function bundle({ root }: Program, inputs: readonly Value[]): Value[] {
+export function bundle({ root }: Program, inputs: readonly Value[]): Value[] {
   const forward = root.type.find('forward')?.value;
   const count = forward instanceof PyFunction ? forward.positionalCount - 1 : inputs.length;
   if (inputs.length <= count || count < 1) return [...inputs];

@@ -6,16 +6,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
 import { bytesSource } from '../../src/core/byteSource';
+import type { Value } from '../../src/engine/forward/values/values';
 import { summarize } from '../../src/model/describeModel';
+
 import { type Model, openModel } from '../../src/model/openModel';
+import { bundle } from '../../src/model/preparedProgram';
+import { planSwaps } from '../../src/model/programSwaps';
 import { checkWeights } from '../support/checkWeights';
 import { corpusNames, largestDifference, treatmentOf } from '../support/corpusForwards';
 import { type Expected, fixturePath } from '../support/fixtures';
+import { spec } from '../support/models';
 import { readNpz } from '../support/npz';
+import { openScriptModel, largestDifference as programDifference, run, tensorValue } from '../support/programs';
 import { describeWithTorch, runPython } from '../support/pythons';
 
 /** Files that hold a case's float model whole, bit for bit. */
 const floatFiles = ['.pt', '.legacy.pth', '.module.pt', '.script.pt', '.trace.pt', '.safetensors'];
+
+const engineNames = ['fbgemm', 'onednn', 'qnnpack'] as const;
 
 describeWithTorch('every file and number of a corpus made now', (python) => {
   let folder: string;
@@ -63,6 +71,27 @@ describeWithTorch('every file and number of a corpus made now', (python) => {
       for (const engine of python.engines) {
         const { repr } = summarize(await open(`${name}.${engine}.quantized_module.pt`));
         assert.equal(repr, quantized[engine].print, engine);
+      }
+    });
+
+    it(`${name}: its own TorchScript code, float within 1e-5, int8 of every engine within 1e-4`, async () => {
+      const arrays = await readNpz(join(folder, `${name}.npz`));
+      const archives = ['script', 'trace'].map((kind) => `${name}.${kind}.pt`);
+      const found = archives.filter((file) => existsSync(join(folder, file)));
+      assert.ok(found.length > 0, archives.join());
+      const inputs: Value[] = [];
+      for (let one = arrays.get('input.0'); one !== undefined; one = arrays.get(`input.${inputs.length}`))
+        inputs.push(tensorValue(one));
+      for (const file of found) {
+        const { model, program } = await openScriptModel(join(folder, file));
+        const args = bundle(program, inputs);
+        assert.ok(programDifference(run(program, args).outputs, arrays, 'float') <= 1e-5, file);
+        for (const engine of engineNames.filter((one) => arrays.has(`${one}.0`))) {
+          const swaps = planSwaps(model, spec({ engine }));
+          assert.ok(swaps.size > 0);
+          const { outputs } = run(program, args, { swaps, engine });
+          assert.ok(programDifference(outputs, arrays, engine) <= 1e-4, `${file}, ${engine}`);
+        }
       }
     });
 

@@ -24,10 +24,12 @@ export class Linear implements QuantizableModule {
   constructor(
     readonly weight: FloatTensor,
     readonly bias: FloatTensor | undefined,
+    /** What its module calls the weight: a cell's product is a Linear of `weight_ih`. */
+    private readonly name = 'weight',
   ) {}
 
   get weights(): ReadonlyMap<string, Float32Array> {
-    return new Map([['weight', this.weight.data]]);
+    return new Map([[this.name, this.weight.data]]);
   }
 
   get parameters(): ReadonlyMap<string, FloatTensor> {
@@ -46,7 +48,7 @@ export class Linear implements QuantizableModule {
   toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicLinear {
     const { data, shape } = this.weight;
     return new DynamicLinear(
-      packLinear({ module: path, name: 'weight', bias: this.bias?.data, engine }, data, shape, scheme),
+      packLinear({ module: path, name: this.name, bias: this.bias?.data, engine }, data, shape, scheme),
     );
   }
 

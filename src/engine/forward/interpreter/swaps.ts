@@ -16,26 +16,32 @@ export interface Swap {
  * twin. Twins are made when their module first runs, from the weights it then has.
  */
 export class Swaps {
-  private readonly twins = new Map<PyObject, DynamicModule>();
+  /** By weight: a traced cell is two products of one module. */
+  private readonly twins = new Map<PyObject, Map<string, DynamicModule>>();
 
   constructor(private readonly swapped: ReadonlyMap<PyObject, Swap> = new Map()) {}
 
-  /** The dynamic twin of the module that is running, or undefined where it stays float. */
-  twin(module: PyObject | undefined, float: () => QuantizableModule): DynamicModule | undefined {
+  has(module: PyObject | undefined): module is PyObject {
+    return module !== undefined && this.swapped.has(module);
+  }
+
+  /** The dynamic twin of a module, or of its product with one `weight`; undefined where it stays float. */
+  twin(module: PyObject | undefined, float: () => QuantizableModule, weight = ''): DynamicModule | undefined {
     if (module === undefined) return undefined;
     const swap = this.swapped.get(module);
     if (swap === undefined) return undefined;
-    let twin = this.twins.get(module);
-    if (twin === undefined) {
-      twin = dynamicTwin(float(), swap.path, swap.engine, swap.qconfig);
-      if (twin === undefined) return undefined;
-      this.twins.set(module, twin);
-    }
+    const own = this.twins.get(module) ?? new Map<string, DynamicModule>();
+    const known = own.get(weight);
+    if (known !== undefined) return known;
+    const twin = dynamicTwin(float(), swap.path, swap.engine, swap.qconfig);
+    if (twin === undefined) return undefined;
+    own.set(weight, twin);
+    this.twins.set(module, own);
     return twin;
   }
 
   /** Every twin that has run. */
   get used(): readonly DynamicModule[] {
-    return [...this.twins.values()];
+    return [...this.twins.values()].flatMap((twins) => [...twins.values()]);
   }
 }

@@ -19,4 +19,5 @@ import './embedding';
 import './attention';
 import './sorting';
 import './recurrent';
+import './cells';
 import './script';

@@ -9,6 +9,7 @@ import { PyFloat, PyTuple } from '../values/values';
 import { tensorArithmetic } from './arithmetic';
 import { linear, matmul, product } from './matrix';
 import { layerNorm, softmax } from './normalization';
+import { childWith, productOf } from './quantizable';
 import { reduce } from './reduction';
 import { permute, reshape, slice, transpose } from './shape';
 import { define } from './table';
@@ -325,7 +326,10 @@ define<Layer>(
       multiHead(run, x, x, x, { heads, qkvWeight, qkvBias, projWeight, projBias }, mask, maskType, false).out;
     const activate = (x: StridedTensor) =>
       mapElements(run, x, x.type, useGelu ? gelu : (value) => (value < 0 ? 0 : value));
-    const feed = (x: StridedTensor) => linear(run, activate(linear(run, x, f1w, f1b)), f2w, f2b);
+    const layer = run.modules.at(-1);
+    const product = (x: StridedTensor, weight: StridedTensor, bias: Optional) =>
+      productOf(run, childWith(layer, weight), x, weight, bias);
+    const feed = (x: StridedTensor) => product(activate(product(x, f1w, f1b)), f2w, f2b);
     const add = (a: StridedTensor, b: StridedTensor) => tensorArithmetic(run, 'add', a, b);
     let out: StridedTensor;
     if (normFirst) {

@@ -25,23 +25,54 @@ export function twinOfRunning(run: Run, float: () => QuantizableModule): Dynamic
   return run.swaps.twin(run.modules.at(-1), float);
 }
 
+/** x Wᵀ + b as a product of `module`: int8 where the spec swapped it. */
+export function productOf(
+  run: Run,
+  module: PyObject | undefined,
+  x: StridedTensor,
+  weight: StridedTensor,
+  bias: StridedTensor | null,
+): StridedTensor {
+  if (!run.swaps.has(module) || x.type !== 'float32' || weight.rank !== 2) return linear(run, x, weight, bias);
+  const name = weightName(module, weight);
+  const twin = run.swaps.twin(
+    module,
+    () => new Linear(engineTensor(run, weight), bias === null ? undefined : engineTensor(run, bias), name),
+    name,
+  );
+  if (twin === undefined) return linear(run, x, weight, bias);
+  const [n, k] = weight.shape;
+  const rows = reshape(run, x, [-1, k]);
+  run.budget.compute(x.count * n);
+  const [out] = twin.forward([engineTensor(run, rows)], run);
+  return reshape(run, fromEngine(out), [...x.shape.slice(0, -1), n]);
+}
+
+/** What a module calls one of its weights; a weight that it made up itself is `weight`. */
+function weightName({ attributes, module }: PyObject, weight: StridedTensor): string {
+  for (const own of [attributes, module?.parameters]) {
+    for (const [name, value] of own ?? []) if (isSame(value, weight)) return name;
+  }
+  return 'weight';
+}
+
+function isSame(value: Value, weight: StridedTensor): boolean {
+  return value instanceof StridedTensor && value.storage === weight.storage && value.offset === weight.offset;
+}
+
+/** The child of a module that has this weight: fused operators take the weights of children. */
+export function childWith(module: PyObject | undefined, weight: StridedTensor): PyObject | undefined {
+  for (const child of [...(module?.attributes.values() ?? []), ...(module?.module?.modules.values() ?? [])]) {
+    if (!(child instanceof PyObject)) continue;
+    if (isSame(child.attributes.get('weight') ?? child.module?.parameters.get('weight') ?? null, weight)) return child;
+  }
+  return undefined;
+}
+
 define(
   'linear(Tensor input, Tensor weight, Tensor? bias=None)',
-  (run, x: StridedTensor, weight: StridedTensor, bias: StridedTensor | null) => {
-    const twin =
-      x.type === 'float32' && weight.rank === 2
-        ? twinOfRunning(
-            run,
-            () => new Linear(engineTensor(run, weight), bias === null ? undefined : engineTensor(run, bias)),
-          )
-        : undefined;
-    if (twin === undefined) return linear(run, x, weight, bias);
-    const [n, k] = weight.shape;
-    const rows = reshape(run, x, [-1, k]);
-    run.budget.compute(x.count * n);
-    const [out] = twin.forward([engineTensor(run, rows)], run);
-    return reshape(run, fromEngine(out), [...x.shape.slice(0, -1), n]);
-  },
+  (run, x: StridedTensor, weight: StridedTensor, bias: StridedTensor | null) =>
+    productOf(run, run.modules.at(-1), x, weight, bias),
 );
 
 /**

@@ -2,18 +2,14 @@ import { invalid } from '../../../core/errors';
 import { Recurrent } from '../../nn/recurrent';
 import { type FloatTensor, int64Tensor } from '../../tensor/tensor';
 import type { Run } from '../interpreter/run';
-import { mapElements } from '../values/elementwise';
-import { sigmoid } from '../values/functions';
 import { dense, emptyTensor, type StridedTensor } from '../values/stridedTensor';
-import { PyList, PyTuple, type Value } from '../values/values';
-import { tensorArithmetic } from './arithmetic';
-import { cat, chunk } from './joining';
-import { linear } from './matrix';
+import { PyTuple, type Value } from '../values/values';
+import { cat } from './joining';
 import { engineTensor, fromEngine, twinOfRunning } from './quantizable';
 import { select, slice, transpose } from './shape';
 import { define } from './table';
 
-/** LSTM, GRU and RNN over sequences, padded or packed, and their cells. */
+/** LSTM, GRU and RNN over sequences, padded or packed. */
 
 interface Layers {
   readonly params: readonly StridedTensor[];
@@ -89,25 +85,6 @@ function padded(
   return new PyTuple([batchFirst ? transpose(output, 0, 1) : output, ...last]);
 }
 
-function rnnCell(
-  run: Run,
-  mode: 'RNN_TANH' | 'RNN_RELU',
-  x: StridedTensor,
-  h: StridedTensor,
-  wih: StridedTensor,
-  whh: StridedTensor,
-  bih: Optional,
-  bhh: Optional,
-): StridedTensor {
-  const sum = tensorArithmetic(run, 'add', linear(run, x, wih, bih), linear(run, h, whh, bhh));
-  return mapElements(run, sum, sum.type, mode === 'RNN_TANH' ? Math.tanh : (v) => (v < 0 ? 0 : v));
-}
-
-type Optional = StridedTensor | null;
-
-const states = (hx: Value): StridedTensor[] =>
-  (hx instanceof PyList || hx instanceof PyTuple ? hx.items : [hx]) as StridedTensor[];
-
 for (const [name, mode] of [
   ['lstm', 'LSTM'],
   ['gru', 'GRU'],
@@ -144,52 +121,6 @@ for (const [name, mode] of [
       _train: boolean,
       bidirectional: boolean,
     ) => new PyTuple(sequence(run, mode, data, [h].flat(), { params, hasBiases, numLayers, bidirectional }, sizes)),
-  );
-}
-
-const cellArguments = 'Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None';
-define(
-  `lstm_cell(Tensor input, any hx, ${cellArguments})`,
-  (run, x: StridedTensor, hx: Value, wih: StridedTensor, whh: StridedTensor, bih: Optional, bhh: Optional) => {
-    const [h, c] = states(hx);
-    const sum = tensorArithmetic(run, 'add', linear(run, x, wih, bih), linear(run, h, whh, bhh));
-    const [i, f, g, o] = chunk(run, sum, 4, -1);
-    const gate = (gateInput: StridedTensor) => mapElements(run, gateInput, sum.type, sigmoid);
-    const tanh = (value: StridedTensor) => mapElements(run, value, sum.type, Math.tanh);
-    const kept = tensorArithmetic(run, 'mul', gate(f), c);
-    const next = tensorArithmetic(run, 'add', kept, tensorArithmetic(run, 'mul', gate(i), tanh(g)));
-    return new PyTuple([tensorArithmetic(run, 'mul', gate(o), tanh(next)), next]);
-  },
-);
-define(
-  `gru_cell(Tensor input, Tensor hx, ${cellArguments})`,
-  (run, x: StridedTensor, h: StridedTensor, wih: StridedTensor, whh: StridedTensor, bih: Optional, bhh: Optional) => {
-    const [xr, xz, xn] = chunk(run, linear(run, x, wih, bih), 3, -1);
-    const [hr, hz, hn] = chunk(run, linear(run, h, whh, bhh), 3, -1);
-    const gate = (a: StridedTensor, b: StridedTensor) =>
-      mapElements(run, tensorArithmetic(run, 'add', a, b), x.type, sigmoid);
-    const n = mapElements(
-      run,
-      tensorArithmetic(run, 'add', xn, tensorArithmetic(run, 'mul', gate(xr, hr), hn)),
-      x.type,
-      Math.tanh,
-    );
-    return tensorArithmetic(
-      run,
-      'add',
-      n,
-      tensorArithmetic(run, 'mul', gate(xz, hz), tensorArithmetic(run, 'sub', h, n)),
-    );
-  },
-);
-for (const [name, mode] of [
-  ['rnn_tanh_cell', 'RNN_TANH'],
-  ['rnn_relu_cell', 'RNN_RELU'],
-] as const) {
-  define(
-    `${name}(Tensor input, Tensor hx, ${cellArguments})`,
-    (run, x: StridedTensor, h: StridedTensor, wih: StridedTensor, whh: StridedTensor, bih: Optional, bhh: Optional) =>
-      rnnCell(run, mode, x, h, wih, whh, bih, bhh),
   );
 }
 
