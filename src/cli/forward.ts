@@ -20,7 +20,8 @@ export const forward: Command = {
     if (values['save-plan'] !== undefined) return savedPlan(client, values['save-plan'], values.plan);
     const request = await forwardRequest(client, positionals[0], values);
     const result = await client.call('forward', request, { signal, onProgress: progress });
-    const quantized = values.quantized ?? false;
+    // A file that is quantized has no other outputs of its own.
+    const quantized = values.quantized ?? result.stored ?? false;
     const latency = quantized ? result.latencyUs.quantized : result.latencyUs.float;
     const outputs = result.outputs.map((output) => (quantized ? output.quantized : output.float));
     if (values.trace !== undefined) await writeTrace(values.trace, result);

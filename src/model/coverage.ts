@@ -7,6 +7,7 @@ import { engineClass, readValues } from './loadModule';
 import { type ModuleNode, packedTensors, walk } from './moduleTree';
 import { type Model, type ModelTensor, ownerOf } from './openModel';
 import { isQuantizedWeight, planQuantization, type QuantizePlan, refusedByPyTorch } from './quantizePlan';
+import { isQuantizedRecord } from './recordRepr';
 
 /**
  * Every module of the model with what happens to it and why. Reading values finds the weights
@@ -67,6 +68,7 @@ function partOf({ path, type }: ModuleNode): string {
 
 function unknownReason(node: ModuleNode): string {
   if (node.tensors.length === 0) return 'it has no parameters';
+  if (node.record !== undefined && isQuantizedRecord(node.record)) return 'it is quantized already';
   const known = engineClass(node);
   if (known !== undefined) return 'not in the spec';
   if (node.record !== undefined || node.type !== '') return `${node.type} is not a type that quantize_dynamic knows`;

@@ -28,7 +28,7 @@ export async function forwardModule(
   const node = findModule(model, request.module);
   const known = defaultInputs(node) ?? [];
   const pair = await loadPair(model, node, comparisonSpec(node, request), abort);
-  const { float, quantized, dynamics, plan } = pair;
+  const { float, quantized, dynamics, floatBytes, quantizedBytes } = pair;
   const inputs = requestInputs(request, known, given);
   const kernels = selectKernels();
   const recorder = new Recorder();
@@ -40,7 +40,6 @@ export async function forwardModule(
     measure(() => void module.forward(inputs, { kernels, abort }), request.runs, request.warmup, abort, progress, what);
   const latencyFloat = await time(float, 'float32');
   const latencyQuantized = await time(quantized, 'int8');
-  const quantizedBytes = plan.bytesAfter.get(node.path) ?? node.bytes;
   return {
     module: node.path,
     moduleType: node.type,
@@ -52,7 +51,7 @@ export async function forwardModule(
       quantized: describeOutput(float.outputs[i], quantizedOutputs[i]),
     })),
     accuracy: accuracy(floatOutputs[0].data, quantizedOutputs[0].data),
-    size: { floatBytes: node.bytes, quantizedBytes, ratio: node.bytes / quantizedBytes },
+    size: { floatBytes, quantizedBytes, ratio: floatBytes / quantizedBytes },
     latencyUs: {
       float: latencyFloat,
       quantized: latencyQuantized,
@@ -61,6 +60,7 @@ export async function forwardModule(
     codeMax: engineSemantics[request.engine].reduceRange ? 127 : 255,
     products: recorder.products(dynamics.values()),
     series: series(floatOutputs[0], quantizedOutputs[0]),
+    stored: pair.stored,
   };
 }
 

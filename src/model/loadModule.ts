@@ -9,7 +9,7 @@ import { type FloatTensor, floatTensor } from '../engine/tensor/tensor';
 import { type ModuleNode, ownName } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { dequantize, readCodes, storedQuantization } from './quantizedTensor';
-import { isFusedRecord } from './recordRepr';
+import { isFusedRecord, isQuantizedRecord, storedClass } from './recordRepr';
 
 /** A tensor's values as float32, read from the file now; quantized ones are dequantized. Errors name the tensor. */
 export async function readValues(model: Model, tensor: ModelTensor, abort: AbortCheck): Promise<Float32Array> {
@@ -37,6 +37,7 @@ export async function readParameters(
  */
 export function engineClass({ record, kind }: Pick<ModuleNode, 'record' | 'kind'>): string | undefined {
   if (record === undefined) return kind?.type;
+  if (isQuantizedRecord(record)) return storedClass(record);
   const name = record.className.slice(record.className.lastIndexOf('.') + 1);
   if (/^torch\.nn\./.test(record.className) || isFusedRecord(record)) return name;
   return record.className.startsWith('transformers.') && name === 'Conv1D' ? name : undefined;

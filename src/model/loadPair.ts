@@ -6,9 +6,10 @@ import type { QuantizedEngine } from '../engine/quantization/engines';
 import type { QConfigName } from '../engine/quantization/qconfigs';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type LoadedTree, loadTree } from './loadTree';
-import type { ModuleNode } from './moduleTree';
+import { type ModuleNode, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { planQuantization, type QuantizePlan } from './quantizePlan';
+import { storedTwins } from './storedTwin';
 
 /** A module in float and as quantize_dynamic leaves it, both ready to run. */
 export interface LoadedPair {
@@ -16,6 +17,11 @@ export interface LoadedPair {
   readonly plan: QuantizePlan<ModelTensor>;
   readonly float: RunnableModule;
   readonly quantized: RunnableModule;
+  /** The file holds quantized modules: `quantized` has those and no others, `float` what their codes stand for. */
+  readonly stored: boolean;
+  /** Bytes of both; what is quantized in the file counts as float32 in the first. */
+  readonly floatBytes: number;
+  readonly quantizedBytes: number;
   /** The modules that were replaced, by path. */
   readonly dynamics: ReadonlyMap<string, DynamicModule>;
 }
@@ -38,13 +44,34 @@ export async function loadPair(
   abort: AbortCheck,
 ): Promise<LoadedPair> {
   const plan = planQuantization(node, spec);
-  if (plan.quantized.size === 0) {
+  const twins = storedTwins(node);
+  if (plan.quantized.size === 0 && twins.length === 0) {
     const reason = plan.skipped.find(({ path }) => path === node.path)?.reason ?? 'nothing in it is quantized';
     throw invalid('E_NOT_QUANTIZABLE', `${node.path || node.type} cannot be compared with int8: ${reason}.`);
   }
   const tree = await loadTree(model, node, abort);
-  const dynamics = dynamicModules(tree, plan.qconfigs, spec.engine);
-  return { tree, plan, float: tree.assemble(), quantized: tree.assemble(dynamics), dynamics };
+  const stored = twins.length > 0;
+  const qconfigs = stored
+    ? new Map(twins.map((path): [string, QConfigName] => [path, 'default_dynamic']))
+    : plan.qconfigs;
+  const dynamics = dynamicModules(tree, qconfigs, spec.engine);
+  return {
+    tree,
+    plan,
+    float: tree.assemble(),
+    quantized: tree.assemble(dynamics),
+    stored,
+    floatBytes: stored ? floatBytes(node) : node.bytes,
+    quantizedBytes: stored ? node.bytes : (plan.bytesAfter.get(node.path) ?? node.bytes),
+    dynamics,
+  };
+}
+
+function floatBytes(node: ModuleNode<ModelTensor>): number {
+  let bytes = 0;
+  for (const { tensors } of walk(node))
+    for (const { qscheme, numel, bytes: own } of tensors) bytes += qscheme === undefined ? own : 4 * numel;
+  return bytes;
 }
 
 /** The dynamic twins of the modules that have a qconfig. */

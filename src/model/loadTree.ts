@@ -7,6 +7,7 @@ import type { FloatTensor } from '../engine/tensor/tensor';
 import { attributesOf, engineClass, readParameters } from './loadModule';
 import { type ModuleNode, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
+import { isStoredTwin, loadStoredTwin, type StoredTwin } from './storedTwin';
 
 /** float32 values of a model that is run as a whole: its weights stay in memory while it runs. */
 const maxParameters = 1_000_000_000;
@@ -50,11 +51,15 @@ export async function loadTree(model: Model, node: ModuleNode<ModelTensor>, abor
   }
   const nodes = [...walk(node)];
   const parameters = new Map<string, Map<string, FloatTensor>>();
-  for (const each of nodes) parameters.set(each.path, await readParameters(model, each, abort));
+  const twins = new Map<string, StoredTwin>();
+  for (const each of nodes) {
+    if (isStoredTwin(each)) twins.set(each.path, await loadStoredTwin(model, each, abort));
+    else parameters.set(each.path, await readParameters(model, each, abort));
+  }
   const assemble = (replacements: ReadonlyMap<string, RunnableModule> = new Map()) =>
-    build(nodes, parameters, replacements);
+    build(nodes, parameters, new Map([...twins, ...replacements]));
   const quantizable = new Map<string, QuantizableModule | QuantizableTable>();
-  const float = buildAll(nodes, parameters, new Map());
+  const float = buildAll(nodes, parameters, twins);
   for (const { path } of nodes) {
     const module = float.get(path);
     if (module !== undefined && (isQuantizable(module) || isTable(module))) quantizable.set(path, module);

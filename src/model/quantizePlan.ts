@@ -3,6 +3,7 @@ import type { QuantizeSpecDto, SkippedModuleDto } from '../protocol/quantizeDto'
 import type { ModuleKind } from './moduleKind';
 import { type ModuleNode, packedTensors, type TensorEntry, walk } from './moduleTree';
 import { type Choice, cannotTake, choices, defaultTypes } from './qconfigSpec';
+import { isQuantizedRecord } from './recordRepr';
 
 /**
  * What quantize_dynamic would do to a module tree, decided from types and names alone: which
@@ -27,7 +28,10 @@ export function planQuantization<T extends TensorEntry>(root: ModuleNode<T>, spe
   const skipped: SkippedModuleDto[] = [];
   const attentionChildren = new Set<string>();
   for (const node of walk(root)) {
-    if (node.optimizer || node.kind === undefined) continue;
+    if (node.optimizer) continue;
+    if (node.record !== undefined && isQuantizedRecord(node.record))
+      skipped.push({ path: node.path, type: node.type, reason: 'it is quantized already' });
+    if (node.kind === undefined) continue;
     if (node.kind.type === 'MultiheadAttention') attentionChildren.add(`${node.path}.out_proj`);
     const choice = choose(node.kind.type, node.path);
     const reason =

@@ -307,6 +307,17 @@ export function isFusedRecord({ className }: ModuleRecord): boolean {
   return /^torch\.(ao\.)?nn\.intrinsic\.modules\.fused\./.test(className);
 }
 
+const dynamicClasses: readonly string[] = ['Linear', 'LinearReLU', 'LSTM', 'GRU', 'LSTMCell', 'GRUCell', 'RNNCell'];
+
+/** The float class that quantize_dynamic made this dynamic module or table from; undefined for other classes. */
+export function storedClass({ className }: ModuleRecord): string | undefined {
+  const name = className.slice(className.lastIndexOf('.') + 1);
+  if (/^torch\.(ao\.)?nn\.(intrinsic\.)?quantized\.dynamic\./.test(className))
+    return dynamicClasses.includes(name) ? name : undefined;
+  const table = /^torch\.(ao\.)?nn\.quantized\.modules\.embedding_ops\.(Embedding|EmbeddingBag)$/.exec(className);
+  return table?.[2];
+}
+
 /** Whether quantize_dynamic has been here: the module's weights are packed. */
 export function isQuantizedRecord({ className }: ModuleRecord): boolean {
   return /^torch\.(ao\.)?nn\.(intrinsic\.)?quantized\./.test(className);

@@ -1,8 +1,10 @@
 import type { RunnableDto } from '../protocol/modelDto';
 import { attributesOf, engineClass } from './loadModule';
 import { cannotRun } from './loadTree';
-import { type ModuleNode, walk } from './moduleTree';
+import { type ModuleKind, moduleKind } from './moduleKind';
+import { type ModuleNode, ownName, walk } from './moduleTree';
 import { staysFloat } from './quantizePlan';
+import { isStoredTwin } from './storedTwin';
 
 type Inputs = RunnableDto['inputs'];
 
@@ -32,8 +34,9 @@ function ownInputs(node: ModuleNode): Inputs | undefined {
   const weight = shape('weight');
   switch (type) {
     case 'Linear':
+    case 'LinearReLU':
     case 'Conv1D':
-      return weight && [{ name: 'input', shape: [steps, weight[type === 'Linear' ? 1 : 0]] }];
+      return weight && [{ name: 'input', shape: [steps, weight[type === 'Conv1D' ? 0 : 1]] }];
     case 'Embedding':
     case 'EmbeddingBag': {
       const indexShape = type === 'Embedding' ? [steps, batch] : [batch, steps];
@@ -81,13 +84,18 @@ function parameterName(node: ModuleNode, name: string): string {
 }
 
 function recurrentInputs(node: ModuleNode, type: string): Inputs | undefined {
-  const { kind } = node;
+  const kind = recurrentKindOf(node);
   if (kind?.type !== 'LSTM' && kind?.type !== 'GRU' && kind?.type !== 'RNN') return undefined;
   const states = kind.numLayers * (kind.bidirectional ? 2 : 1);
   const batchFirst = attributesOf(node).get('batch_first') === true;
   const input = { name: 'input', shape: [...(batchFirst ? [batch, steps] : [steps, batch]), kind.inputSize] };
   const h0 = { name: 'h0', shape: [states, batch, kind.projSize || kind.hiddenSize] };
   return type === 'LSTM' ? [input, h0, { name: 'c0', shape: [states, batch, kind.hiddenSize] }] : [input, h0];
+}
+
+/** What quantize_dynamic left has no kind of its own, and the shapes of its float module. */
+function recurrentKindOf({ kind, path, tensors }: ModuleNode): ModuleKind | undefined {
+  return kind ?? moduleKind(new Map(tensors.map(({ name, shape }) => [ownName(name, path), shape])), '', false);
 }
 
 function convolutionInput(node: ModuleNode, [, perGroup, ...kernel]: readonly number[]): Inputs[number] {
@@ -122,6 +130,7 @@ function transformerInputs(node: ModuleNode, type: string): Inputs | undefined {
 
 /** Whether there is anything in it to compare with int8. */
 function quantizes(node: ModuleNode): boolean {
+  if ([...walk(node)].some(isStoredTwin)) return true;
   for (const { kind } of walk(node)) if (kind !== undefined && staysFloat(kind, [kind.type]) === undefined) return true;
   return false;
 }

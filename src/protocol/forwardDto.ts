@@ -168,6 +168,11 @@ export interface ForwardResultDto {
     readonly float: readonly number[];
     readonly quantized: readonly number[];
   };
+  /**
+   * The file holds the module quantized: `quantized` is what PyTorch computes with it, `float` the
+   * same with the weights that its codes stand for, so that only the activations differ.
+   */
+  readonly stored?: boolean;
   /** Only for whole models that ran their own code. */
   readonly program?: ProgramRunDto;
 }

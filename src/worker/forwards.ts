@@ -54,9 +54,20 @@ export class Forwards {
 
   async forward(request: ForwardRequestDto, progress: Progress): Promise<ForwardResultDto> {
     this.last = undefined;
-    return isWhole(this.model, request)
-      ? this.whole.forward(request, requestSpec(request), progress)
-      : forwardModule(this.model, request, this.abort, progress, await this.given(request));
+    if (isWhole(this.model, request)) return this.whole.forward(request, requestSpec(request), progress);
+    const result = await forwardModule(this.model, request, this.abort, progress, await this.given(request));
+    if (request.outputsFile !== undefined) {
+      const { path, quantized } = request.outputsFile;
+      const outputs = await this.outputs(request);
+      // A file that is quantized has no other outputs of its own.
+      const arrays = quantized || result.stored ? outputs.quantized : outputs.float;
+      await writeArrays(
+        path,
+        arrays.map((array, i) => ({ name: `output.${i}`, ...array })),
+        this.abort,
+      );
+    }
+    return result;
   }
 
   async activation(query: ActivationQueryDto): Promise<ActivationDetailDto> {

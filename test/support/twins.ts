@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { QuantizedEngine } from '../../src/engine/quantization/engines';
+import type { Tensor } from '../../src/engine/tensor/tensor';
 import type { Model } from '../../src/model/openModel';
 import { type FixtureVersion, fixturePath } from './fixtures';
 import { modelFrom } from './models';
@@ -34,4 +35,35 @@ export function engineOf(engine: string, version: FixtureVersion): QuantizedEngi
   if (engine === 'onednn') return version === '1.13' ? 'onednn2' : 'onednn';
   if (engine === 'qnnpack') return version === '1.13' ? 'qnnpack' : 'qnnpackX86';
   return 'fbgemm';
+}
+
+interface StoredState {
+  input(tensor: Tensor, index: number): Tensor;
+  output(tensor: Tensor): Tensor;
+}
+
+const same: StoredState = { input: (tensor) => tensor, output: (tensor) => tensor };
+
+/**
+ * How a module of the sets is run from a file of that form; undefined where a state dict does not
+ * tell what it is: two layers or two directions, ReLU or tanh, a Linear or the pair with ReLU.
+ * batch_first is not told either: the sequence goes in and out with the steps first.
+ */
+export function describeStoredState(form: TwinForm, set: string, path: string): StoredState | undefined {
+  if (form !== 'state') return same;
+  if (/^(|0|2|channels|rnn_cell|pair)$/.test(path)) return undefined;
+  const batchFirst = set === 'products' && path === 'lstm';
+  return batchFirst ? { input: (tensor, i) => (i === 0 ? swapped(tensor) : tensor), output: swapped } : same;
+}
+
+/** The first two of three dimensions exchanged. */
+function swapped({ data, shape: [a, b, width] }: Tensor): Tensor {
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < a; i++) {
+    for (let j = 0; j < b; j++) {
+      const row = (data as Float32Array).subarray((i * b + j) * width, (i * b + j + 1) * width);
+      out.set(row, (j * a + i) * width);
+    }
+  }
+  return { dtype: 'float32', shape: [b, a, width], data: out };
 }

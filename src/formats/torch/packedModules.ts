@@ -52,7 +52,9 @@ function recordOf(
   const [rows, columns] = weight.shape;
   const dtype = shownDtype(weight);
   if (module.kind === 'embedding') {
-    return made('torch.ao.nn.quantized.modules.embedding_ops.Embedding', {
+    // Only bags are quantized to 4 bits by PyTorch's default spec; their state dicts are else the same.
+    const bag = dtype === 'torch.quint4x2' || /bag/i.test(path.slice(path.lastIndexOf('.') + 1));
+    return made(`torch.ao.nn.quantized.modules.embedding_ops.Embedding${bag ? 'Bag' : ''}`, {
       num_embeddings: rows,
       embedding_dim: columns,
       dtype,
