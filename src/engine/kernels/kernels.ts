@@ -17,7 +17,7 @@ export interface RecurrentCall {
   readonly input: PackedLinear | FloatWeight;
   readonly hidden: PackedLinear | FloatWeight;
   readonly x: Float32Array;
-  /** h and, for an LSTM, c before the first step: [batch, width]. */
+  /** h and, for an LSTM, c before the first step: [batch, width]. The last states are written over them. */
   readonly h: Float32Array;
   readonly c: Float32Array;
   readonly steps: number;
@@ -25,13 +25,6 @@ export interface RecurrentCall {
   readonly width: number;
   readonly reverse: boolean;
   readonly abort: AbortCheck;
-}
-
-/** h of every step [steps, batch, width], and the last states. */
-export interface RecurrentResult {
-  readonly output: Float32Array;
-  readonly h: Float32Array;
-  readonly c: Float32Array;
 }
 
 /**
@@ -65,7 +58,7 @@ export interface Kernels {
   ): void;
   /**
    * `out[m, n] = Σ_k x[m, k] · weight[n, k] + bias[n]` in float32, in the order of dotFloat.
-   * `keep` says that the weight's values never change and that it is multiplied again: a copy in
+   * `keep` says that the values of weight and bias never change and that they are used again: a copy in
    * the kernels' own memory may then outlive the call.
    */
   gemmFloat(
@@ -83,6 +76,9 @@ export interface Kernels {
    * does not fit, a NaN that the caller must report): the steps are then done one by one.
    */
   dynamicLinear?(packed: PackedLinear, x: Float32Array, m: number, abort: AbortCheck): Float32Array | undefined;
-  /** A whole layer with the portable σ and tanh, or undefined as above. */
-  recurrentLayer?(call: RecurrentCall): RecurrentResult | undefined;
+  /**
+   * A whole layer with the portable σ and tanh: h of every step [steps, batch, width]. Undefined as above, the
+   * states then untouched.
+   */
+  recurrentLayer?(call: RecurrentCall): Float32Array | undefined;
 }

@@ -49,7 +49,10 @@ export function recurrentInput(mode: RecurrentMode, options: RecurrentOptions, i
   const state = (index: number, width: number) =>
     startState(optionalFloat(inputs[index + 1], index === 0 ? 'h0' : 'c0'), index, states, laid, width);
   return {
-    ...laid,
+    x: laid.x,
+    sizes: laid.sizes,
+    batch: laid.batch,
+    layout: laid.layout,
     h: state(0, options.projSize || options.hiddenSize),
     c: lstm ? state(1, options.hiddenSize) : new Float32Array(0),
   };

@@ -170,12 +170,10 @@ function runWholeLayer(
   if (weights === undefined || project !== undefined || tap !== undefined) return undefined;
   if (activations !== 'portable') return undefined;
   if ((mode !== 'LSTM' && mode !== 'GRU') || sizes.some((size) => size !== sizes[0])) return undefined;
-  const shape = { steps: sizes.length, batch: sizes[0], width, reverse };
-  const result = kernels.recurrentLayer?.({ mode, ...weights, x, ...state, ...shape, abort });
-  if (result === undefined) return undefined;
-  state.h.set(result.h);
-  state.c.set(result.c);
-  return result.output;
+  const { input, hidden } = weights;
+  const { h, c } = state;
+  const [steps, batch] = [sizes.length, sizes[0]];
+  return kernels.recurrentLayer?.({ mode, input, hidden, x, h, c, steps, batch, width, reverse, abort });
 }
 
 /** One step outside a sequence, as LSTMCell, GRUCell and RNNCell do it; the state is written over. */

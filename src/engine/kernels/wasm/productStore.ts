@@ -15,6 +15,10 @@ export interface Product {
   readonly k: number;
   readonly paddedK: number;
   readonly int8: boolean;
+  /** Count of uses of the store when this was used last. */
+  lastUse: number;
+  /** The bias that lies in the record. */
+  bias: Float32Array | undefined;
 }
 
 const recordBytes = 64;
@@ -34,8 +38,9 @@ const paddedTo = (multiple: number, count: number) => Math.ceil(count / multiple
  */
 export class ProductStore {
   private readonly products = new WeakMap<object, Product>();
-  /** In the order of use. The owner is held weakly, the block is freed when it is gone. */
+  /** The owner of each record is held weakly, the block is freed when it is gone. */
   private readonly blocks = new Map<number, WeakRef<object>>();
+  private uses = 0;
   private readonly gone = new FinalizationRegistry<number>((record) => {
     // The address may have been freed before, or belong to another owner by now.
     const block = this.blocks.get(record);
@@ -54,12 +59,8 @@ export class ProductStore {
     const key = 'engine' in source ? source : source.weight;
     const known = this.products.get(key);
     if (known !== undefined) {
-      const block = this.blocks.get(known.record);
-      if (block !== undefined) {
-        this.blocks.delete(known.record);
-        this.blocks.set(known.record, block);
-      }
-      if (!('engine' in source)) this.writeBias(known, source.bias);
+      known.lastUse = ++this.uses;
+      if (!('engine' in source) && known.bias !== source.bias) this.writeBias(known, source.bias);
       return known;
     }
     const product = 'engine' in source ? this.pack(source) : this.packFloat(source);
@@ -75,10 +76,22 @@ export class ProductStore {
     for (;;) {
       const start = this.heap.alloc(bytes);
       if (start !== undefined) return start;
-      const [oldest] = this.blocks.keys();
+      const oldest = this.oldest();
       if (oldest === undefined) return undefined;
       this.drop(oldest);
     }
+  }
+
+  /** The record that was used longest ago, or whose owner is gone. */
+  private oldest(): number | undefined {
+    let found: number | undefined;
+    let foundUse = Number.POSITIVE_INFINITY;
+    for (const [record, block] of this.blocks) {
+      const owner = block.deref();
+      const use = (owner && this.products.get(owner)?.lastUse) ?? 0;
+      if (use < foundUse) [found, foundUse] = [record, use];
+    }
+    return found;
   }
 
   /** Packs without keeping; release the record afterwards. */
@@ -95,13 +108,15 @@ export class ProductStore {
       return undefined;
     }
     this.heap.u32.set([weights, 0, 0, record + recordBytes, padded, paddedK, floatKind, columns, 0], record / 4);
-    const product = { record, n: rows, padded, k: columns, paddedK, int8: false };
+    const product = { record, n: rows, padded, k: columns, paddedK, int8: false, lastUse: ++this.uses, bias };
     this.writeBias(product, bias);
     return product;
   }
 
-  private writeBias({ record, n, padded }: Product, bias: Float32Array | undefined): void {
+  private writeBias(product: Product, bias: Float32Array | undefined): void {
+    const { record, n, padded } = product;
     const { u32, f32 } = this.heap;
+    product.bias = bias;
     const at = record + recordBytes;
     u32[record / 4 + 3] = bias === undefined ? 0 : at;
     if (bias === undefined) return;
@@ -133,7 +148,7 @@ export class ProductStore {
       const scale = scales[Math.min(i, scales.length - 1)];
       f32[factors / 4 + i] = engine === 'onednn' ? f(1 / f(1 / scale)) : scale;
     }
-    const product = { record, n: rows, padded, k: columns, paddedK, int8: true };
+    const product = { record, n: rows, padded, k: columns, paddedK, int8: true, lastUse: ++this.uses, bias };
     this.writeBias(product, bias);
     if (bias !== undefined) u32[record / 4 + 3] = biases;
     return product;

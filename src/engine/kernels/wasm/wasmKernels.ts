@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../../../core/abort';
 import { neverAborted } from '../../../core/abort';
 import type { PackedLinear } from '../../quantization/dynamicLinear';
-import type { FloatWeight, Kernels, RecurrentCall, RecurrentResult } from '../kernels';
+import type { FloatWeight, Kernels, RecurrentCall } from '../kernels';
 import { referenceKernels } from '../reference/referenceKernels';
 import type { StreamKernels } from '../streamKernels';
 import { type Product, ProductStore } from './productStore';
@@ -14,6 +14,9 @@ const workPerCheck = 64_000_000;
 
 /** Activations of one call in the kernels' memory; larger ones go through in rows. */
 const maxScratchBytes = 256 * 1024 * 1024;
+
+/** So many values are copied faster one by one than by a call of the runtime. */
+const fewValues = 32;
 
 /** Bytes that a vector may read past a row. */
 const slack = 64;
@@ -60,7 +63,7 @@ export class WasmKernels implements Kernels {
     return this.product(product, x, m, out, abort) ? out : undefined;
   }
 
-  recurrentLayer(call: RecurrentCall): RecurrentResult | undefined {
+  recurrentLayer(call: RecurrentCall): Float32Array | undefined {
     const { mode, x, h, c, steps, batch, width, reverse, abort } = call;
     const input = this.store.of(call.input);
     const hidden = this.store.of(call.hidden);
@@ -110,9 +113,9 @@ export class WasmKernels implements Kernels {
       );
       if (!sound) return undefined;
     }
-    const output = this.read(atOutput, rows * width);
-    const last = reverse ? 0 : (steps - 1) * batch * width;
-    return { output, h: output.slice(last, last + batch * width), c: this.read(atC, c.length) };
+    this.read(atOutput + 4 * (reverse ? 0 : rows - batch) * width, h);
+    this.read(atC, c);
+    return this.heap.f32.slice(atOutput / 4, atOutput / 4 + rows * width);
   }
 
   /** False when the operands do not fit, or x has a NaN that somebody must report. */
@@ -189,14 +192,19 @@ export class WasmKernels implements Kernels {
       if (start === undefined) return undefined;
       this.scratch = { start, bytes };
     }
-    return starts.map((start) => this.scratch.start + start);
+    for (let i = 0; i < starts.length; i++) starts[i] += this.scratch.start;
+    return starts;
   }
 
   private write(values: Float32Array, at: number): void {
-    this.heap.f32.set(values, at / 4);
+    const { f32 } = this.heap;
+    if (values.length > fewValues) f32.set(values, at / 4);
+    else for (let i = 0; i < values.length; i++) f32[at / 4 + i] = values[i];
   }
 
-  private read(at: number, count: number): Float32Array {
-    return this.heap.f32.slice(at / 4, at / 4 + count);
+  private read(at: number, values: Float32Array): void {
+    const { f32 } = this.heap;
+    if (values.length > fewValues) values.set(f32.subarray(at / 4, at / 4 + values.length));
+    else for (let i = 0; i < values.length; i++) values[i] = f32[at / 4 + i];
   }
 }
