@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { Progress } from '../core/progress';
 import type { EngineName } from '../protocol/dto';
 import type { QConfigNameDto, QConfigOverrideDto, QuantizedDType, QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { EngineClient } from '../worker/enginePool';
@@ -11,7 +12,7 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** A thread with this file open; without a file, a thread for other work. */
   engine(path?: string): EngineClient;
-  readonly progress: (done: number, total: number, what: string) => void;
+  readonly progress: Progress;
   print(text: string): void;
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { formatError, toErrorDetails } from '../core/errors';
+import { TimeLeft } from '../core/progress';
 import { EngineClient } from '../worker/enginePool';
 import { bench } from './bench';
 import { type Command, type CommandContext, UsageError } from './command';
@@ -8,6 +9,7 @@ import { diff } from './diff';
 import { exportModel } from './exportModel';
 import { forward } from './forward';
 import { inspect } from './inspect';
+import { progressText } from './progressText';
 import { quantize } from './quantize';
 import { recipe } from './recipe';
 import { report } from './report';
@@ -111,9 +113,9 @@ function reportFailure(error: unknown, json: boolean): number {
 
 function progressLine(): CommandContext['progress'] {
   if (!process.stderr.isTTY) return () => {};
-  return (done, total, what) => {
-    const share = total > 0 ? `${Math.floor((100 * done) / total)} % ` : '';
-    process.stderr.write(`\r\x1b[K${share}${what}`);
+  const left = new TimeLeft();
+  return (done, total, what, unit) => {
+    process.stderr.write(`\r\x1b[K${progressText(done, total, what, unit, left.seconds(done, total))}`);
   };
 }
 

@@ -27,8 +27,12 @@ export async function compareModels(
   const sums: ErrorSums[] = [];
   const counts = { added: 0, removed: 0, changed: 0, equal: 0, reshaped: 0, unread: 0 };
   const names = [...a.keys(), ...[...b.keys()].filter((name) => !a.has(name))];
-  for (const [i, name] of names.entries()) {
-    progress(i, names.length, name);
+  const bytesOf = (name: string) => (a.get(name)?.bytes ?? 0) + (b.get(name)?.bytes ?? 0);
+  const bytes = names.reduce((sum, name) => sum + bytesOf(name), 0);
+  let done = 0;
+  for (const name of names) {
+    progress(done, bytes, name, 'bytes');
+    done += bytesOf(name);
     abort.throwIfAborted();
     const row = await compareTensor(before, after, name, a.get(name), b.get(name), abort);
     counts[row.dto.change]++;

@@ -16,8 +16,11 @@ export async function modelHealth(model: Model, abort: AbortCheck, progress: Pro
   const findings: HealthFindingDto[] = [];
   const unread: string[] = [];
   let largest: HealthDto['largest'] = null;
-  for (const [i, tensor] of tensors.entries()) {
-    progress(i, tensors.length, tensor.name);
+  const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  let done = 0;
+  for (const tensor of tensors) {
+    progress(done, bytes, tensor.name, 'bytes');
+    done += tensor.bytes;
     abort.throwIfAborted();
     // Lets the thread answer requests for rows between two tensors.
     await new Promise((resolve) => setImmediate(resolve));

@@ -35,13 +35,20 @@ export async function quantizeModel(
   const modules: QuantizedModuleDto[] = [];
   const sums: ErrorSums[] = [];
   const replacements = new Map<string, Replacement>();
+  const total = [...plan.quantized.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
   for (const node of plan.quantized.values()) {
-    progress(modules.length, plan.quantized.size, node.path || node.type);
+    const before = done;
+    const what = node.path || node.type;
+    progress(done, total, what, 'bytes');
     abort.throwIfAborted();
     // Lets the thread answer requests for rows between two modules.
     await new Promise((resolve) => setImmediate(resolve));
     const qconfig = plan.qconfigs.get(node.path) ?? 'default_dynamic';
-    const quantized = await quantizeNode(model, node, spec, qconfig, abort);
+    const quantized = await quantizeNode(model, node, spec, qconfig, abort, (bytes) =>
+      progress(before + bytes / 2, total, what, 'bytes'),
+    );
+    done += node.bytes;
     modules.push({
       ...quantized.report,
       bytes: { before: node.bytes, after: plan.bytesAfter.get(node.path) ?? node.bytes },
@@ -82,10 +89,11 @@ async function quantizeNode(
   spec: QuantizeSpecDto,
   qconfig: QConfigName,
   abort: AbortCheck,
+  onBytes: (bytes: number) => void,
 ) {
   const { kind, path, type } = node;
   if (kind === undefined) throw notQuantizable(node, qconfig);
-  const { weights, sums, replacement } = await quantizeWeights(model, node, spec, qconfig, abort);
+  const { weights, sums, replacement } = await quantizeWeights(model, node, spec, qconfig, abort, onBytes);
   const report = {
     path,
     type,
@@ -104,8 +112,9 @@ async function quantizeWeights(
   spec: QuantizeSpecDto,
   qconfig: QConfigName,
   abort: AbortCheck,
+  onBytes: (bytes: number) => void,
 ): Promise<TwinReport & { readonly replacement: Replacement }> {
-  const large = streamedLinear(model, node, qconfig, abort);
+  const large = streamedLinear(model, node, qconfig, abort, onBytes);
   if (large !== undefined) {
     const report = await streamedReport(large);
     return { ...report, replacement: streamedReplacement(large, report.weights[0].scales) };

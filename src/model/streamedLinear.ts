@@ -32,6 +32,7 @@ export function streamedLinear(
   node: ModuleNode<ModelTensor>,
   qconfig: QConfigName,
   abort: AbortCheck,
+  onBytes: (bytes: number) => void = () => {},
 ): StreamedLinear | undefined {
   const form = weightForms[qconfig];
   if (form.kind !== 'int8' || engineClass(node) !== 'Linear' || node.children.length > 0) return undefined;
@@ -39,7 +40,7 @@ export function streamedLinear(
   const weight = own('weight');
   if (weight?.shape.length !== 2 || weight.record.quantization !== undefined) return undefined;
   if (weight.bytes <= heldBytes) return undefined;
-  const source = streamed(model, weight, abort, () => {});
+  const source = streamed(model, weight, abort, onBytes);
   const channelLength = form.scheme === 'per_channel' ? weight.shape[1] : weight.numel;
   return source && { scheme: form.scheme, weight, bias: own('bias'), source, channelLength };
 }

@@ -36,10 +36,12 @@ export async function tensorStats(
   const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   for (const tensor of tensors) {
-    progress(done, total, tensor.name);
+    progress(done, total, tensor.name, 'bytes');
     abort.throwIfAborted();
     const before = done;
-    const source = await sourceOf(model, tensor, abort, (bytes) => progress(before + bytes / 2, total, tensor.name));
+    const source = await sourceOf(model, tensor, abort, (bytes) =>
+      progress(before + bytes / 2, total, tensor.name, 'bytes'),
+    );
     results.push(await describe(tensor, source, bins));
     done += tensor.bytes;
   }

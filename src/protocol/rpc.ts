@@ -1,4 +1,5 @@
 import { type ErrorDetails, QuantscopeError, toErrorDetails } from '../core/errors';
+import { everySoOften, type Progress, type ProgressUnit } from '../core/progress';
 
 /**
  * Requests, replies, progress and notifications over one port: the same class serves
@@ -17,7 +18,7 @@ export type Handlers<T extends Api<T>> = {
 };
 
 export interface CallContext {
-  readonly progress: (done: number, total: number, what: string) => void;
+  readonly progress: Progress;
   /** Aborted when the caller gave up. A busy thread cannot see it: it has the shared flag. */
   readonly signal: AbortSignal;
 }
@@ -44,6 +45,7 @@ type Envelope =
       readonly done: number;
       readonly total: number;
       readonly what: string;
+      readonly unit?: ProgressUnit;
     }
   | { readonly type: 'abort'; readonly id: number };
 
@@ -134,7 +136,7 @@ export class Channel<Local extends Api<Local>, Remote extends Api<Remote>> {
         this.take(message.id)?.reject(new QuantscopeError(message.error));
         break;
       case 'progress':
-        this.pending.get(message.id)?.onProgress?.(message.done, message.total, message.what);
+        this.pending.get(message.id)?.onProgress?.(message.done, message.total, message.what, message.unit);
         break;
       case 'abort':
         this.serving.get(message.id)?.abort();
@@ -159,7 +161,9 @@ export class Channel<Local extends Api<Local>, Remote extends Api<Remote>> {
       const handler = this.handlers[method as keyof Local] as (args: unknown, context: CallContext) => unknown;
       const value = await handler(args, {
         signal: controller.signal,
-        progress: (done, total, what) => reply({ type: 'progress', id: id as number, done, total, what }),
+        progress: everySoOften((done, total, what, unit) =>
+          reply({ type: 'progress', id: id as number, done, total, what, unit }),
+        ),
       });
       reply({ type: 'reply', id: id as number, value });
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { ProgressUnit } from '../core/progress';
 import type { SensitivityDto, WeightErrorDto } from './answersDto';
 import type { ComparisonDto } from './compareDto';
 import type { ErrorDto, Scheme } from './dto';
@@ -51,7 +52,14 @@ export interface ViewSnapshotDto {
   readonly selection: string | null;
   /** The tab that a command asked for; the view follows when `revision` is new. */
   readonly tab: ViewTab;
-  readonly busy: { readonly what: string; readonly done: number; readonly total: number } | null;
+  readonly busy: {
+    readonly what: string;
+    readonly done: number;
+    readonly total: number;
+    readonly unit: ProgressUnit;
+    /** Null while nobody can tell. */
+    readonly secondsLeft: number | null;
+  } | null;
   /** The last action's failure, shown until the next action. */
   readonly notice: ErrorDto | null;
   readonly canUndo: boolean;

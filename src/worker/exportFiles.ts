@@ -50,7 +50,7 @@ export async function exportFiles(
       let crc = 0;
       const watch = (chunk: Uint8Array, bytes: number) => {
         crc = updateSharedCrc32(crc, chunk);
-        progress(done + bytes, total, name);
+        progress(done + bytes, total, name, 'bytes');
       };
       await writeFileAtomically(paths[i], watched(plan.chunks(), watch), abort);
       written.unshift({ name, path: paths[i], bytes: plan.size, crc });

@@ -58,7 +58,7 @@ async function compareBytes(
     abort.throwIfAborted();
     found = updateCrc32(found, piece);
     at += piece.length;
-    progress(at, source.size, `${name}: reading back`);
+    progress(at, source.size, `${name}: reading back`, 'bytes');
   }
   if (source.size === bytes && found === crc) return;
   throw new QuantscopeError({

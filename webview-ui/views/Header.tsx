@@ -15,6 +15,7 @@ interface Props {
 /** What the file is and what it is now; one primary button: Quantize before, Run Forward after. */
 export function Header({ state, model }: Props) {
   const { busy, quantized } = state;
+  const amount = busy?.unit === 'bytes' ? bytes : count;
   return (
     <>
       {busy !== null && <Progress busy={busy} />}
@@ -37,7 +38,8 @@ export function Header({ state, model }: Props) {
         <div class="busy" role="status">
           <span>
             {busy.what}
-            {busy.total > 0 && ` · ${t('{0} of {1}', count(busy.done), count(busy.total))}`}
+            {busy.total > 0 && ` · ${t('{0} of {1}', amount(busy.done), amount(busy.total))}`}
+            {busy.secondsLeft !== null && ` · ${timeLeft(busy.secondsLeft)}`}
           </span>
           <button type="button" class="vscode-button secondary" data-testid="cancel" onClick={() => act('cancel', {})}>
             {t('Cancel')} <kbd>Esc</kbd>
@@ -46,6 +48,10 @@ export function Header({ state, model }: Props) {
       )}
     </>
   );
+}
+
+function timeLeft(seconds: number): string {
+  return seconds < 90 ? t('{0} s left', seconds) : t('{0} min left', Math.round(seconds / 60));
 }
 
 function Progress({ busy }: { readonly busy: NonNullable<ViewSnapshotDto['busy']> }) {

@@ -4,6 +4,7 @@ import { formatBytes } from '../../core/text';
 import type { ExportFormat, ExportReportDto, ExportRequestDto } from '../../protocol/exportDto';
 import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
+import { notificationProgress } from '../progressText';
 import type { Services } from '../services';
 
 interface Choice extends vscode.QuickPickItem {
@@ -147,12 +148,7 @@ function write(
   return vscode.window.withProgress(options, (progress, token) => {
     const controller = new AbortController();
     token.onCancellationRequested(() => controller.abort());
-    let shown = 0;
-    const onProgress = (done: number, total: number, what: string) => {
-      const percent = total > 0 ? (100 * done) / total : 0;
-      progress.report({ message: what, increment: Math.max(0, percent - shown) });
-      shown = Math.max(shown, percent);
-    };
+    const onProgress = notificationProgress(progress);
     const request: ExportRequestDto = {
       target,
       format,

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
+import { notificationProgress } from '../progressText';
 
 /** Writes the report as one HTML file without links, or as JSON, where the person says. */
 export async function exportReport(document: InspectorDocument | undefined): Promise<void> {
@@ -21,7 +22,7 @@ export async function exportReport(document: InspectorDocument | undefined): Pro
         token.onCancellationRequested(() => controller.abort());
         const { html, json } = await document.report({
           signal: controller.signal,
-          onProgress: (_done, _total, what) => progress.report({ message: what }),
+          onProgress: notificationProgress(progress),
         });
         const text = target.path.endsWith('.json') ? json : html;
         await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
+import { type Progress, TimeLeft } from '../../core/progress';
 import type { ReportDto } from '../../protocol/compareDto';
 import type { ForwardRequestDto, GivenInputsDto } from '../../protocol/forwardDto';
 import type { HealthDto } from '../../protocol/modelDto';
@@ -303,22 +304,22 @@ export class InspectorDocument implements vscode.CustomDocument {
   /** Runs one piece of work with progress and cancel; a failure becomes the notice of the snapshot. */
   private async work(
     what: string,
-    task: (options: {
-      signal: AbortSignal;
-      onProgress: (done: number, total: number, what: string) => void;
-    }) => Promise<void>,
+    task: (options: { signal: AbortSignal; onProgress: Progress }) => Promise<void>,
   ): Promise<void> {
     this.cancel();
     // What a person asked for goes before what the overview reads by itself.
     this.healthAbort?.abort();
     const controller = new AbortController();
+    const left = new TimeLeft();
     this.running = controller;
-    this.update({ busy: { what, done: 0, total: 0 }, notice: null });
+    this.update({ busy: { what, done: 0, total: 0, unit: 'steps', secondsLeft: null }, notice: null });
     try {
       await task({
         signal: controller.signal,
-        onProgress: (done, total, detail) => {
-          if (this.running === controller) this.update({ busy: { what: `${what}: ${detail}`, done, total } });
+        onProgress: (done, total, detail, unit = 'steps') => {
+          if (this.running !== controller) return;
+          const secondsLeft = left.seconds(done, total);
+          this.update({ busy: { what: `${what}: ${detail}`, done, total, unit, secondsLeft } });
         },
       });
     } catch (error) {

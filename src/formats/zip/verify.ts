@@ -33,7 +33,7 @@ export async function verifyEntries(
   let done = 0;
   for (const entry of entries) {
     abort.throwIfAborted();
-    progress(done, total, entry.name);
+    progress(done, total, entry.name, 'bytes');
     try {
       await verifyEntry(source, entry, abort);
     } catch (error) {

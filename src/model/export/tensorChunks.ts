@@ -32,8 +32,9 @@ export async function* storageChunks(
     return;
   }
   const step = chunkBytes / itemBytes;
-  const ring = Array.from({ length: piecesAtOnce }, () => new Uint8Array(chunkBytes));
+  const ring: Uint8Array[] = [];
   for (let start = 0, turn = 0; start < numel; start += step, turn++) {
+    ring[turn % piecesAtOnce] ??= new Uint8Array(chunkBytes);
     const into = ring[turn % piecesAtOnce];
     const piece = await file.readRange(record, start, Math.min(step, numel - start), abort, into);
     if (piece === undefined) {
