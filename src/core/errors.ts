@@ -5,7 +5,10 @@
  */
 export type ErrorKind = 'malformed' | 'unsupported' | 'invalid' | 'io' | 'aborted' | 'internal';
 
-/** Where in a file something is wrong. Offsets are bytes from the start of the file, or of `entry` when that is given. */
+/**
+ * Where in a file something is wrong. Offsets are bytes from the start of the file, or of `entry` when that is given;
+ * errors of an archive itself (E_ZIP_*) name the entry and count from the start of the file.
+ */
 export interface ErrorPlace {
   readonly file?: string;
   readonly entry?: string;

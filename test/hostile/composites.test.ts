@@ -45,6 +45,8 @@ interface Case {
   readonly part?: string;
   readonly found?: string;
   readonly code?: string;
+  /** Byte of the part's record where the number stands that is to blame. */
+  readonly offset?: number;
 }
 
 const coo = sparse('sparse_coo', [3, 4]);
@@ -60,6 +62,7 @@ const cases: readonly Case[] = [
     build: coo,
     part: 'indices',
     found: 'index 3',
+    offset: 8,
   },
   {
     name: 'T-13: a negative COO index',
@@ -67,6 +70,7 @@ const cases: readonly Case[] = [
     build: coo,
     part: 'indices',
     found: 'index -1',
+    offset: 16,
   },
   {
     name: 'T-13: more COO indices than values',
@@ -91,6 +95,7 @@ const cases: readonly Case[] = [
     build: csr,
     part: 'crow_indices',
     found: '2',
+    offset: 16,
   },
   {
     name: 'T-13: CSR rows that end elsewhere',
@@ -98,6 +103,7 @@ const cases: readonly Case[] = [
     build: csr,
     part: 'crow_indices',
     found: '0 to 9',
+    offset: 16,
   },
   {
     name: 'T-13: a CSR column as large as the width',
@@ -105,6 +111,7 @@ const cases: readonly Case[] = [
     build: csr,
     part: 'col_indices',
     found: 'index 4',
+    offset: 8,
   },
   {
     name: 'T-13: fewer CSR columns than values',
@@ -125,6 +132,7 @@ const cases: readonly Case[] = [
     build: nested,
     part: 'offsets',
     found: 'element 4',
+    offset: 8,
   },
   {
     name: 'T-14: an inner tensor before the buffer',
@@ -132,6 +140,7 @@ const cases: readonly Case[] = [
     build: nested,
     part: 'offsets',
     found: 'element -7',
+    offset: 0,
   },
   {
     name: 'T-14: an inner tensor of a size that no buffer has',
@@ -139,11 +148,12 @@ const cases: readonly Case[] = [
     build: nested,
     part: 'sizes',
     found: `element ${2 ** 40 + 1}`,
+    offset: 8,
   },
 ];
 
 describe('tensors that are made of several', () => {
-  for (const { name, parts, build, part, found, code = 'E_PT_SPARSE_INDEX' } of cases) {
+  for (const { name, parts, build, part, found, code = 'E_PT_SPARSE_INDEX', offset } of cases) {
     it(`${part === undefined ? 'opens' : 'lists and refuses'} ${name}`, async () => {
       const file = await open(parts, build);
       const own = file.tensors.filter((tensor) => tensor.name.startsWith('s'));
@@ -156,6 +166,8 @@ describe('tensors that are made of several', () => {
       }
       const details = await tensorRejection(file, part === '' ? 's' : `s.${part}`);
       assert.deepEqual([details.code, details.found], [code, found]);
+      if (offset !== undefined) assert.equal(details.where?.offset, offset);
+      else assert.equal(details.where?.entry, 'model/data.pkl');
       assert.equal(file.tensors[0].tensor.problem, undefined);
     });
   }

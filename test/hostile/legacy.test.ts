@@ -76,10 +76,13 @@ describe('the stream of PyTorch before 1.6', () => {
 
   const refused: readonly [name: string, bytes: Uint8Array, code: string, offset: number][] = [
     ['another protocol', stream({ protocol: 1002 }), 'E_PT_PROTOCOL', 15],
-    ['no storage keys', stream().subarray(0, 15 + 8 + 30), 'E_PICKLE_TRUNCATED', 23],
+    ['no storage keys', stream().subarray(0, 15 + 8 + 30), 'E_PICKLE_TRUNCATED', 52],
   ];
-  for (const [name, bytes, code] of refused) {
-    it(`refuses ${name} with ${code}`, async () => assert.equal((await rejection(bytes)).code, code));
+  for (const [name, bytes, code, offset] of refused) {
+    it(`refuses ${name} with ${code} at byte ${offset}`, async () => {
+      const details = await rejection(bytes);
+      assert.deepEqual([details.code, details.where?.offset], [code, offset]);
+    });
   }
 
   it('takes a magic number that is one too large for a plain pickle', async () => {
@@ -194,29 +197,35 @@ describe('the tar archive of PyTorch 0.1', () => {
     assert.equal(file.tensors.length, 2);
   });
 
-  const refused: readonly [name: string, members: readonly Member[], code: string][] = [
+  const refused: readonly [name: string, members: readonly Member[], code: string, offset: number][] = [
     [
       'a checksum that does not match',
       members().map((m, i) => (i === 1 ? { ...m, checksum: '000001\0 ' } : m)),
       'E_TAR_CHECKSUM',
+      1024,
     ],
     [
       'a size that is no number',
       members().map((m, i) => (i === 1 ? { ...m, size: 'zzzzzzzzzzz\0' } : m)),
       'E_TAR_HEADER',
+      1024 + 124,
     ],
     [
       'a member of 2^33 bytes',
       members().map((m, i) => (i === 1 ? { ...m, size: '77777777777\0' } : m)),
       'E_TAR_TRUNCATED',
+      1024,
     ],
-    ['no tensors', members().slice(0, 3), 'E_TAR_MEMBER'],
-    ['-1 dimensions', members({ rank: -1 }), 'E_TAR_MEMBER'],
-    ['2^31 - 1 dimensions', members({ rank: 2 ** 31 - 1 }), 'E_TAR_MEMBER'],
-    ['a size of -1', members({ size: -1n }), 'E_TAR_NUMBER'],
+    ['no tensors', members().slice(0, 3), 'E_TAR_MEMBER', tar(members().slice(0, 3)).length],
+    ['-1 dimensions', members({ rank: -1 }), 'E_TAR_MEMBER', 42],
+    ['2^31 - 1 dimensions', members({ rank: 2 ** 31 - 1 }), 'E_TAR_MEMBER', 42],
+    ['a size of -1', members({ size: -1n }), 'E_TAR_NUMBER', 50],
   ];
-  for (const [name, list, code] of refused) {
-    it(`refuses ${name} with ${code}`, async () => assert.equal((await rejection(tar(list))).code, code));
+  for (const [name, list, code, offset] of refused) {
+    it(`refuses ${name} with ${code} at byte ${offset}`, async () => {
+      const details = await rejection(tar(list));
+      assert.deepEqual([details.code, details.where?.offset], [code, offset]);
+    });
   }
 
   it('ends in an answer or a refusal when any byte of it is changed', async () => {

@@ -1,5 +1,5 @@
 import type { AbortCheck } from '../../core/abort';
-import { byteLength } from '../../core/dtype';
+import { byteLength, dtypes } from '../../core/dtype';
 import type { ErrorDetails } from '../../core/errors';
 import { QuantscopeError } from '../../core/errors';
 import { numel } from '../../core/shape';
@@ -37,9 +37,10 @@ export async function checkIndices(
     if (numbers.size !== indices.length) continue;
     const wrong = firstWrong(composite, numbers);
     if (wrong === undefined) continue;
+    const problem = problemOf(wrong, composite);
     for (const [i, { name, tensor }] of composite.parts.entries()) {
       if (!numbers.has(name)) continue;
-      tensors[composite.at + i] = { ...tensors[composite.at + i], tensor: { ...tensor, problem: wrong } };
+      tensors[composite.at + i] = { ...tensors[composite.at + i], tensor: { ...tensor, problem } };
     }
   }
 }
@@ -60,7 +61,7 @@ async function readIndex(tensor: TensorRecord, read: Read, abort: AbortCheck): P
   }
 }
 
-function firstWrong(composite: Composite, numbers: ReadonlyMap<string, number[]>): ErrorDetails | undefined {
+function firstWrong(composite: Composite, numbers: ReadonlyMap<string, number[]>): Wrong | undefined {
   const { layout, shape, parts } = composite;
   if (layout === 'sparse_coo') return wrongCoo(numbers.get('indices') ?? [], shape ?? []);
   if (layout === 'nested') return wrongNested(composite, numbers);
@@ -84,18 +85,36 @@ function firstWrong(composite: Composite, numbers: ReadonlyMap<string, number[]>
   );
 }
 
-function sparseProblem(message: string, found: string, expected: string): ErrorDetails {
-  return { code: 'E_PT_SPARSE_INDEX', kind: 'malformed', message, found, expected };
+/** A number that cannot be, at `index` of the part. */
+interface Wrong {
+  readonly part: string;
+  readonly index: number;
+  readonly message: string;
+  readonly found: string;
+  readonly expected: string;
 }
 
-function wrongCoo(indices: readonly number[], shape: readonly number[]): ErrorDetails | undefined {
+function problemOf({ part, index, message, found, expected }: Wrong, { parts }: Composite): ErrorDetails {
+  const tensor = parts.find(({ name }) => name === part)?.tensor;
+  const offset = tensor && (tensor.storageOffset + index) * dtypes[tensor.dtype].bytes;
+  const where = { entry: tensor?.storage.entry, offset, field: part };
+  return { code: 'E_PT_SPARSE_INDEX', kind: 'malformed', message, where, found, expected };
+}
+
+function wrongCoo(indices: readonly number[], shape: readonly number[]): Wrong | undefined {
   const dimensions = Math.min(shape.length, 64);
   const count = dimensions === 0 ? 0 : indices.length / dimensions;
   for (let i = 0; i < indices.length; i++) {
     const size = shape[Math.floor(i / count)];
     if (size === undefined) return undefined;
     if (indices[i] < 0 || indices[i] >= size) {
-      return sparseProblem('An index of a sparse tensor lies outside it.', `index ${indices[i]}`, `0 to ${size - 1}`);
+      return {
+        part: 'indices',
+        index: i,
+        message: 'An index of a sparse tensor lies outside it.',
+        found: `index ${indices[i]}`,
+        expected: `0 to ${size - 1}`,
+      };
     }
   }
   return undefined;
@@ -105,31 +124,36 @@ function wrongPointers(
   pointers: readonly number[],
   count: number | undefined,
   outer: number | undefined,
-  name: string,
-): ErrorDetails | undefined {
+  part: string,
+): Wrong | undefined {
   if (outer !== undefined && pointers.length !== outer + 1) {
-    return sparseProblem(`${name} has the wrong length.`, `${pointers.length} entries`, `${outer + 1}`);
+    const message = `${part} has the wrong length.`;
+    return { part, index: 0, message, found: `${pointers.length} entries`, expected: `${outer + 1}` };
   }
   if (pointers[0] !== 0 || pointers.at(-1) !== count) {
-    return sparseProblem(
-      `${name} does not run from 0 to the number of values.`,
-      `${pointers[0]} to ${pointers.at(-1)}`,
-      `0 to ${count}`,
-    );
+    return {
+      part,
+      index: pointers[0] === 0 ? Math.max(0, pointers.length - 1) : 0,
+      message: `${part} does not run from 0 to the number of values.`,
+      found: `${pointers[0]} to ${pointers.at(-1)}`,
+      expected: `0 to ${count}`,
+    };
   }
-  const at = pointers.findIndex((value, i) => i > 0 && value < pointers[i - 1]);
-  if (at < 0) return undefined;
-  return sparseProblem(`${name} decreases at entry ${at}.`, `${pointers[at]}`, `at least ${pointers[at - 1]}`);
+  const index = pointers.findIndex((value, i) => i > 0 && value < pointers[i - 1]);
+  if (index < 0) return undefined;
+  const message = `${part} decreases at entry ${index}.`;
+  return { part, index, message, found: `${pointers[index]}`, expected: `at least ${pointers[index - 1]}` };
 }
 
-function wrongRange(indices: readonly number[], size: number, name: string): ErrorDetails | undefined {
-  const wrong = indices.find((value) => value < 0 || value >= size);
-  if (wrong === undefined) return undefined;
-  return sparseProblem(`An entry of ${name} lies outside the tensor.`, `index ${wrong}`, `0 to ${size - 1}`);
+function wrongRange(indices: readonly number[], size: number, part: string): Wrong | undefined {
+  const index = indices.findIndex((value) => value < 0 || value >= size);
+  if (index < 0) return undefined;
+  const message = `An entry of ${part} lies outside the tensor.`;
+  return { part, index, message, found: `index ${indices[index]}`, expected: `0 to ${size - 1}` };
 }
 
 /** Every inner tensor must lie inside the buffer. */
-function wrongNested({ parts }: Composite, numbers: ReadonlyMap<string, number[]>): ErrorDetails | undefined {
+function wrongNested({ parts }: Composite, numbers: ReadonlyMap<string, number[]>): Wrong | undefined {
   const [buffer, sizes] = parts;
   const capacity = numel(buffer.tensor.shape);
   const rank = sizes.tensor.shape[1] ?? 0;
@@ -142,11 +166,13 @@ function wrongNested({ parts }: Composite, numbers: ReadonlyMap<string, number[]
     for (const [d, size] of own.entries()) last += (size - 1) * (strideNumbers[i * rank + d] ?? 0);
     if (own.includes(0)) continue;
     if (offset < 0 || own.some((size) => size < 0) || !(last >= 0 && last < capacity)) {
-      return sparseProblem(
-        `Tensor ${i} of a nested tensor lies outside its buffer.`,
-        `element ${last}`,
-        `0 to ${capacity - 1}`,
-      );
+      return {
+        part: 'offsets',
+        index: i,
+        message: `Tensor ${i} of a nested tensor lies outside its buffer.`,
+        found: `element ${last}`,
+        expected: `0 to ${capacity - 1}`,
+      };
     }
   }
   return undefined;

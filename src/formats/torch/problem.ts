@@ -6,7 +6,12 @@ export class Problem {
   constructor(
     readonly code: string,
     readonly message: string,
-    readonly compare: { readonly found?: string; readonly expected?: string } = {},
+    readonly compare: {
+      readonly found?: string;
+      readonly expected?: string;
+      /** Of the opcode that is to blame, where that is not the call that makes the tensor. */
+      readonly offset?: number;
+    } = {},
     readonly kind: ErrorDetails['kind'] = 'malformed',
   ) {}
 }
@@ -26,5 +31,6 @@ export function problemDetails(
   entry: string | undefined,
   offset: number,
 ): ErrorDetails {
-  return { code, kind, message, where: { entry, offset }, ...compare };
+  const { found, expected } = compare;
+  return { code, kind, message, where: { entry, offset: compare.offset ?? offset }, found, expected };
 }

@@ -180,6 +180,7 @@ function findPickle({ entries }: ZipArchive, locate: Locate): { pickle: ZipEntry
         'E_PT_MODEL_JSON',
         'This is a TorchScript module of PyTorch 1.0 to 1.2, described by model.json.',
         {
+          where: { offset: 0, field: 'data.pkl' },
           found: 'model.json and no data.pkl',
           expected: 'a folder with data.pkl, data/ and version',
           hint: 'Quantscope does not read this format; load it with torch.jit.load in PyTorch 1.3 to 2.x and save it again.',
@@ -188,6 +189,7 @@ function findPickle({ entries }: ZipArchive, locate: Locate): { pickle: ZipEntry
     }
     const names = entries.slice(0, 5).map(({ name }) => JSON.stringify(name.slice(0, 80)));
     throw malformed('E_PT_NO_PICKLE', 'This is a ZIP archive, but not one that PyTorch wrote: it has no data.pkl.', {
+      where: { offset: 0, field: 'data.pkl' },
       found: `${names.join(', ')}${entries.length > 5 ? ` and ${entries.length - 5} more` : ''}`,
       expected: 'a folder with data.pkl, data/ and version',
       hint: 'Unpack it and open the model file inside, or check that this is the file you meant.',
@@ -279,13 +281,13 @@ async function checkVersion(source: ByteSource, locate: Locate, prefix: string):
   const entry = locate(`${prefix}version`) ?? locate(`${prefix}.data/version`);
   if (entry === undefined) {
     throw malformed('E_PT_VERSION', 'The archive has no version record; PyTorch refuses it too.', {
-      where: { field: `${prefix}version` },
+      where: { offset: 0, field: `${prefix}version` },
     });
   }
   const text = new TextDecoder().decode(await readEntry(source, entry, maxRecordBytes)).trim();
   if (!/^\d+$/.test(text) || Number(text) > maxVersion) {
     throw unsupported('E_PT_VERSION', 'The archive has a version that PyTorch does not know.', {
-      where: { entry: entry.name },
+      where: { entry: entry.name, offset: 0 },
       found: JSON.stringify(text.slice(0, 40)),
       expected: `a number up to ${maxVersion}`,
     });
@@ -302,7 +304,7 @@ async function readByteOrder(
   const text = new TextDecoder().decode(await readEntry(source, entry, maxRecordBytes));
   if (text === 'little' || text === 'big') return text;
   throw malformed('E_PT_BYTEORDER', 'The archive names a byte order that does not exist.', {
-    where: { entry: entry.name },
+    where: { entry: entry.name, offset: 0 },
     found: JSON.stringify(text.slice(0, 40)),
     expected: '"little" or "big"',
   });

@@ -106,7 +106,10 @@ function attempt(
   { entry }: RebuildContext,
 ): TensorRecord | undefined {
   try {
-    return build();
+    const tensor = build();
+    const problem = tensor?.problem;
+    if (tensor === undefined || problem === undefined || problem.where?.offset !== undefined) return tensor;
+    return { ...tensor, problem: { ...problem, where: { ...problem.where, entry, offset: call.offset } } };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return { ...unreadable, problem: problemDetails(error, entry, call.offset) };

@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
 import { byteLength, type DType } from '../../core/dtype';
-import { malformed, QuantscopeError } from '../../core/errors';
+import { type ErrorPlace, malformed, QuantscopeError } from '../../core/errors';
 import { itemsOf, textOf } from '../pickle/access';
 import { readPickle } from '../pickle/read';
 import { PickleGlobal, type PickleResult, type PickleValue } from '../pickle/types';
@@ -25,7 +25,7 @@ export async function openTorchTar(source: ByteSource, abort: AbortCheck): Promi
   const members = await tarMembers(source);
   const member = (name: string): MemberReader => {
     const found = members.get(name);
-    if (found === undefined) throw missing(name, members);
+    if (found === undefined) throw missing(name, members, source.size);
     return new MemberReader(source, found, abort);
   };
   const storages = await readStorages(member('storages'));
@@ -55,8 +55,9 @@ export async function openTorchTar(source: ByteSource, abort: AbortCheck): Promi
   );
 }
 
-function missing(name: string, members: ReadonlyMap<string, TarMember>): QuantscopeError {
+function missing(name: string, members: ReadonlyMap<string, TarMember>, end: number): QuantscopeError {
   return malformed('E_TAR_MEMBER', `The tar archive has no member "${name}", which PyTorch 0.1 wrote.`, {
+    where: { offset: end, field: name },
     found: [...members.keys()]
       .slice(0, 5)
       .map((key) => JSON.stringify(key.slice(0, 40)))
@@ -77,6 +78,11 @@ class MemberReader {
     private readonly member: TarMember,
     private readonly abort: AbortCheck,
   ) {}
+
+  /** Where the next byte stands in the member. */
+  get position(): number {
+    return this.at;
+  }
 
   /** Where the next byte stands in the file. */
   get offset(): number {
@@ -153,9 +159,10 @@ async function readStorages(member: MemberReader): Promise<Map<string, TarStorag
   const storages = new Map<string, TarStorage>();
   const total = count(await member.pickle());
   for (let i = 0; i < total; i++) {
+    const at = member.position;
     const [key, location, type] = itemsOf((await member.pickle()).root);
     const dtype = type instanceof PickleGlobal ? storageDtype(type.module, type.name) : undefined;
-    if (key === undefined || dtype === undefined) throw badMember('storages', type);
+    if (key === undefined || dtype === undefined) throw badMember('storages', at, type);
     const numel = await member.int64();
     const size = byteLength(dtype, numel);
     storages.set(keyText(key), { dtype, location: textOf(location) ?? '', offset: member.offset, size, numel });
@@ -172,9 +179,9 @@ async function readStorages(member: MemberReader): Promise<Map<string, TarStorag
   return storages;
 }
 
-function badMember(name: string, found: PickleValue | undefined): QuantscopeError {
+function badMember(name: string, offset: number, found?: PickleValue): QuantscopeError {
   return malformed('E_TAR_MEMBER', `The member "${name}" of the tar archive is not what PyTorch 0.1 wrote.`, {
-    where: { entry: name },
+    where: { entry: name, offset },
     found: found instanceof PickleGlobal ? found.fullName.slice(0, 80) : 'no such record',
     expected: '(key, location or storage, type)',
   });
@@ -188,10 +195,12 @@ async function readTensors(
   const tensors = new Map<string, TensorRecord>();
   const total = count(await member.pickle());
   for (let i = 0; i < total; i++) {
+    const at = member.position;
     const [key, storageKey] = itemsOf((await member.pickle()).root);
-    if (key === undefined || storageKey === undefined) throw badMember('tensors', undefined);
+    if (key === undefined || storageKey === undefined) throw badMember('tensors', at);
+    const rankAt = member.position;
     const rank = await member.int32();
-    if (rank < 0 || rank > maxRank) throw badMember('tensors', undefined);
+    if (rank < 0 || rank > maxRank) throw badMember('tensors', rankAt);
     // Dimensions were eight bytes once.
     await member.bytes(4);
     const shape: number[] = [];
@@ -199,7 +208,8 @@ async function readTensors(
     for (let d = 0; d < rank; d++) shape.push(await member.int64());
     for (let d = 0; d < rank; d++) strides.push(await member.int64());
     const offset = await member.int64();
-    tensors.set(keyText(key), record(keyText(storageKey), shape, strides, offset, storages));
+    const place = { entry: 'tensors', offset: at };
+    tensors.set(keyText(key), record(keyText(storageKey), shape, strides, offset, storages, place));
   }
   return tensors;
 }
@@ -210,6 +220,7 @@ function record(
   strides: readonly number[],
   storageOffset: number,
   storages: ReadonlyMap<string, TarStorage>,
+  where: ErrorPlace,
 ): TensorRecord {
   const storage = storages.get(key);
   const dtype = storage?.dtype ?? 'uint8';
@@ -221,7 +232,6 @@ function record(
     storage: { key, dtype, location: storage?.location ?? '', numel: storage?.numel ?? 0, entry: `storage ${key}` },
     requiresGrad: false,
   };
-  const where = { entry: 'tensors' };
   if (storage === undefined) {
     const message = `The storage ${JSON.stringify(key.slice(0, 80))} of a tensor is missing.`;
     return { ...made, problem: { code: 'E_PT_STORAGE_MISSING', kind: 'malformed', message, where } };

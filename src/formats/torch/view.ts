@@ -13,7 +13,7 @@ import { viewFits } from './viewFits';
 
 /** Arguments (storage, storage_offset, size, stride, …) as a view, checked against the storage's record. */
 export function view(args: readonly PickleValue[], context: RebuildContext, dtype?: DType): TensorRecord {
-  const { storage, entry, window } = storageArgument(args[0], context);
+  const { storage, entry, window, offset } = storageArgument(args[0], context);
   const ownOffset = integer(args[1], 'storage_offset');
   const shape = sizes(args[2], 'size');
   const strides = sizes(args[3], 'stride');
@@ -25,8 +25,8 @@ export function view(args: readonly PickleValue[], context: RebuildContext, dtyp
     storage,
     requiresGrad: false,
   };
-  if (entry === undefined) return { ...record, problem: missing(storage.key, context) };
-  const problem = storageProblem(record, ownOffset, window, entry);
+  if (entry === undefined) return { ...record, problem: missing(storage.key, context, offset) };
+  const problem = shortStorage(record, entry, context, offset) ?? outsideStorage(record, ownOffset, window, entry);
   if (problem !== undefined) return { ...record, problem };
   noteOddities(record, entry, context);
   return record;
@@ -37,6 +37,8 @@ interface Found {
   readonly entry: StorageEntry | undefined;
   /** The part of the storage that the tensor may use, in elements. */
   readonly window: { readonly offset: number; readonly length: number | undefined };
+  /** Where the pickle names the storage; undefined when the storage is in the pickle itself. */
+  readonly offset: number | undefined;
 }
 
 function storageArgument(value: PickleValue | undefined, context: RebuildContext): Found {
@@ -51,7 +53,7 @@ function storageArgument(value: PickleValue | undefined, context: RebuildContext
       });
     }
     const entry = { name: storage.key, size: storage.inline?.length ?? 0 };
-    return { storage, entry, window: { offset: 0, length: undefined } };
+    return { storage, entry, window: { offset: 0, length: undefined }, offset: undefined };
   }
   if (!(value instanceof PicklePersistent)) {
     throw new Problem('E_PT_ARGUMENT', 'Argument 0 (storage) is not a storage.', {
@@ -60,48 +62,69 @@ function storageArgument(value: PickleValue | undefined, context: RebuildContext
     });
   }
   const id = storageId(value);
-  if ('code' in id) throw new Problem(id.code, id.message, { found: id.found, expected: id.expected });
+  if ('code' in id)
+    throw new Problem(id.code, id.message, {
+      found: id.found,
+      expected: id.expected,
+      offset: value.offset,
+    });
   const { key, dtype, location, numel } = id;
   const entry = context.storageEntry(key);
   const storage: StorageRecord = { key, dtype, location, numel, entry: entry?.name ?? '' };
-  return { storage, entry, window: { offset: id.view?.offset ?? 0, length: id.view?.length } };
+  return {
+    storage,
+    entry,
+    window: { offset: id.view?.offset ?? 0, length: id.view?.length },
+    offset: value.offset,
+  };
 }
 
-function missing(key: string, { entry }: RebuildContext): ErrorDetails {
+function missing(key: string, { entry }: RebuildContext, offset: number | undefined): ErrorDetails {
   return {
     code: 'E_PT_STORAGE_MISSING',
     kind: 'malformed',
     message: `The record of storage ${shown(key)} is missing.`,
-    where: { entry },
+    where: { entry, offset },
     found: 'no such record',
     expected: `data/${key.slice(0, maxKeyText)}`,
   };
 }
 
-function storageProblem(
+function shortStorage(
+  { storage }: TensorRecord,
+  entry: StorageEntry,
+  context: RebuildContext,
+  offset: number | undefined,
+): ErrorDetails | undefined {
+  const promised = byteLength(storage.dtype, storage.numel);
+  if (entry.size >= promised) return undefined;
+  return {
+    code: 'E_PT_STORAGE_SHORT',
+    kind: 'malformed',
+    message: `Storage ${shown(storage.key)} is shorter than the pickle says.`,
+    where: { entry: context.entry, offset, field: entry.name },
+    found: `${entry.size} bytes`,
+    expected: `${promised}`,
+    hint: 'The file was cut or edited; PyTorch 2.10 and later refuse it, older versions read stray memory.',
+  };
+}
+
+function outsideStorage(
   record: TensorRecord,
   ownOffset: number,
   window: Found['window'],
   entry: StorageEntry,
 ): ErrorDetails | undefined {
-  const { key, numel, dtype } = record.storage;
-  const fail = (code: string, message: string, compare: { found: string; expected: string }): ErrorDetails => ({
-    code,
-    kind: 'malformed',
-    message,
-    where: { entry: entry.name },
-    ...compare,
-  });
-  const promised = byteLength(dtype, numel);
-  if (entry.size < promised) {
-    return fail('E_PT_STORAGE_SHORT', `Storage ${shown(key)} is shorter than the pickle says.`, {
-      found: `${entry.size} bytes`,
-      expected: `${promised}`,
-    });
-  }
-  const bytes = window.length === undefined ? entry.size : byteLength(dtype, window.length);
+  const bytes = window.length === undefined ? entry.size : byteLength(record.storage.dtype, window.length);
   const outside = viewFits(bytes, ownOffset, record.shape, record.strides, record.dtype);
-  return outside && fail('E_TENSOR_OOB', 'The tensor reaches outside its storage.', outside);
+  if (outside === undefined) return undefined;
+  return {
+    code: 'E_TENSOR_OOB',
+    kind: 'malformed',
+    message: 'The tensor reaches outside its storage.',
+    where: { field: entry.name },
+    ...outside,
+  };
 }
 
 /** A view that repeats its storage so often is no weight, but it is legal. */

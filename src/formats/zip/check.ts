@@ -28,14 +28,14 @@ export function checkEntries(entries: readonly ZipEntry[], directory: Directory,
   for (const { name, headerOffset, compressedSize } of entries) {
     if (headerOffset + 30 + compressedSize > directory.offset) {
       throw malformed('E_ZIP_ENTRY_RANGE', `The archive’s entry ${quoted(name)} runs past the data.`, {
-        where: { entry: name, offset: headerOffset },
+        where: { entry: name, offset: Math.min(headerOffset, fileSize) },
         found: `${compressedSize} bytes at ${headerOffset}`,
         expected: `an end before byte ${directory.offset}`,
       });
     }
   }
   checkNames(entries, warnings);
-  checkOverlaps(entries, warnings);
+  checkOverlaps(entries, warnings, directory.offset);
   const gap = directory.end - directory.offset - directory.size;
   if (gap > zip64Records) {
     warnings.push({
@@ -87,7 +87,7 @@ function oddName(name: string): string | undefined {
 }
 
 /** Entries whose bytes overlap: one header for two names, or the layers of a zip bomb. */
-function checkOverlaps(entries: readonly ZipEntry[], warnings: Warning[]): void {
+function checkOverlaps(entries: readonly ZipEntry[], warnings: Warning[], directoryOffset: number): void {
   const order = [...entries].sort((a, b) => a.headerOffset - b.headerOffset);
   let covered = 0;
   let whose: ZipEntry | undefined;
@@ -105,18 +105,18 @@ function checkOverlaps(entries: readonly ZipEntry[], warnings: Warning[]): void 
       whose = entry;
     }
   }
-  if (warnings.length > before) refuseBomb(entries, covered);
+  if (warnings.length > before) refuseBomb(entries, covered, directoryOffset);
 }
 
 /**
  * Bytes that are counted once cannot inflate beyond deflate's own ratio; entries that overlap can,
  * which is how 42 KB become 5 GB. Source: D. Fifield, A better zip bomb, 2019.
  */
-function refuseBomb(entries: readonly ZipEntry[], covered: number): void {
+function refuseBomb(entries: readonly ZipEntry[], covered: number, directoryOffset: number): void {
   const inflated = entries.reduce((sum, { size }) => sum + size, 0);
   if (inflated <= covered * maxInflateRatio) return;
   throw malformed('E_ZIP_BOMB', 'The archive’s entries share their bytes to become more than they can hold.', {
-    where: { field: 'central directory' },
+    where: { offset: directoryOffset, field: 'central directory' },
     found: `${inflated} bytes from ${covered}`,
     expected: `at most ${covered * maxInflateRatio}`,
     hint: 'This is how a zip bomb is made; do not unpack this file with other tools.',

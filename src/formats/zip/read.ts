@@ -26,9 +26,10 @@ export async function readZip(source: ByteSource): Promise<ZipArchive> {
     throw unsupported(
       'E_ZIP_DIRECTORY_LIMIT',
       `The archive's directory has ${directory.size} bytes; the limit is ${maxDirectoryBytes}.`,
+      { where: { offset: directory.end, field: 'central directory' } },
     );
   }
-  if (directory.count > maxEntries) throw tooManyEntries(directory.count);
+  if (directory.count > maxEntries) throw tooManyEntries(directory);
   const bytes = await source.read(directory.offset, directory.size);
   const entries = parseDirectory(bytes, directory);
   const warnings = checkEntries(entries, directory, source.size);
@@ -107,8 +108,10 @@ async function readEnd64(source: ByteSource, end: number, plainCount: number) {
   return { record: found, warnings: [{ code: 'E_ZIP_COUNT', message }] };
 }
 
-function tooManyEntries(count: number): QuantscopeError {
-  return unsupported('E_ZIP_DIRECTORY_LIMIT', `The archive says it has ${count} entries; the limit is ${maxEntries}.`);
+function tooManyEntries({ count, end }: Directory): QuantscopeError {
+  return unsupported('E_ZIP_DIRECTORY_LIMIT', `The archive says it has ${count} entries; the limit is ${maxEntries}.`, {
+    where: { offset: end, field: 'number of entries' },
+  });
 }
 
 function parseDirectory(bytes: Uint8Array, directory: Directory): ZipEntry[] {
