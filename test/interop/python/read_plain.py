@@ -32,10 +32,13 @@ def outputs(job, scope):
     import onnx
 
     onnx.checker.check_model(job["file"], full_check=True)
+    session = scope["session"]
+    dtypes = {i.name: {"tensor(int64)": "int64"}.get(i.type, "float32") for i in session.get_inputs()}
     feeds = {
-        name: numpy.array(values, dtype="float32").reshape(shape) for name, (shape, values) in job["inputs"].items()
+        name: numpy.array(values, dtype=dtypes[name]).reshape(shape) for name, (shape, values) in job["inputs"].items()
     }
-    return {"outputs": [output.ravel().tolist() for output in scope["session"].run(None, feeds)]}
+    found = session.run(None, feeds)
+    return {"outputs": [output.ravel().tolist() for output in found], "shapes": [list(output.shape) for output in found]}
 
 
 def check(job):

@@ -9,6 +9,7 @@ import { planExport } from '../../../src/model/export/exportModel';
 import { gatesReordered, transposed } from '../../../src/model/export/onnx/matrices';
 import { openModel } from '../../../src/model/openModel';
 import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
+import { exportBytes } from '../../support/exports';
 import { openBytes, readFixture } from '../../support/fixtures';
 
 const int8: QuantizeSpecDto = { engine: 'fbgemm', dtype: 'qint8', perChannel: false, modules: null, exclude: [] };
@@ -45,6 +46,22 @@ describe('ONNX exports', () => {
     const found = described(await exported('recipe_lstm.pt', 'lstm', { ...int8, perChannel: true }));
     assert.equal(found['lstm.weight_hh_l0_scale'], 'float32 1 32');
   });
+
+  for (const [fixture, operators] of [
+    ['encoder.module.pt', ['MatMul', 'Softmax', 'LayerNormalization', 'Add', 'Identity']],
+    ['convnet.module.pt', ['Conv', 'Identity']],
+  ] as const) {
+    it(`a whole model of PyTorch’s containers is one graph: ${fixture}`, async () => {
+      const model = await openModel(bytesSource(await readFixture('modules', fixture), fixture), neverAborted);
+      for (const spec of [null, int8]) {
+        const [bytes] = await exportBytes(model, 'out.onnx', { format: 'onnx', spec });
+        const { onnx } = await openBytes(bytes, 'out.onnx');
+        const found = new Set(onnx?.graph?.nodes.map(({ opType }) => opType));
+        for (const operator of operators) assert.ok(found.has(operator), `${operator} in ${[...found].join()}`);
+        assert.equal(found.has('MatMulInteger'), spec !== null);
+      }
+    });
+  }
 
   it('refuses a state dict that does not say how its modules are joined', async () => {
     await assert.rejects(exported('word_lm.pt', '', int8), { code: 'E_EXPORT_ONNX', message: /joined/ });

@@ -7,6 +7,7 @@ export class GraphBuilder {
   readonly nodes: NodeData[] = [];
   readonly initializers: InitializerData[] = [];
   private readonly names = new Set<string>();
+  private sizes = 0;
 
   /** Adds a node and returns the names of its outputs, which are called after `path`. */
   node(
@@ -51,6 +52,16 @@ export class GraphBuilder {
     return this.constant(name, 'int64', [values.length], async () => bytes);
   }
 
+  /** The name of a size that nothing fixes. */
+  openSize(): string {
+    return `size_${++this.sizes}`;
+  }
+
+  /** Keeps a name for the graph's own inputs. */
+  reserve(name: string): void {
+    this.names.add(name);
+  }
+
   private unique(name: string): string {
     let candidate = name;
     for (let i = 1; this.names.has(candidate); i++) candidate = `${name}_${i}`;
@@ -63,3 +74,4 @@ export const int = (value: number): AttributeValue => ({ kind: 'int', value });
 export const float = (value: number): AttributeValue => ({ kind: 'float', value });
 export const ints = (...value: readonly number[]): AttributeValue => ({ kind: 'ints', value });
 export const text = (value: string): AttributeValue => ({ kind: 'string', value });
+export const texts = (value: readonly string[]): AttributeValue => ({ kind: 'strings', value });

@@ -1,4 +1,4 @@
-import { float, type GraphBuilder, int } from './graphBuilder';
+import { type GraphBuilder, int } from './graphBuilder';
 import { matrixBytes, transposed } from './matrices';
 import { joinPath, type WeightSource } from './weightSource';
 
@@ -9,16 +9,24 @@ const floatType = 1;
  * the input becomes uint8 at every call (DynamicQuantizeLinear), the product runs in int32
  * (MatMulInteger), and both scales bring it back.
  */
-export function emitLinear(graph: GraphBuilder, weights: WeightSource, path: string, input: string): string {
-  const name = joinPath(path, 'weight');
-  const bias = joinPath(path, 'bias');
-  const [rows, columns] = weights.shape(name);
+export function emitLinear(
+  graph: GraphBuilder,
+  weights: WeightSource,
+  path: string,
+  input: string,
+  { tensors = path, isTransposed = false }: LinearForm = {},
+): string {
+  const name = joinPath(tensors, 'weight');
+  const bias = joinPath(tensors, 'bias');
+  const stored = weights.shape(name);
+  const [rows, columns] = isTransposed ? [stored[1], stored[0]] : stored;
   const quantization = weights.quantization(path, 'weight');
   let product: string;
   if (quantization === undefined) {
-    const weight = graph.constant(name, 'float32', [columns, rows], async () =>
-      matrixBytes(transposed(await weights.floats(name), rows, columns)),
-    );
+    const weight = graph.constant(name, 'float32', [columns, rows], async () => {
+      const values = await weights.floats(name);
+      return matrixBytes(isTransposed ? values : transposed(values, rows, columns));
+    });
     product = graph.op('MatMul', path, [input, weight]);
   } else {
     const weight = graph.constant(`${name}_quantized`, 'int8', [columns, rows], async () =>
@@ -36,27 +44,9 @@ export function emitLinear(graph: GraphBuilder, weights: WeightSource, path: str
   return graph.op('Add', path, [product, added]);
 }
 
-/** torch.nn.Embedding: rows of the weight by index. */
-export function emitEmbedding(graph: GraphBuilder, weights: WeightSource, path: string, input: string): string {
-  const name = joinPath(path, 'weight');
-  const table = graph.constant(name, 'float32', weights.shape(name), async () =>
-    matrixBytes(await weights.floats(name)),
-  );
-  return graph.op('Gather', path, [table, input]);
-}
-
-/** torch.nn.LayerNorm over the last `rank` dimensions; opset 17. */
-export function emitLayerNorm(
-  graph: GraphBuilder,
-  weights: WeightSource,
-  path: string,
-  input: string,
-  epsilon: number,
-): string {
-  const names = ['weight', 'bias'].map((name) => joinPath(path, name)).filter((name) => weights.has(name));
-  const parameters = names.map((name) =>
-    graph.constant(name, 'float32', weights.shape(name), async () => matrixBytes(await weights.floats(name))),
-  );
-  const rank = weights.shape(names[0]).length;
-  return graph.op('LayerNormalization', path, [input, ...parameters], { axis: int(-rank), epsilon: float(epsilon) });
+export interface LinearForm {
+  /** Where its parameters are, when not below its own path: the fused LinearReLU has them in its child `0`. */
+  readonly tensors?: string;
+  /** GPT-2's Conv1D keeps its weight [in, out]; quantized it is a Linear's. */
+  readonly isTransposed?: boolean;
 }

@@ -26,7 +26,7 @@ export async function onnxFiles(
   const node = findModule(model, module);
   const weights = new WeightSource(model, spec, report?.modules ?? [], abort);
   const graph = new GraphBuilder();
-  const { inputs, outputs } = emitGraph(graph, weights, model, node);
+  const { inputs, outputs } = emitGraph(graph, weights, node);
   const foreign = graph.nodes.some(({ domain }) => domain !== '') ? [{ domain: 'com.microsoft', version: 1 }] : [];
   const metadata: Record<string, string> =
     spec === null ? {} : { quantization: JSON.stringify({ source: model.fileName, perChannel: spec.perChannel }) };

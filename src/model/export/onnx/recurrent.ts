@@ -1,5 +1,5 @@
 import type { RecurrentOptions } from '../../moduleKind';
-import { type GraphBuilder, int, ints, text } from './graphBuilder';
+import { type GraphBuilder, int, ints, text, texts } from './graphBuilder';
 import { type GatedType, gatesReordered, matrixBytes, stacked, transposed } from './matrices';
 import { joinPath, type WeightSource } from './weightSource';
 
@@ -9,15 +9,19 @@ export interface RecurrentOutputs {
 }
 
 export interface RecurrentLayout extends RecurrentOptions {
-  readonly type: 'LSTM' | 'GRU';
+  readonly type: GatedType;
   readonly batchFirst: boolean;
+  /** Of nn.RNN. */
+  readonly nonlinearity: 'Tanh' | 'Relu';
 }
 
+type LayerLayout = Pick<RecurrentLayout, 'type' | 'hiddenSize' | 'bidirectional' | 'bias' | 'nonlinearity'>;
+
 /**
- * torch.nn.LSTM and GRU, one ONNX node a layer. The input is [steps, batch, in], the states
- * [layers · directions, batch, hidden], as in PyTorch. A quantized LSTM becomes
- * com.microsoft.DynamicQuantizeLSTM; ONNX has no quantized GRU, so a GRU's int8 weights are
- * dequantized in the graph and its activations stay float32.
+ * torch.nn.LSTM, GRU and RNN, one ONNX node a layer. The input is [steps, batch, in], the states
+ * [layers · directions, batch, hidden], as in PyTorch; without states they start at zero. A quantized LSTM becomes
+ * com.microsoft.DynamicQuantizeLSTM; ONNX has no quantized GRU and RNN, so their int8 weights are
+ * dequantized in the graph and their activations stay float32.
  */
 export function emitRecurrent(
   graph: GraphBuilder,
@@ -30,11 +34,12 @@ export function emitRecurrent(
   const { numLayers, bidirectional, batchFirst } = layout;
   const directions = bidirectional ? 2 : 1;
   const split = states.map((state) => splitLayers(graph, path, state, numLayers, directions));
-  const last: string[][] = states.map(() => []);
+  const last: string[][] = stateNames(layout.type).map(() => []);
   let x = batchFirst ? graph.op('Transpose', path, [input], { perm: ints(1, 0, 2) }) : input;
   for (let layer = 0; layer < numLayers; layer++) {
     const start = split.map((pieces) => pieces[layer]);
-    const [y, ...ends] = emitLayer(graph, weights, path, layout, layer, x, start);
+    const suffixes = bidirectional ? [`_l${layer}`, `_l${layer}_reverse`] : [`_l${layer}`];
+    const [y, ...ends] = emitLayer(graph, weights, path, layout, suffixes, x, start);
     ends.forEach((end, i) => {
       last[i].push(end);
     });
@@ -53,21 +58,42 @@ function splitLayers(graph: GraphBuilder, path: string, state: string, layers: n
   return graph.node('Split', path, [state, sizes], { outputs: layers, attributes: { axis: int(0) } });
 }
 
-/** One layer: names of Y, Y_h and, for an LSTM, Y_c. */
+function stateNames(type: GatedType): readonly string[] {
+  return type === 'LSTM' ? ['h', 'c'] : ['h'];
+}
+
+/**
+ * torch.nn.LSTMCell, GRUCell and RNNCell: one step of a layer, input [batch, in], states
+ * [batch, hidden]; gives the new states.
+ */
+export function emitCell(
+  graph: GraphBuilder,
+  weights: WeightSource,
+  path: string,
+  layout: Omit<LayerLayout, 'bidirectional'>,
+  inputs: readonly string[],
+): string[] {
+  const first = graph.ints(joinPath(path, 'step'), [0]);
+  const [x, ...states] = inputs.map((input) => graph.op('Unsqueeze', path, [input, first]));
+  const [, ...ends] = emitLayer(graph, weights, path, { ...layout, bidirectional: false }, [''], x, states);
+  return ends.map((end) => graph.op('Squeeze', path, [end, first]));
+}
+
+/** One layer: names of Y, Y_h and, for an LSTM, Y_c. `suffixes` are those of its parameters, one a direction. */
 function emitLayer(
   graph: GraphBuilder,
   weights: WeightSource,
   path: string,
-  { type, hiddenSize, bidirectional, bias }: RecurrentLayout,
-  layer: number,
+  { type, hiddenSize, bidirectional, bias, nonlinearity }: LayerLayout,
+  suffixes: readonly string[],
   x: string,
-  [h, c]: readonly string[],
+  [h = '', c = '']: readonly string[],
 ): string[] {
-  const suffixes = bidirectional ? [`_l${layer}`, `_l${layer}_reverse`] : [`_l${layer}`];
   const attributes = {
     hidden_size: int(hiddenSize),
     direction: text(bidirectional ? 'bidirectional' : 'forward'),
     ...(type === 'GRU' ? { linear_before_reset: int(1) } : {}),
+    ...(type === 'RNN' ? { activations: texts(suffixes.map(() => nonlinearity)) } : {}),
   };
   const biases = bias ? biasConstant(graph, weights, path, type, suffixes) : '';
   const outputs = type === 'LSTM' ? 3 : 2;
@@ -83,8 +109,15 @@ function emitLayer(
     const make = quantized ? dequantizedWeight : floatWeight;
     return make(graph, weights, path, type, part, suffixes);
   });
-  const inputs = [x, w, r, biases, '', h, ...(c === undefined ? [] : [c])];
+  const inputs = withoutEnd([x, w, r, biases, '', h, ...(type === 'LSTM' ? [c] : [])]);
   return graph.node(type, path, inputs, { outputs, attributes });
+}
+
+/** Optional inputs at the end are left out, not empty. */
+function withoutEnd(inputs: readonly string[]): string[] {
+  let length = inputs.length;
+  while (inputs[length - 1] === '') length--;
+  return inputs.slice(0, length);
 }
 
 /** [directions, gates · hidden, columns] in ONNX's order of gates. */
