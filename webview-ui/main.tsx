@@ -7,7 +7,7 @@ import './styles/charts.css';
 import './styles/responsive.css';
 import { reportErrors } from './host';
 import { followActivation, followSelection } from './state/detail';
-import { followExplain, followWeightError } from './state/explain';
+import { followChannelErrors, followExplain, followWeightError } from './state/explain';
 import { followOverview } from './state/overview';
 import { followQuery } from './state/rows';
 import { followSensitivity } from './state/sensitivity';
@@ -25,6 +25,7 @@ if (!side) {
   followActivation();
   followExplain();
   followWeightError();
+  followChannelErrors();
   followOverview();
   followSensitivity();
   followValues();

@@ -89,6 +89,8 @@ export interface GlobalUse {
 export interface Warning {
   readonly code: string;
   readonly message: string;
+  /** The numbers of the message, for those who say it in their own words. */
+  readonly values?: readonly number[];
 }
 
 /** Objects of a pickle, as records, with the tensors among them. */

@@ -1,9 +1,11 @@
-import type { OverviewDto, TileDto } from '../protocol/modelDto';
+import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
+import type { ModuleTypeDto, OverviewDto, TileDto } from '../protocol/modelDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type ModuleNode, packedTensors, storedAs, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
+import { cannotTake } from './qconfigSpec';
 import { plannedSize, quantizedStateDict, type Replacement, stateModules, storedForm } from './quantizedFile';
-import { isQuantizedWeight, planQuantization } from './quantizePlan';
+import { isQuantizedWeight, planQuantization, type QuantizePlan } from './quantizePlan';
 
 /** More tiles than this cannot be told apart. */
 const maxTiles = 300;
@@ -29,13 +31,27 @@ export function modelOverview(model: Model, spec: QuantizeSpecDto): OverviewDto 
     }
   }
   return {
+    types: moduleTypes(root),
     tiles: shown,
     pooled: { count: pooled.length, bytes: pooled.reduce((sum, { bytes }) => sum + bytes, 0) },
     dtypes: [...dtypes].map(([dtype, entry]) => ({ dtype, ...entry })).sort((a, b) => b.bytes - a.bytes),
-    predictedBytes: predictedBytes(model, spec, plan.quantized),
+    predictedBytes: predictedBytes(model, spec, plan),
     quantized: { count: plan.quantized.size, paths: [...plan.quantized.keys()].slice(0, maxPaths) },
     skipped: skippedGroups(plan.skipped),
   };
+}
+
+/** The types in the model that a qconfig can change, in the order of the file. */
+function moduleTypes(root: ModuleNode): ModuleTypeDto[] {
+  const types = new Map<string, ModuleTypeDto>();
+  for (const { kind, optimizer } of walk(root)) {
+    if (kind === undefined || optimizer) continue;
+    const { type } = kind;
+    const takes = cannotTake(kind, 'default_dynamic') === undefined ? 'product' : 'table';
+    if (takes === 'table' && cannotTake(kind, 'float_qparams') !== undefined) continue;
+    types.set(type, { type, takes, count: (types.get(type)?.count ?? 0) + 1 });
+  }
+  return [...types.values()];
 }
 
 /** A module with at most a weight and a bias is one tile; one with more is a tile a tensor. */
@@ -74,12 +90,14 @@ export function skippedGroups(
 function predictedBytes(
   model: Model,
   spec: QuantizeSpecDto,
-  quantized: ReadonlyMap<string, ModuleNode<ModelTensor>>,
+  { quantized, qconfigs }: QuantizePlan<ModelTensor>,
 ): number {
   const { root, file, stem } = model;
   const replacement = (node: ModuleNode) => {
     const found = quantized.get(node.path);
-    return found === undefined ? undefined : shapesOnly(found, spec.perChannel);
+    const qconfig = qconfigs.get(node.path);
+    if (found === undefined || qconfig === undefined) return undefined;
+    return shapesOnly(found, qconfig, spec.halfStorage ?? false);
   };
   const state = quantizedStateDict(stateModules(root, root.path, replacement), file.moduleVersions);
   return plannedSize(state, stem, file.torchStyle ?? '2', spec.engine);
@@ -88,9 +106,23 @@ function predictedBytes(
 const noData = async () => new Uint8Array(0);
 
 /** The packed form of a module without its data: input and hidden products of a recurrent one in turn. */
-function shapesOnly(node: ModuleNode<ModelTensor>, perChannel: boolean): Replacement {
+function shapesOnly(node: ModuleNode<ModelTensor>, qconfig: QConfigName, halfStorage: boolean): Replacement {
+  const form = weightForms[qconfig];
   const prefix = node.path === '' ? '' : `${node.path}.`;
   const byName = new Map(packedTensors(node).map((tensor) => [tensor.name.slice(prefix.length), tensor]));
+  if (form.kind === 'table') {
+    const [rows = 0, width = 0] = byName.get('weight')?.shape ?? [];
+    const dtype = form.bits === 8 ? 'quint8' : 'quint4x2';
+    const perRow = new Float32Array(rows);
+    return {
+      stored: 'table',
+      products: [],
+      table: { dtype, shape: [rows, width], scales: perRow, zeroPoints: perRow, data: noData },
+    };
+  }
+  const half = form.kind === 'float16';
+  const perChannel = !half && form.scheme === 'per_channel';
+  const dtype = !half ? 'qint8' : halfStorage ? 'float16' : 'float32';
   const products: Replacement['products'][number][] = [];
   for (const [name, tensor] of byName) {
     if (!isQuantizedWeight(name)) continue;
@@ -99,14 +131,14 @@ function shapesOnly(node: ModuleNode<ModelTensor>, perChannel: boolean): Replace
     products.push({
       name: tensor.name.slice(node.path === '' ? 0 : node.path.length + 1),
       weight: {
-        dtype: 'qint8',
+        dtype,
         shape: tensor.shape,
-        scales: new Array<number>(perChannel ? rows : 1).fill(1),
+        scales: half ? [] : new Array<number>(perChannel ? rows : 1).fill(1),
         perChannel,
         data: noData,
       },
       bias: bias && { dtype: 'float32', shape: bias.shape, data: noData },
     });
   }
-  return { stored: storedForm(node.kind), products };
+  return { stored: half && halfStorage ? 'none' : storedForm(node.kind), products };
 }

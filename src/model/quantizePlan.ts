@@ -17,6 +17,7 @@ export interface QuantizePlan<T extends TensorEntry = TensorEntry> {
   readonly skipped: readonly SkippedModuleDto[];
   /** Names of the weights that become codes. */
   readonly weights: ReadonlySet<string>;
+  readonly halfStorage: boolean;
   /** Bytes of every module after quantization, with everything below. */
   readonly bytesAfter: ReadonlyMap<string, number>;
 }
@@ -46,8 +47,9 @@ export function planQuantization<T extends TensorEntry>(root: ModuleNode<T>, spe
     for (const { name } of packedTensors(node))
       if (isQuantizedWeight(name)) weights.set(name, qconfigs.get(path) as QConfigName);
   }
-  const bytesAfter = sizesAfter(root, weights, spec.halfStorage ?? false);
-  return { quantized, qconfigs, skipped, weights: new Set(weights.keys()), bytesAfter };
+  const halfStorage = spec.halfStorage ?? false;
+  const bytesAfter = sizesAfter(root, weights, halfStorage);
+  return { quantized, qconfigs, halfStorage, skipped, weights: new Set(weights.keys()), bytesAfter };
 }
 
 const readByAttention = 'MultiheadAttention reads this weight itself (NonDynamicallyQuantizableLinear)';

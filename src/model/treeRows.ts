@@ -1,6 +1,7 @@
+import { weightForms } from '../engine/quantization/qconfigs';
 import type { RowDto, RowPlaceDto, RowsQueryDto, RowsSortDto } from '../protocol/rowsDto';
 import { type ModuleNode, ownName, storedAs, type TensorEntry, walk } from './moduleTree';
-import { type QuantizePlan, staysFloat } from './quantizePlan';
+import { bytesUnder, type QuantizePlan, staysFloat } from './quantizePlan';
 
 /** What the rows show besides the tree: null before there is a spec. */
 export interface RowsContext {
@@ -128,7 +129,11 @@ export class TreeRows {
       after:
         plan === null || afterBytes === node.bytes
           ? null
-          : { dtype: replaced ? 'qint8' : 'mixed', bytes: afterBytes, sqnrDb: moduleSqnrDb.get(node.path) ?? null },
+          : {
+              dtype: replaced ? dtypeAfter(plan, node.path) : 'mixed',
+              bytes: afterBytes,
+              sqnrDb: moduleSqnrDb.get(node.path) ?? null,
+            },
     };
   }
 
@@ -150,9 +155,23 @@ export class TreeRows {
       dtype: storedAs(tensor),
       bytes: tensor.bytes,
       note: tensor.tiedTo === undefined ? '' : `tied to ${tensor.tiedTo}`,
-      after: replaced ? { dtype: 'qint8', bytes: tensor.numel, sqnrDb: sqnrDb.get(tensor.name) ?? null } : null,
+      after:
+        plan !== null && replaced
+          ? {
+              dtype: dtypeAfter(plan, owner.path),
+              bytes: bytesUnder(plan.qconfigs.get(owner.path) ?? 'default_dynamic', tensor, plan.halfStorage),
+              sqnrDb: sqnrDb.get(tensor.name) ?? null,
+            }
+          : null,
     };
   }
+}
+
+/** What the weights of a replaced module are kept as. */
+function dtypeAfter({ qconfigs }: QuantizePlan, path: string): string {
+  const form = weightForms[qconfigs.get(path) ?? 'default_dynamic'];
+  if (form.kind === 'table') return form.bits === 8 ? 'quint8' : 'quint4x2';
+  return form.kind === 'int8' ? 'qint8' : 'float16';
 }
 
 const emptyRow: Omit<RowDto, 'id' | 'kind' | 'level' | 'setSize' | 'posInSet' | 'label' | 'fullName'> = {

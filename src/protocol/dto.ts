@@ -17,6 +17,8 @@ export type ErrorDto = ErrorDetails;
 export interface WarningDto {
   readonly code: string;
   readonly message: string;
+  /** The numbers of the message, for those who say it in their own words. */
+  readonly values?: readonly number[];
 }
 
 export interface GlobalDto {

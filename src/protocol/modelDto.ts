@@ -65,7 +65,16 @@ export interface TileDto {
   readonly quantized: boolean;
 }
 
+/** A type of module that some qconfig can change. */
+export interface ModuleTypeDto {
+  readonly type: string;
+  readonly count: number;
+  /** `product`: int8 and float16; `table`: the row-wise forms of embeddings. */
+  readonly takes: 'product' | 'table';
+}
+
 export interface OverviewDto {
+  readonly types: readonly ModuleTypeDto[];
   /** Largest first, at most 300. */
   readonly tiles: readonly TileDto[];
   /** What the tiles leave out. */

@@ -1,5 +1,5 @@
 import type { ProgressUnit } from '../core/progress';
-import type { SensitivityDto, WeightErrorDto } from './answersDto';
+import type { BreakEvenDto, CoverageDto, SensitivityDto, WeightErrorDto } from './answersDto';
 import type { ComparisonDto } from './compareDto';
 import type { ErrorDto, Scheme } from './dto';
 import type {
@@ -46,6 +46,8 @@ export interface ViewSnapshotDto {
   readonly comparison: ComparisonDto | null;
   /** The error of each layer alone, for the engine and granularity of the last Quantize; null until it is measured. */
   readonly sensitivity: SensitivityDto | null;
+  /** Latency over size for one layer's type; null until it is measured. */
+  readonly breakEven: BreakEvenDto | null;
   /** The file changed on disk after it was read. */
   readonly changedOnDisk: boolean;
   /** Id of the selected row. */
@@ -69,6 +71,11 @@ export const viewTabs = ['overview', 'weights', 'error', 'forward', 'compare'] a
 
 export type ViewTab = (typeof viewTabs)[number];
 
+/** The settings of the next Quantize that change; a list of overrides replaces the one before. */
+export type SpecChangeDto = Partial<
+  Pick<QuantizeSpecDto, 'engine' | 'dtype' | 'perChannel' | 'overrides' | 'halfStorage'>
+>;
+
 /** What a webview may ask of the host. Arguments are validated there. */
 export interface HostApi {
   /** The first call of every view; again after it was hidden. */
@@ -80,6 +87,8 @@ export interface HostApi {
   /** Of what the next Quantize would do. */
   overview(args: Record<string, never>): OverviewDto;
   health(args: Record<string, never>): HealthDto;
+  /** Every module and what the next Quantize would do with it. */
+  coverage(args: Record<string, never>): CoverageDto;
   values(args: ValuesQueryDto): ValuesPageDto;
   image(args: TensorImageQueryDto): TensorImageDto;
   weightError(args: { name: string; scheme: Scheme }): WeightErrorDto;
@@ -88,12 +97,14 @@ export interface HostApi {
   select(args: { id: string }): void;
   showTab(args: { tab: ViewTab }): void;
   /** Changes what the next Quantize uses. */
-  setSpec(args: { engine?: QuantizeSpecDto['engine']; perChannel?: boolean }): void;
+  setSpec(args: SpecChangeDto): void;
   /** Ticks or unticks a module and everything below it. */
   tick(args: { path: string; ticked: boolean }): void;
   quantize(args: Record<string, never>): void;
   /** Quantizes each layer alone and compares the outputs. */
   measureSensitivity(args: Record<string, never>): void;
+  /** Times layers of this one's type over their size. */
+  measureBreakEven(args: { module: string }): void;
   /** Leaves exactly these modules in float and quantizes again. */
   keepFloat(args: { paths: readonly string[] }): void;
   undo(args: Record<string, never>): void;

@@ -91,7 +91,7 @@ describe('the inspector in a browser', function () {
     const measured = /^[−\d.,]+ (B|KB|MB|µs|ms|dB|%)$/;
     const printed = /^mean absolute value of /;
     const kept =
-      /^[\s\d.,·:;()[\]{}→←↔×÷=−+–…%|"'“”σ°/_⟦⟧-]*$|^(print\(model\)|float32|int8|qint8|mixed|uint8|fbgemm|SQNR|RMSE|p95|dB|KB|MB|B|µs|ms|max|min|or|percent|x|h)$/;
+      /^[\s\d.,·:;()[\]{}→←↔×÷=−+–…%|"'“”σ°/_⟦⟧-]*$|^(print\(model\)|float32|float16|int8|qint8|mixed|uint8|fbgemm|SQNR|RMSE|p95|dB|KB|MB|B|µs|ms|max|min|or|percent|x|h)$/;
     for (const view of views) {
       it(view.name, async () => {
         const shown = await show(view.file, { language: 'pseudo', kind: view.kind });

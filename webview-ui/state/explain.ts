@@ -4,7 +4,7 @@ import type { ErrorDto } from '../../src/protocol/dto';
 import type { ExplainedElementDto } from '../../src/protocol/forwardDto';
 import { host } from '../host';
 import { currentIndex, currentProduct, detail } from './detail';
-import { page, snapshot } from './store';
+import { errorIsShown, page, snapshot } from './store';
 
 /** One output number of the chosen product at the chosen step, taken apart. */
 export const explained = signal<ExplainedElementDto | null>(null);
@@ -29,6 +29,29 @@ export function followExplain(): void {
       (error) => {
         if (mine === latest) explainFailure.value = (error as { details?: ErrorDto }).details?.message ?? String(error);
       },
+    );
+  });
+}
+
+/** The error of every row as the model is quantized, for the Error view. */
+export const channelErrors = signal<WeightErrorDto | null>(null);
+
+export function followChannelErrors(): void {
+  let latest = 0;
+  effect(() => {
+    const tensor = detail.value;
+    const { quantizedSpec } = snapshot.value ?? {};
+    const mine = ++latest;
+    if (!errorIsShown() || !tensor?.quantization || quantizedSpec?.dtype !== 'qint8') {
+      channelErrors.value = null;
+      return;
+    }
+    const perChannel = quantizedSpec.perChannel && tensor.moduleType === 'Linear';
+    host.call('weightError', { name: tensor.name, scheme: perChannel ? 'per_channel' : 'per_tensor' }).then(
+      (value) => {
+        if (mine === latest) channelErrors.value = value;
+      },
+      () => {},
     );
   });
 }

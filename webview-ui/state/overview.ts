@@ -1,9 +1,13 @@
 import { effect, signal } from '@preact/signals';
+import type { CoverageDto } from '../../src/protocol/answersDto';
 import type { HealthDto, OverviewDto } from '../../src/protocol/modelDto';
 import { host } from '../host';
-import { snapshot } from './store';
+import { page, snapshot } from './store';
 
 export const overview = signal<OverviewDto | null>(null);
+
+/** Every module with what the spec does to it; read while its list is open. */
+export const coverage = signal<CoverageDto | null>(null);
 
 /** null until asked for; a text while it is read or when that failed. */
 export const health = signal<HealthDto | 'reading' | 'stopped' | null>(null);
@@ -17,6 +21,7 @@ const maxRetries = 3;
 /** Follows the model and the spec while the tab is shown. */
 export function followOverview(): void {
   let shown = '';
+  let covered = '';
   let checked = '';
   let retries = maxRetries;
   effect(() => {
@@ -24,6 +29,16 @@ export function followOverview(): void {
     if (state === null || state.phase !== 'ready' || state.model === null || state.tab !== 'overview') return;
     const model = `${state.file} ${state.modelRevision}`;
     const key = JSON.stringify([model, state.spec]);
+    if (!page.value.coverageOpen) covered = '';
+    else if (key !== covered) {
+      covered = key;
+      host.call('coverage', {}).then(
+        (value) => {
+          if (covered === key) coverage.value = value;
+        },
+        () => {},
+      );
+    }
     if (key !== shown) {
       shown = key;
       host.call('overview', {}).then(

@@ -77,7 +77,7 @@ function askForRows(start: number, end: number): void {
 /** Fetches the first page whenever the query changes. */
 export function followQuery(): void {
   effect(() => {
-    if (queryKey.value !== '' && snapshot.value?.phase === 'ready') needRows(0, 1);
+    if (queryKey.value !== '' && snapshot.value?.phase === 'ready') askForRows(0, 1);
   });
 }
 

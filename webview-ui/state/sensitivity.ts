@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals';
 import type { SensitivityDto } from '../../src/protocol/answersDto';
-import { act, page, snapshot } from './store';
+import { act, errorIsShown, page, snapshot } from './store';
 
 /** A model of more layers than this is measured when a person asks, not by itself. */
 const measuredByItself = 64;
@@ -10,9 +10,9 @@ export function followSensitivity(): void {
   let asked = '';
   effect(() => {
     const state = snapshot.value;
-    if (state?.tab !== 'error' || state.quantizedSpec === null || state.busy !== null) return;
-    const { engine, perChannel } = state.quantizedSpec;
-    const key = `${state.file} ${state.modelRevision} ${engine} ${perChannel}`;
+    if (state === null || !errorIsShown() || state.quantizedSpec === null || state.busy !== null) return;
+    const { engine, dtype, perChannel } = state.quantizedSpec;
+    const key = `${state.file} ${state.modelRevision} ${engine} ${dtype} ${perChannel}`;
     const wanted = state.sensitivity === null && (state.quantized?.quantizedCount ?? 0) <= measuredByItself;
     if (!wanted || asked === key) return;
     asked = key;

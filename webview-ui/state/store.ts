@@ -17,6 +17,7 @@ interface PageState {
   readonly histogramLog: boolean;
   readonly scaleLog: boolean;
   readonly reprOpen: boolean;
+  readonly coverageOpen: boolean;
   /** Output error that the Error tab aims at. */
   readonly targetPercent: number;
   readonly inputsSource: 'seed' | 'file' | 'literal';
@@ -49,6 +50,7 @@ const initial: PageState = {
   histogramLog: false,
   scaleLog: true,
   reprOpen: true,
+  coverageOpen: false,
   targetPercent: 0.1,
   inputsSource: 'seed',
   literal: '',
@@ -72,6 +74,19 @@ export function setPage(change: Partial<PageState>): void {
 /** Asks the host for something that ends in a new snapshot; its failure arrives there as the notice. */
 export function act<K extends keyof HostApi & string>(method: K, args: Parameters<HostApi[K]>[0]): void {
   host.call(method, args as never).catch(() => {});
+}
+
+/** Wide enough for Weights and Error side by side. */
+const sideBySide = window.matchMedia('(min-width: 1600px)');
+export const wide = signal(sideBySide.matches);
+sideBySide.addEventListener('change', ({ matches }) => {
+  wide.value = matches;
+});
+
+/** Whether the Error view is seen: by its tab, or beside the weights. */
+export function errorIsShown(): boolean {
+  const shown = snapshot.value?.tab;
+  return shown === 'error' || (wide.value && shown === 'weights');
 }
 
 export const tab = computed<ViewTab>(() => snapshot.value?.tab ?? 'overview');

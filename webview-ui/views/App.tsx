@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { t } from '../l10n';
-import { act, page, snapshot } from '../state/store';
+import { act, page, snapshot, wide } from '../state/store';
 import { Banners } from './Banners';
 import { CompareView } from './CompareView';
 import { EmptyState, ErrorCard } from './ErrorCard';
@@ -38,14 +38,16 @@ export function App() {
   if (state.phase === 'loading' || state.model === null) return <Loading file={state.file} />;
   const { widths } = page.value;
   const forward = state.tab === 'forward' && state.forward !== null;
-  const error = state.tab === 'error' && (state.sensitivity?.layers.length ?? 0) > 0;
+  // Over 1600 px the weights and their error stand side by side, and the tree stays.
+  const both = wide.value && (state.tab === 'weights' || state.tab === 'error');
+  const error = !both && state.tab === 'error' && (state.sensitivity?.layers.length ?? 0) > 0;
   return (
     <div class="app">
       <Banners state={state} model={state.model} />
       <Header state={state} model={state.model} />
       <div
         style={widths[state.tab] === undefined ? undefined : { '--panes': `${widths[state.tab]}% 1fr` }}
-        class={`body ${forward ? 'narrow-left' : error ? 'wide-left' : state.tab === 'compare' ? 'even' : ''}`}
+        class={`body ${both ? 'three' : forward ? 'narrow-left' : error ? 'wide-left' : state.tab === 'compare' ? 'even' : ''}`}
       >
         <div class="left" role="region" aria-label={forward ? t('Quantized products') : t('Modules and tensors')}>
           {forward && state.forward !== null ? (
@@ -61,9 +63,17 @@ export function App() {
           <Sash tab={state.tab} />
           <Tabs active={state.tab} state={state} />
           {state.tab === 'overview' && <Overview state={state} model={state.model} />}
-          {state.tab === 'weights' && <WeightsView />}
+          {both && (
+            <div class="pair">
+              <WeightsView />
+              <div class="beside" role="region" aria-label={t('Error')}>
+                <ErrorView state={state} table />
+              </div>
+            </div>
+          )}
+          {!both && state.tab === 'weights' && <WeightsView />}
           {state.tab === 'compare' && state.comparison !== null && <CompareView comparison={state.comparison} />}
-          {state.tab === 'error' && <ErrorView state={state} />}
+          {!both && state.tab === 'error' && <ErrorView state={state} />}
           {state.tab === 'forward' && <ForwardView state={state} model={state.model} />}
         </main>
       </div>

@@ -7,6 +7,7 @@ import { Icon } from './Icon';
 
 /** Full-width notices: what a file would do in Python, what is odd about it, what just failed. */
 export function Banners({ state, model }: { readonly state: ViewSnapshotDto; readonly model: ModelSummaryDto }) {
+  const cut = model.warnings.find(({ code, values }) => code === 'E_PT_RECOVERED' && values?.length === 2);
   const dangers = model.warnings.filter(({ code }) => code === 'E_PICKLE_DANGEROUS');
   return (
     <>
@@ -27,6 +28,7 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
           </div>
         </div>
       )}
+      {cut?.values !== undefined && <CutFile present={cut.values[0]} total={cut.values[1]} />}
       {state.changedOnDisk && (
         <div class="banner" role="status" data-testid="changed-banner">
           <Icon name="refresh" kind="warning" />
@@ -50,6 +52,28 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
         </div>
       )}
     </>
+  );
+}
+
+/** The file ends before its tensors do: how much of it is there, as a bar and as numbers. */
+function CutFile({ present, total }: { readonly present: number; readonly total: number }) {
+  return (
+    <div class="banner" role="status" data-testid="cut-banner">
+      <Icon name="warning" kind="warning" />
+      <div>
+        <p>
+          <b>{t('The file is cut off.')}</b>{' '}
+          {t(
+            '{0} of {1} storages are present; names and shapes are whole, the other values cannot be read.',
+            present,
+            total,
+          )}
+        </p>
+        <div class="records" aria-hidden="true">
+          <span style={{ width: `${(100 * present) / Math.max(1, total)}%` }} />
+        </div>
+      </div>
+    </div>
   );
 }
 

@@ -1,14 +1,17 @@
 import type { SensitivityDto } from '../../src/protocol/answersDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
+import { ChannelErrors } from '../charts/ChannelErrors';
 import { CurveChart } from '../charts/CurveChart';
-import { bytes, shortName, visible } from '../format';
+import { bytes, decibel, shortName, significant, visible } from '../format';
 import { plural, t } from '../l10n';
+import { channelErrors } from '../state/explain';
 import { errorOf, suggested } from '../state/sensitivity';
 import { act, page, setPage } from '../state/store';
+import { ErrorTable } from './ErrorTable';
 import { Icon } from './Icon';
 
 /** Which layers hurt, what leaving them in float costs, and the whole trade of size against error. */
-export function ErrorView({ state }: { readonly state: ViewSnapshotDto }) {
+export function ErrorView({ state, table = false }: { readonly state: ViewSnapshotDto; readonly table?: boolean }) {
   const { sensitivity: found, quantized } = state;
   if (quantized === null)
     return <p class="pad muted">{t('Quantize first: the error is that of the quantized model.')}</p>;
@@ -34,6 +37,8 @@ export function ErrorView({ state }: { readonly state: ViewSnapshotDto }) {
     <div class="scroll" data-testid="error-view">
       <Headline found={found} state={state} />
       <Target />
+      {table && <ErrorTable found={found} state={state} />}
+      <Channels />
       <section>
         <h2>
           {t('Size against error')}{' '}
@@ -48,6 +53,28 @@ export function ErrorView({ state }: { readonly state: ViewSnapshotDto }) {
         )}
       </section>
     </div>
+  );
+}
+
+/** Which rows of the selected weight carry its error. */
+function Channels() {
+  const error = channelErrors.value;
+  if (error === null) return null;
+  return (
+    <section data-testid="channel-errors">
+      <h2 title={visible(error.name)}>
+        {t('Error of each row')} <span class="muted">{shortName(error.name, 44)}</span>
+      </h2>
+      <ChannelErrors error={error} />
+      <p class="muted">
+        {t(
+          'The whole weight: {0} dB, RMSE {1}, largest {2}.',
+          decibel(error.sqnrDb, 2),
+          significant(error.rmse, 4),
+          significant(error.maxAbsError, 4),
+        )}
+      </p>
+    </section>
   );
 }
 
@@ -75,7 +102,7 @@ function Headline({ found, state }: { readonly found: SensitivityDto; readonly s
         <>
           <h2 class="headline">
             {n === found.layers.length
-              ? t('{0} makes {1} % of the error', shortName(keep[0] || '(root)', 40), worstShare.toFixed(0))
+              ? t('Layer {0} makes {1} % of the error', shortName(keep[0] || '(root)', 40), worstShare.toFixed(0))
               : plural(
                   n,
                   '{0} layer makes {1} % of the error',

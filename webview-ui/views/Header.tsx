@@ -1,5 +1,6 @@
 import type { EngineName, Verdict } from '../../src/protocol/dto';
 import type { ModelSummaryDto } from '../../src/protocol/modelDto';
+import type { QuantizeSpecDto } from '../../src/protocol/quantizeDto';
 import type { ViewCommand, ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { bytes, count, decibel, visible } from '../format';
 import { engineText, t } from '../l10n';
@@ -212,6 +213,15 @@ function engines(): readonly (readonly [EngineName, string])[] {
   ];
 }
 
+function dtypes(): readonly (readonly [QuantizeSpecDto['dtype'], string, string])[] {
+  return [
+    ['qint8', 'int8', t('weights of Linear, LSTM, GRU and cells as bytes')],
+    ['float16', 'float16', t('the same modules in half precision')],
+    ['quint8', 'quint8', t('embeddings, 8 bits and a scale a row')],
+    ['quint4x2', 'quint4x2', t('embedding bags, 4 bits and a scale a row')],
+  ];
+}
+
 function EngineMenu({
   state,
   secondary,
@@ -221,7 +231,7 @@ function EngineMenu({
   readonly secondary: boolean;
   readonly disabled: boolean;
 }) {
-  const { engine, perChannel } = state.spec;
+  const { engine, dtype, perChannel, halfStorage = false } = state.spec;
   return (
     <Menu
       label={t('Engine: {0}', engine)}
@@ -236,16 +246,39 @@ function EngineMenu({
           checked: engine === name,
           run: () => act('setSpec', { engine: name }),
         })),
+        ...dtypes().map(([name, text, detail], i) => ({
+          text,
+          detail,
+          radio: true,
+          checked: dtype === name,
+          separator: i === 0,
+          testId: `dtype-${name}`,
+          run: () => act('setSpec', { dtype: name }),
+        })),
         {
           text: t('Per channel'),
           detail: t('one scale for each output channel'),
           checked: perChannel,
+          disabled: dtype !== 'qint8',
           separator: true,
           run: () => act('setSpec', { perChannel: !perChannel }),
         },
+        {
+          text: t('Keep half precision in the file'),
+          detail: t('PyTorch’s own float16 file is no smaller'),
+          checked: halfStorage,
+          disabled: dtype !== 'float16',
+          run: () => act('setSpec', { halfStorage: !halfStorage }),
+        },
+        {
+          text: t('By type and module…'),
+          separator: true,
+          testId: 'by-type',
+          run: () => act('showTab', { tab: 'overview' }),
+        },
       ]}
     >
-      {engine} <Icon name="chevron-down" />
+      {dtype === 'qint8' ? engine : `${engine} ${dtype}`} <Icon name="chevron-down" />
     </Menu>
   );
 }

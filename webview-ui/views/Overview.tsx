@@ -5,7 +5,10 @@ import { bytes, count, significant, visible } from '../format';
 import { engineText, plural, t } from '../l10n';
 import { checkHealth, health, overview } from '../state/overview';
 import { act } from '../state/store';
+import { BreakEven } from './BreakEven';
+import { Coverage } from './Coverage';
 import { Icon } from './Icon';
+import { QuantizeChoices } from './QuantizeChoices';
 
 interface Props {
   readonly state: ViewSnapshotDto;
@@ -21,6 +24,8 @@ export function Overview({ state, model }: Props) {
     <div class="scroll" data-testid="overview">
       {shown !== null && shown.tiles.length > 0 && <Sizes overview={shown} model={model} />}
       <Prediction state={state} model={model} overview={shown} />
+      <Coverage />
+      <BreakEven state={state} model={model} />
       {oddities.length > 0 && (
         <section>
           <h2>{t('Warnings')}</h2>
@@ -91,14 +96,14 @@ function Prediction({ state, model, overview: shown }: Props & { readonly overvi
       <h2>
         {quantized === null ? t('If you quantize now') : t('Size of the file')}{' '}
         <span class="muted">
-          {spec.engine}, {spec.dtype === 'qint8' ? 'int8' : spec.dtype},{' '}
-          {spec.perChannel ? t('per channel') : t('per tensor')}
+          {spec.engine}, {spec.dtype === 'qint8' ? 'int8' : spec.dtype}
+          {spec.dtype === 'qint8' && `, ${spec.perChannel ? t('per channel') : t('per tensor')}`}
         </span>
       </h2>
       <Bar label={quantized === null ? t('now') : t('before')} share={1} value={before} kind="float" />
       {after !== undefined && !nothing && (
         <Bar
-          label="int8"
+          label={spec.dtype === 'float16' ? 'float16' : 'int8'}
           share={after / before}
           value={after}
           kind="int8"
@@ -106,6 +111,7 @@ function Prediction({ state, model, overview: shown }: Props & { readonly overvi
         />
       )}
       {shown !== null && <Sentence overview={shown} done={quantized !== null} />}
+      {shown !== null && <QuantizeChoices state={state} overview={shown} />}
     </section>
   );
 }

@@ -16,6 +16,7 @@ export const emptySnapshot: ViewSnapshotDto = {
   forwardStale: false,
   comparison: null,
   sensitivity: null,
+  breakEven: null,
   changedOnDisk: false,
   selection: null,
   tab: 'overview',

@@ -6,21 +6,20 @@ import type { ReportDto } from '../../protocol/compareDto';
 import type { ForwardRequestDto, GivenInputsDto } from '../../protocol/forwardDto';
 import type { HealthDto } from '../../protocol/modelDto';
 import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
-import type { ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
+import type { SpecChangeDto, ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import type { Services } from '../services';
 import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
+import { leaving, sameMeasure, withTicks } from './specChanges';
 import type { ViewMemory } from './viewMemory';
+
+/** Timed runs of each size: the median of so many is steady enough for a curve. */
+const breakEvenRuns = 20;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What a person chooses of a forward pass. */
 type ForwardChoice = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs'>;
-
-/** Whether the errors of single layers stay what they were: ticks do not change them. */
-function sameMeasure(a: QuantizeSpecDto | null, b: QuantizeSpecDto): boolean {
-  return a !== null && a.engine === b.engine && a.perChannel === b.perChannel;
-}
 
 /**
  * One open model: the settings, the results and what is selected. It asks the engine's thread
@@ -63,6 +62,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       forwardStale: false,
       comparison: null,
       sensitivity: null,
+      breakEven: null,
       changedOnDisk: false,
       selection: null,
       tab: 'overview',
@@ -128,6 +128,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       forwardStale: false,
       comparison: null,
       sensitivity: null,
+      breakEven: null,
       notice: null,
       canUndo: false,
     });
@@ -145,15 +146,15 @@ export class InspectorDocument implements vscode.CustomDocument {
     if (tab !== this.state.tab) this.update({ tab });
   }
 
-  setSpec(change: { engine?: QuantizeSpecDto['engine']; perChannel?: boolean }): void {
-    this.update({ spec: { ...this.state.spec, ...change } });
+  setSpec({ overrides, ...change }: SpecChangeDto): void {
+    const spec = { ...this.state.spec, ...change };
+    this.update({ spec: overrides === undefined ? spec : leaving({ ...spec, overrides }, spec.exclude) });
   }
 
   /** Ticks or unticks a module with everything below it; after Quantize the result follows at once. */
   async tick(path: string, ticked: boolean): Promise<void> {
     const below = new Set(await this.engine.call('quantizable', { path }));
-    const others = this.state.spec.exclude.filter((excluded) => !below.has(excluded));
-    this.update({ spec: { ...this.state.spec, exclude: ticked ? others : [...others, ...below] } });
+    this.update({ spec: withTicks(this.state.spec, below, ticked) });
     if (this.state.quantized !== null) await this.quantize();
   }
 
@@ -178,7 +179,7 @@ export class InspectorDocument implements vscode.CustomDocument {
   async undo(): Promise<void> {
     const before = this.undoStack.pop();
     if (before === undefined) {
-      this.update({ quantized: null, quantizedSpec: null, canUndo: false, spec: { ...this.state.spec, exclude: [] } });
+      this.update({ quantized: null, quantizedSpec: null, canUndo: false, spec: leaving(this.state.spec, []) });
       return;
     }
     await this.work(vscode.l10n.t('Quantizing'), async (options) => {
@@ -229,6 +230,11 @@ export class InspectorDocument implements vscode.CustomDocument {
     this.update({ inputsFile: basename(uri.fsPath) });
   }
 
+  /** Leaves exactly these modules in float and quantizes again. */
+  keepFloat(paths: readonly string[]): Promise<void> {
+    return this.applySpec(leaving(this.state.spec, paths));
+  }
+
   /** Quantizes with a whole spec, such as one of an earlier run. */
   async applySpec(spec: QuantizeSpecDto): Promise<void> {
     this.update({ spec });
@@ -242,7 +248,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       const sensitivity = await this.engine.call(
         'sensitivity',
         {
-          spec: { ...spec, exclude: [] },
+          spec: leaving(spec, []),
           module: '',
           seed: forwardSeed(),
           shapes: null,
@@ -252,6 +258,15 @@ export class InspectorDocument implements vscode.CustomDocument {
         options,
       );
       this.update({ sensitivity });
+    });
+  }
+
+  /** Times layers of this one's type over their size, in float and in int8. */
+  async measureBreakEven(module: string): Promise<void> {
+    const { engine, perChannel } = this.state.quantizedSpec ?? this.state.spec;
+    await this.work(vscode.l10n.t('Measuring sizes'), async (options) => {
+      const request = { module, engine, perChannel, runs: breakEvenRuns };
+      this.update({ breakEven: await this.engine.call('breakEven', request, options) });
     });
   }
 

@@ -19,15 +19,17 @@ const qconfig = v.picklist([
   'float_qparams',
   'float_qparams_4bit',
 ]);
+const dtype = v.picklist(['qint8', 'float16', 'quint8', 'quint4x2']);
+const overrides = v.optional(
+  v.pipe(v.array(v.strictObject({ target: name, qconfig: v.nullable(qconfig) })), v.maxLength(100_000)),
+);
 const spec = v.strictObject({
   engine,
-  dtype: v.picklist(['qint8', 'float16', 'quint8', 'quint4x2']),
+  dtype,
   perChannel: v.boolean(),
   modules: v.nullable(v.pipe(v.array(name), v.maxLength(100))),
   exclude: v.pipe(v.array(name), v.maxLength(100_000)),
-  overrides: v.optional(
-    v.pipe(v.array(v.strictObject({ target: name, qconfig: v.nullable(qconfig) })), v.maxLength(100_000)),
-  ),
+  overrides,
   halfStorage: v.optional(v.boolean()),
 });
 const shape = v.pipe(v.array(v.pipe(count, v.maxValue(2 ** 31))), v.maxLength(8));
@@ -55,6 +57,7 @@ export const schemas = {
   }),
   overview: empty,
   health: empty,
+  coverage: empty,
   values: v.strictObject({ name, scheme, row: count, column: count, rows: page, columns: page }),
   image: v.strictObject({ name, scheme, layer: v.picklist(['float', 'int8', 'error']) }),
   weightError: v.strictObject({ name, scheme }),
@@ -62,10 +65,17 @@ export const schemas = {
   activation: v.strictObject({ module: name, weight: name, call: count, step: count }),
   select: v.strictObject({ id: name }),
   showTab: v.strictObject({ tab: v.picklist(viewTabs) }),
-  setSpec: v.strictObject({ engine: v.optional(engine), perChannel: v.optional(v.boolean()) }),
+  setSpec: v.strictObject({
+    engine: v.optional(engine),
+    dtype: v.optional(dtype),
+    perChannel: v.optional(v.boolean()),
+    overrides,
+    halfStorage: v.optional(v.boolean()),
+  }),
   tick: v.strictObject({ path: name, ticked: v.boolean() }),
   quantize: empty,
   measureSensitivity: empty,
+  measureBreakEven: v.strictObject({ module: name }),
   keepFloat: v.strictObject({ paths: v.pipe(v.array(name), v.maxLength(100_000)) }),
   undo: empty,
   runForward: v.strictObject({

@@ -63,6 +63,8 @@ function handlers(
     tensorDetail: (args, { signal }) => document().engine.call('tensorDetail', args, { signal }),
     overview: (_, { signal }) => document().engine.call('overview', { spec: document().snapshot.spec }, { signal }),
     health: () => document().health(),
+    coverage: (_, { signal }) =>
+      document().engine.call('coverage', { spec: document().snapshot.spec, values: false }, { signal }),
     values: (args, { signal }) => document().engine.call('values', args, { signal }),
     image: (args, { signal }) => document().engine.call('image', args, { signal }),
     weightError: (args, { signal }) => document().engine.call('weightError', args, { signal }),
@@ -75,7 +77,8 @@ function handlers(
     setSpec: (args) => document().setSpec(args),
     tick: ({ path, ticked }) => document().tick(path, ticked),
     measureSensitivity: () => document().measureSensitivity(),
-    keepFloat: ({ paths }) => document().applySpec({ ...document().snapshot.spec, exclude: paths }),
+    measureBreakEven: ({ module }) => document().measureBreakEven(module),
+    keepFloat: ({ paths }) => document().keepFloat(paths),
     quantize: () => document().quantize(),
     undo: () => document().undo(),
     runForward: ({ source, literal, ...request }) =>

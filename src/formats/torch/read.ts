@@ -250,7 +250,13 @@ async function isAlignment(source: ByteSource, entry: ZipEntry): Promise<boolean
 function recoveredStorages(result: PickleResult, storageEntry: (key: string) => ZipEntry | undefined): Warning[] {
   const keys = [...storageTypes(result).keys()];
   const present = keys.filter((key) => storageEntry(key) !== undefined).length;
-  return [{ code: 'E_PT_RECOVERED', message: `${present} of ${keys.length} storages are present.` }];
+  return [
+    {
+      code: 'E_PT_RECOVERED',
+      message: `${present} of ${keys.length} storages are present.`,
+      values: [present, keys.length],
+    },
+  ];
 }
 
 /** What a tool that takes another pickle of the same name would show. */

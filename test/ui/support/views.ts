@@ -79,11 +79,28 @@ export const views: readonly View[] = [
   {
     name: 'error',
     file: mlp,
-    async show({ page }) {
+    async show({ page, document }) {
       await page.getByTestId('quantize').click();
       await page.getByTestId('coverage').waitFor({ state: 'attached' });
+      document.select('t:2.weight');
       await page.getByTestId('tab-error').click();
-      await page.getByTestId('error-view').waitFor({ timeout: 20_000 });
+      await page.getByTestId('error-view').first().waitFor({ timeout: 20_000 });
+      await page.getByTestId('channel-errors').waitFor({ timeout: 20_000 });
+    },
+  },
+  {
+    name: 'choices',
+    file: wordLm,
+    async show(inspector) {
+      const { page, document } = inspector;
+      await document.loaded;
+      document.setSpec({ overrides: [{ target: 'encoder', qconfig: 'float_qparams' }] });
+      await page.getByTestId('choices').waitFor();
+      await page.getByTestId('coverage-fold').click();
+      await page.getByTestId('module-coverage').locator('tbody tr').first().waitFor();
+      await page.getByTestId('measure-break-even').click();
+      await page.getByTestId('break-even').locator('.halo').waitFor({ timeout: 60_000 });
+      await page.getByTestId('choices').evaluate((table) => table.scrollIntoView());
     },
   },
   {

@@ -6,9 +6,12 @@ import { forwardModule } from '../../../src/model/forwardModule';
 import { modelHealth } from '../../../src/model/modelHealth';
 import { modelOverview } from '../../../src/model/overview';
 import { pythonLines } from '../../../src/model/pythonLines';
+import { planQuantization } from '../../../src/model/quantizePlan';
 import { modelReport } from '../../../src/model/report';
 import { tensorImage, tensorValues } from '../../../src/model/tensorValues';
+import { TreeRows } from '../../../src/model/treeRows';
 import type { ForwardRequestDto } from '../../../src/protocol/forwardDto';
+import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
 import { fixtureVersions, openFixtureModel, quantized, spec } from '../../support/models';
 import { modelOf } from '../../support/tensorEntries';
 
@@ -29,6 +32,41 @@ describe('overview', () => {
       }
     }
   }
+
+  const chosen: Record<string, Partial<QuantizeSpecDto>> = {
+    'float16 as PyTorch writes it': { dtype: 'float16' },
+    'float16 in half precision': { dtype: 'float16', halfStorage: true },
+    'embeddings of 8 bits': { dtype: 'quint8' },
+    'an embedding beside the products': { overrides: [{ target: 'Embedding', qconfig: 'float_qparams' }] },
+    'one module of 4 bits': { overrides: [{ target: 'encoder', qconfig: 'float_qparams_4bit' }] },
+    'one module per channel': { overrides: [{ target: 'decoder', qconfig: 'per_channel_dynamic' }] },
+  };
+  for (const [name, change] of Object.entries(chosen)) {
+    it(`predicts the size, and the rows of the tree add up to it: ${name}`, async () => {
+      const model = await openFixtureModel('2.13', 'word_lm.pt');
+      const wanted = spec(change);
+      const report = await quantized(model, change);
+      assert.equal(modelOverview(model, wanted).predictedBytes, report.bytes.after);
+      const plan = planQuantization(model.root, wanted);
+      const context = { plan, sqnrDb: new Map(), moduleSqnrDb: new Map(), opaque: [] };
+      const rows = new TreeRows(model.root, { filter: '', toggled: [], base: 'all' }, context).page(0, 100);
+      const [root] = rows;
+      const tensors = rows.filter(({ kind }) => kind === 'tensor');
+      assert.equal(
+        tensors.reduce((sum, { bytes, after }) => sum + (after?.bytes ?? bytes), 0),
+        root.after?.bytes ?? root.bytes,
+      );
+    });
+  }
+
+  it('names the types that a choice can be made for', async () => {
+    const model = await openFixtureModel('2.13', 'word_lm.pt');
+    assert.deepEqual(modelOverview(model, spec({})).types, [
+      { type: 'Embedding', takes: 'table', count: 1 },
+      { type: 'LSTM', takes: 'product', count: 1 },
+      { type: 'Linear', takes: 'product', count: 1 },
+    ]);
+  });
 
   it('gives every byte of the model to a tile', async () => {
     const model = await openFixtureModel('2.13', 'word_lm.pt');

@@ -1,0 +1,26 @@
+import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
+
+/**
+ * Ticks are kept in `exclude`. Where a choice by type or module overrides the base, that choice
+ * would win over a tick, so there the tick is an override too, the last one, which decides.
+ */
+
+/** The same spec with these modules ticked or unticked. */
+export function withTicks(spec: QuantizeSpecDto, paths: ReadonlySet<string>, ticked: boolean): QuantizeSpecDto {
+  const others = spec.exclude.filter((path) => !paths.has(path));
+  return leaving(spec, ticked ? others : [...others, ...paths]);
+}
+
+/** The same spec with exactly these modules unticked. */
+export function leaving(spec: QuantizeSpecDto, exclude: readonly string[]): QuantizeSpecDto {
+  const ticks = new Set(spec.exclude);
+  const chosen = (spec.overrides ?? []).filter(({ target, qconfig }) => qconfig !== null || !ticks.has(target));
+  if (chosen.length === 0) return { ...spec, exclude, overrides: undefined };
+  return { ...spec, exclude, overrides: [...chosen, ...exclude.map((target) => ({ target, qconfig: null }))] };
+}
+
+/** Whether the errors of single layers stay what they were: ticks do not change them. */
+export function sameMeasure(a: QuantizeSpecDto | null, b: QuantizeSpecDto): boolean {
+  const key = (spec: QuantizeSpecDto) => JSON.stringify({ ...leaving(spec, []), exclude: [] });
+  return a !== null && key(a) === key(b);
+}
