@@ -117,7 +117,7 @@ function attend(
   keys: Float32Array,
   values: Float32Array,
   shape: Heads,
-  mask: Mask,
+  mask: Mask | undefined,
   { kernels, abort }: ForwardContext,
 ) {
   const { embedDim, heads, batch, target, source } = shape;
@@ -125,6 +125,7 @@ function attend(
   const output = new Float32Array(target * batch * embedDim);
   const averaged = new Float64Array(batch * target * source);
   const scores = new Float32Array(target * source);
+  const exponents = new Float64Array(source);
   const mixed = new Float32Array(target * width);
   for (let b = 0; b < batch; b++) {
     abort.throwIfAborted();
@@ -132,11 +133,13 @@ function attend(
       const part = (x: Float32Array, steps: number) =>
         headOf(x, steps, b * embedDim + h * width, batch * embedDim, width);
       kernels.gemmFloat(part(query, target), part(keys, source), undefined, target, source, width, scores);
+      const divisor = Math.sqrt(width);
       for (let t = 0; t < target; t++) {
-        softmaxRow(scores.subarray(t * source, (t + 1) * source), Math.sqrt(width), (s) => mask(b, h, t, s));
+        for (let s = 0; s < source; s++) exponents[s] = scores[t * source + s] / divisor;
+        if (mask !== undefined) for (let s = 0; s < source; s++) exponents[s] += mask(b, h, t, s);
+        softmax(exponents, scores, t * source);
       }
-      const rows = b * target * source;
-      for (let i = 0; i < scores.length; i++) averaged[rows + i] += scores[i] / heads;
+      addShares(averaged, b * target * source, scores, heads);
       const columns = transposed(part(values, source), source, width);
       kernels.gemmFloat(scores, columns, undefined, target, width, source, mixed);
       for (let t = 0; t < target; t++) {
@@ -145,6 +148,11 @@ function attend(
     }
   }
   return { output, weights: Float32Array.from(averaged) };
+}
+
+/** A head's part of the weights that are averaged over all heads. */
+function addShares(averaged: Float64Array, start: number, scores: Float32Array, heads: number): void {
+  for (let i = 0; i < scores.length; i++) averaged[start + i] += scores[i] / heads;
 }
 
 /** One head of one sequence as rows: [steps, width]. */
@@ -160,17 +168,17 @@ function transposed(x: Float32Array, rows: number, columns: number): Float32Arra
   return out;
 }
 
-/** `softmax(scores / divisor + mask)` in place. */
-function softmaxRow(scores: Float32Array, divisor: number, mask: (index: number) => number): void {
-  const exponents = new Float64Array(scores.length);
+/** The softmax of `exponents`, which it writes over, into `out` from `start` on. */
+function softmax(exponents: Float64Array, out: Float32Array, start: number): void {
   let max = Number.NEGATIVE_INFINITY;
-  for (let s = 0; s < scores.length; s++) {
-    exponents[s] = scores[s] / divisor + mask(s);
-    max = Math.max(max, exponents[s]);
-  }
+  for (let s = 0; s < exponents.length; s++) max = Math.max(max, exponents[s]);
   let sum = 0;
-  for (let s = 0; s < scores.length; s++) sum += exponents[s] = Math.exp(exponents[s] - max);
-  for (let s = 0; s < scores.length; s++) scores[s] = exponents[s] / sum;
+  for (let s = 0; s < exponents.length; s++) {
+    const value = Math.exp(exponents[s] - max);
+    exponents[s] = value;
+    sum += value;
+  }
+  for (let s = 0; s < exponents.length; s++) out[start + s] = exponents[s] / sum;
 }
 
 /** What is added to the score of one target and source step. */
@@ -183,17 +191,18 @@ interface MaskShape {
   readonly source: number;
 }
 
-/** Boolean masks forbid where they are true; float masks are added. Steps beyond `source` are never masked. */
+/** Boolean masks forbid where they are true; float masks are added. Steps beyond `source` are never masked. Undefined for no mask. */
 function attentionMask(
   attention: Tensor | undefined,
   padding: Tensor | undefined,
   { heads, batch, target, source }: MaskShape,
-): Mask {
+): Mask | undefined {
   const shared = maskValues(attention, 'attn_mask', [
     [target, source],
     [batch * heads, target, source],
   ]);
   const padded = maskValues(padding, 'key_padding_mask', [[batch, source], ...(batch === 1 ? [[source]] : [])]);
+  if (shared === undefined && padded === undefined) return undefined;
   const perHead = attention?.shape.length === 3;
   return (b, h, t, s) => {
     if (s >= source) return 0;

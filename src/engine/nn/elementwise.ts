@@ -64,6 +64,8 @@ export const threshold =
 /** `apply` of every value; NaN stays NaN. */
 export function mapValues({ data, shape }: FloatTensor, apply: Elementwise): FloatTensor {
   const out = new Float32Array(data.length);
-  for (let i = 0; i < out.length; i++) out[i] = Number.isNaN(data[i]) ? Number.NaN : apply(data[i]);
+  // The commonest by far, without a call for each value.
+  if (apply === relu) for (let i = 0; i < out.length; i++) out[i] = data[i] <= 0 ? 0 : data[i];
+  else for (let i = 0; i < out.length; i++) out[i] = Number.isNaN(data[i]) ? Number.NaN : apply(data[i]);
   return floatTensor(out, shape);
 }

@@ -96,9 +96,8 @@ function chain(x: FloatTensor, parts: readonly ((x: FloatTensor) => FloatTensor)
 }
 
 function residual(x: FloatTensor, part: (x: FloatTensor) => FloatTensor): FloatTensor {
-  const added = part(x);
-  return floatTensor(
-    x.data.map((value, i) => value + added.data[i]),
-    x.shape,
-  );
+  const added = part(x).data;
+  const sum = new Float32Array(added.length);
+  for (let i = 0; i < sum.length; i++) sum[i] = x.data[i] + added[i];
+  return floatTensor(sum, x.shape);
 }
