@@ -4,10 +4,10 @@ import { selectKernels } from '../../../src/engine/kernels/dispatch';
 import { Generator } from '../../../src/engine/random/generator';
 import { addToBins, emptyBins, sumStats } from '../../../src/engine/stats/tensorStats';
 import { createWorkload, type Workload } from '../../../src/model/benchmark';
-import { type BenchmarkCase, benchmarkCases } from '../../../src/model/benchmarkCases';
+import { type BenchmarkCase, benchmarkCases, multiplyAdds } from '../../../src/model/benchmarkCases';
 import { installKernelFiles } from '../../../src/worker/kernelFiles';
 
-export { benchmarkCases };
+export { benchmarkCases, multiplyAdds };
 
 /** Loads the kernels of a built dist/; returns their name. */
 export function install(dist: string): string {

@@ -1,5 +1,7 @@
+import { targetLines } from './targets.mjs';
+
 /** RESULTS.md of one run: medians of every contender, and how many times faster we are. */
-export function report({ machine, load, date, contenders, left, results, streams, rounds, turnMs }) {
+export function report({ machine, load, clock, date, contenders, left, results, streams, rounds, turnMs }) {
   const peers = contenders.slice(1).map(({ name }) => name);
   return [
     '# Benchmark results',
@@ -10,11 +12,12 @@ export function report({ machine, load, date, contenders, left, results, streams
     '',
     `- Machine: ${machine}`,
     `- Date: ${date}`,
-    `- Load average over 15 minutes: ${load.toFixed(1)}; where it is above the number of CPUs, medians of long runs are mostly waiting`,
+    `- Load average over 1, 5 and 15 minutes: ${load.map((one) => one.toFixed(1)).join(', ')}; this process and its peers are 1 of it. Where it is above the number of CPUs, medians of long runs are mostly waiting`,
     ...contenders.map(({ name, version }) => `- ${name}: ${version}`),
     ...left.map((line) => `- Left out: ${line}`),
     '',
     ...[true, false].flatMap((int8) => table(int8, peers, results)),
+    ...targetLines(results, clock),
     '## int8 against our own float32',
     '',
     '| shape | float32 | int8 | int8 is faster by |',

@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { cache, find, npm, root, run } from '../../../scripts/lib/run.mjs';
 import { report } from './report.mjs';
+import { measureClock } from './targets.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -39,7 +40,7 @@ async function ours() {
     format: 'cjs',
     logLevel: 'error',
   });
-  const { install, contender, benchmarkCases, statistics } = createRequire(import.meta.url)(outfile);
+  const { install, contender, benchmarkCases, multiplyAdds, statistics } = createRequire(import.meta.url)(outfile);
   const version = install(join(root, 'dist'));
   const make = (one) => {
     const at = contender(one);
@@ -48,7 +49,7 @@ async function ours() {
       return async (ms) => timed(pass, ms);
     };
   };
-  return { benchmarkCases, statistics, contender: { name: 'Quantscope', version, make } };
+  return { benchmarkCases, multiplyAdds, statistics, contender: { name: 'Quantscope', version, make } };
 }
 
 function timed(pass, ms) {
@@ -192,7 +193,7 @@ function pythonPath() {
 }
 
 await mkdir(work, { recursive: true });
-const { benchmarkCases, statistics, contender } = await ours();
+const { benchmarkCases, multiplyAdds, statistics, contender } = await ours();
 const chosen = benchmarkCases.filter(({ name }) => name.toLowerCase().includes(options.filter.toLowerCase()));
 const python = pythonPath();
 const { left, peers } = await onnxPeers(python, chosen);
@@ -200,9 +201,13 @@ const torch = await pytorch(python);
 if (torch === undefined) left.push('PyTorch: this Python has none');
 const contenders = [contender, ...peers, ...(torch ? [torch] : [])];
 const results = [];
+const clocks = [];
 for (const [index, one] of chosen.entries()) {
   const entries = await measureCase(one, index, contenders);
-  results.push({ name: one.name, entries });
+  const work = multiplyAdds(one);
+  const weights = work / ((one.batch ?? 1) * (one.steps ?? 1));
+  results.push({ name: one.name, entries, multiplyAdds: work, weights, size: one.width ?? one.inFeatures });
+  clocks.push(measureClock());
   console.log(
     one.name,
     entries.map(({ name, int8, median }) => `${name} ${int8 ? 'int8' : 'f32'} ${median.toFixed(1)}`).join(' · '),
@@ -213,7 +218,8 @@ torch?.stop();
 const machine = `${cpus()[0].model.trim()}, ${cpus().length} logical CPUs, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
 const text = report({
   machine,
-  load: loadavg()[2],
+  load: loadavg(),
+  clock: median(clocks),
   date: new Date().toISOString().slice(0, 10),
   contenders,
   left,
