@@ -105,7 +105,7 @@ export async function forwardRequest(
 }
 
 /** `model.py:Class` or `model.py`, and `__init__`'s arguments as a JSON object. */
-function sourceOption(value: string, init: string | undefined): ModelSourceDto {
+export function sourceOption(value: string, init: string | undefined): ModelSourceDto {
   const [, path, className] = /^(.*\.(?:py|ipynb))(?::(\w+))?$/i.exec(value) ?? [];
   if (path === undefined)
     throw new UsageError(`--source must look like model.py or model.py:Class, not ${JSON.stringify(value)}.`);

@@ -3,9 +3,12 @@ import { formatError, toErrorDetails } from '../core/errors';
 import { TimeLeft } from '../core/progress';
 import { EngineClient } from '../worker/enginePool';
 import { bench } from './bench';
+import { breakEven } from './breakEven';
 import { type Command, type CommandContext, UsageError } from './command';
 import { compare } from './compare';
+import { coverage } from './coverage';
 import { diff } from './diff';
+import { explain } from './explain';
 import { exportModel } from './exportModel';
 import { forward } from './forward';
 import { inspect } from './inspect';
@@ -14,7 +17,9 @@ import { quantize } from './quantize';
 import { recipe } from './recipe';
 import { report } from './report';
 import { scan } from './scan';
+import { sensitivity } from './sensitivity';
 import { stats } from './stats';
+import { weights } from './weights';
 
 const commands: readonly Command[] = [
   inspect,
@@ -22,6 +27,11 @@ const commands: readonly Command[] = [
   quantize,
   forward,
   compare,
+  coverage,
+  weights,
+  sensitivity,
+  explain,
+  breakEven,
   recipe,
   exportModel,
   diff,

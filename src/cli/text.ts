@@ -23,3 +23,8 @@ export function printable(text: string): string {
 export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }
+
+/** One digit after the point; `∞` where there is no noise. */
+export function decibels(value: number | null): string {
+  return value === null || !Number.isFinite(value) ? '∞' : value.toFixed(1);
+}

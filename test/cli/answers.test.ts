@@ -65,4 +65,105 @@ describe('answers on the command line', function () {
     assert.deepEqual(modules, []);
     assert.deepEqual(new Set(skipped.map(({ reason }: Json) => reason)), new Set(['it is quantized already']));
   });
+
+  const mlp = fixturePath('torch-2.13', 'mlp.module.pt');
+  const recipe = fixturePath('torch-2.13', 'recipe_lstm.pt');
+  const text = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runCli(folder, args);
+    assert.deepEqual([code, stderr], [0, '']);
+    return stdout;
+  };
+
+  it('coverage: every module with its reason', async () => {
+    const { rows, quantized, float, share } = await json('coverage', mlp, '--exclude', '2');
+    assert.deepEqual(
+      rows.map(({ path, status, reason }: Json) => [path, status, reason]),
+      [
+        ['', 'container', ''],
+        ['0', 'quantized', ''],
+        ['1', 'float', 'it has no parameters'],
+        ['2', 'float', 'excluded'],
+      ],
+    );
+    assert.deepEqual([quantized, float], [1, 2]);
+    assert.equal(share, (32 * 64) / (32 * 64 + 64 + 64 * 10 + 10));
+    assert.match(await text('coverage', mlp), /2 quantized, 1 float; \d+\.\d % of the parameters/);
+  });
+
+  it('weights: the error of every int8 weight, and of one by channel', async () => {
+    const all = await json('weights', mlp);
+    assert.deepEqual(
+      all.weights.map(({ name, scheme, other }: Json) => [name, scheme, other.scheme]),
+      [
+        ['0.weight', 'per_tensor', 'per_channel'],
+        ['2.weight', 'per_tensor', 'per_channel'],
+      ],
+    );
+    const [one] = (await json('weights', mlp, '--tensor', '2.weight', '--per-channel')).weights;
+    assert.equal(one.channels.sqnrDb.length, 10);
+    assert.ok(one.sqnrDb >= one.other.sqnrDb);
+    assert.match(await text('weights', mlp, '--tensor', '2.weight'), /channel +SQNR dB +rmse/);
+  });
+
+  it('sensitivity on given inputs is that of the whole model, and suggests what to keep in float', async () => {
+    const inputs = fixturePath('torch-2.13', 'mlp.npz');
+    const found = await json('sensitivity', mlp, '--inputs', inputs, '--target', '60');
+    assert.deepEqual([found.scope, found.inputs], ['model', [{ name: 'input', shape: [4, 32] }]]);
+    assert.deepEqual(found.layers.map(({ path }: Json) => path).sort(), ['0', '2']);
+    assert.ok(found.layers[0].sqnrDb <= found.layers[1].sqnrDb);
+    assert.equal(found.curve.length, 3);
+    assert.equal(found.suggestion.reached, true);
+    assert.ok((found.suggestion.measuredDb ?? 1e9) >= 60);
+    const printed = await text('sensitivity', mlp, '--random', '1', '--budget', '1000000');
+    assert.match(printed, /on random inputs of seed 1: input 20 × 32/);
+    assert.match(printed, /For 1000000 bytes keep 0, 2|For 1000000 bytes keep 2, 0/);
+  });
+
+  it('sensitivity of a whole TorchScript archive, and by layers where nothing tells the forward', async () => {
+    const whole = await json('sensitivity', fixturePath('torch-2.13', 'recipe_lstm.script.pt'));
+    assert.equal(whole.scope, 'model');
+    const layers = await json('sensitivity', fixturePath('torch-2.13', 'word_lm.pt'));
+    assert.deepEqual([layers.scope, layers.layers.length], ['layer', 2]);
+    assert.notEqual(layers.reason, '');
+  });
+
+  it('explain: one output number is its accumulator times the multiplier plus the bias', async () => {
+    const one = await json(
+      'explain',
+      recipe,
+      '--module',
+      'lstm',
+      '--product',
+      'lstm.weight_hh_l0',
+      '--step',
+      '3',
+      '--channel',
+      '5',
+    );
+    const sum = one.terms.reduce((total: number, { product }: Json) => total + product, 0);
+    assert.deepEqual([one.k, one.terms.length, sum], [8, 8, one.accumulator]);
+    assert.ok(Math.abs(one.output - (one.accumulator * one.multiplier + one.bias)) < 1e-6);
+    assert.match(await text('explain', recipe, '--product', 'lstm.weight_ih_l0'), /row 0 of 20, channel 0 of 32/);
+  });
+
+  it('breakeven: the layer itself among larger and smaller ones', async () => {
+    const { points } = await json('breakeven', mlp, '--module', '0', '--runs', '2');
+    assert.equal(points.filter(({ own }: Json) => own).length, 1);
+    assert.ok(points.length > 3);
+  });
+
+  const wrong: readonly [what: string, args: readonly string[], message: RegExp][] = [
+    ['explain without a product', ['explain', recipe], /--product MODULE\.WEIGHT/],
+    ['breakeven without a module', ['breakeven', mlp], /--module PATH/],
+    ['a target that is no number', ['sensitivity', mlp, '--target', 'many'], /--target must be a number of dB/],
+    ['target and budget', ['sensitivity', mlp, '--target', '3', '--budget', '4'], /goes without --budget/],
+    ['inputs and shapes', ['sensitivity', mlp, '--inputs', 'x.npz', '--shape', '1'], /goes without --random/],
+  ];
+  for (const [what, args, message] of wrong) {
+    it(`${what} is wrong usage`, async () => {
+      const { code, stdout, stderr } = await runCli(folder, args);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, message);
+    });
+  }
 });
