@@ -8,6 +8,7 @@ import './styles/responsive.css';
 import { reportErrors } from './host';
 import { followActivation, followSelection } from './state/detail';
 import { followChannelErrors, followExplain, followWeightError } from './state/explain';
+import { followOutputs } from './state/outputs';
 import { followOverview } from './state/overview';
 import { followQuery } from './state/rows';
 import { followSensitivity } from './state/sensitivity';
@@ -26,6 +27,7 @@ if (!side) {
   followExplain();
   followWeightError();
   followChannelErrors();
+  followOutputs();
   followOverview();
   followSensitivity();
   followValues();

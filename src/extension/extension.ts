@@ -1,6 +1,7 @@
 import type * as vscode from 'vscode';
 import { registerCommands } from './commands/registerCommands';
 import { registerInspectorEditor } from './editor/inspectorEditor';
+import { registerClassActions } from './forward/classActions';
 import { registerInspectorView } from './inspector/inspectorView';
 import { registerRunsTree } from './runs/runsTree';
 import { createServices, type Services } from './services';
@@ -16,5 +17,6 @@ export function activate(context: vscode.ExtensionContext): Services {
   registerRunsTree(services);
   registerStatusItem(services);
   registerCommands(services);
+  registerClassActions(services);
   return services;
 }

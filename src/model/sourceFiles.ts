@@ -28,7 +28,7 @@ export function parseSource(text: string, name: string): ParsedSource {
 }
 
 /** The source of every code cell: a string or a list of lines. */
-function codeCells(text: string, name: string): string[] {
+export function codeCells(text: string, name: string): string[] {
   let notebook: unknown;
   try {
     notebook = JSON.parse(text);

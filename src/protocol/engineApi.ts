@@ -17,6 +17,7 @@ import type {
   ForwardRequestDto,
   ForwardResultDto,
   ModelSourceDto,
+  ModuleClassDto,
   OnnxForwardDto,
   OnnxForwardRequestDto,
   OutputImageQueryDto,
@@ -89,6 +90,8 @@ export interface EngineApi {
   forward(args: ForwardRequestDto): ForwardResultDto;
   /** The whole model by its own code, by a class of a Python file, or by a plan: builds it and proposes inputs, without running it. */
   whole(args: { source?: ModelSourceDto; plan?: ForwardPlanDto }): WholeModelDto;
+  /** The nn.Module classes that Python files and notebooks define, by the heads of the classes; nothing of them runs. */
+  moduleClasses(args: { paths: readonly string[] }): readonly ModuleClassDto[];
   /** One output of a forward pass as a picture. */
   outputImage(args: OutputImageQueryDto): TensorImageDto;
   /** The values of one output for the chart of lines. */

@@ -35,6 +35,16 @@ export interface ModelSourceDto {
   readonly init: Readonly<Record<string, unknown>>;
 }
 
+/** A class below nn.Module that a Python file or notebook defines. */
+export interface ModuleClassDto {
+  readonly path: string;
+  readonly className: string;
+  /** From 0, within the file or the cell. */
+  readonly line: number;
+  /** Which code cell of a notebook, from 0; null for a Python file. */
+  readonly cell: number | null;
+}
+
 /** A whole model that can run: by its own code, by a class of a Python file, by a plan, or as an ONNX graph. */
 export interface WholeModelDto {
   readonly by: 'archive' | 'source' | 'plan' | 'onnx';

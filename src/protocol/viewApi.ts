@@ -8,8 +8,12 @@ import type {
   ExplainedElementDto,
   ExplainQueryDto,
   ForwardResultDto,
+  OutputImageQueryDto,
+  SavedArraysDto,
+  WholeModelDto,
 } from './forwardDto';
 import type { HealthDto, ModelSummaryDto, OverviewDto } from './modelDto';
+import type { PlanReportDto } from './planDto';
 import type { QuantizedSummaryDto, QuantizeSpecDto } from './quantizeDto';
 import type { RowPlaceDto, RowsPageDto, RowsQueryDto, SparklineDto } from './rowsDto';
 import type {
@@ -38,6 +42,10 @@ export interface ViewSnapshotDto {
   readonly quantizedSpec: QuantizeSpecDto | null;
   readonly quantized: QuantizedSummaryDto | null;
   readonly forward: ForwardResultDto | null;
+  /** What the whole model runs by: its own code, a class or a plan that was chosen; null where there is nothing yet. */
+  readonly whole: WholeModelDto | null;
+  /** The plan that was proposed or loaded; null without one. */
+  readonly plan: (PlanReportDto & { readonly saved: boolean }) | null;
   /** Base name of the file with inputs that was chosen; empty without one. */
   readonly inputsFile: string;
   /** The forward pass belongs to an older spec. */
@@ -111,11 +119,31 @@ export interface HostApi {
   /** `file` runs with the file that `pickInputs` chose, a literal with what was typed; both instead of the seed. */
   runForward(args: {
     module: string;
+    /** The whole model by `whole`, and not the module. */
+    whole: boolean;
     seed: number;
     shapes: readonly (readonly number[])[];
     source: 'seed' | 'file' | 'literal';
     literal: string;
   }): void;
+  /** What the button Run Forward… does before there is a form: the whole model, its class asked for, or the only module. */
+  startForward(args: Record<string, never>): void;
+  /** Asks the person for the model's class among the Python files and notebooks of the workspace. */
+  chooseCode(args: Record<string, never>): void;
+  /** Proposes a forward plan, or loads the one that was saved. */
+  proposePlan(args: Record<string, never>): void;
+  /** A plan as JSON that was edited in the page. */
+  editPlan(args: { text: string }): void;
+  /** Writes the plan beside the model; `open` shows it as JSON. */
+  savePlan(args: { open: boolean }): void;
+  /** Goes back to running single modules. */
+  forgetCode(args: Record<string, never>): void;
+  /** Opens the place in a source that the notice names. */
+  openPlace(args: Record<string, never>): void;
+  outputImage(args: Omit<OutputImageQueryDto, 'request'>): TensorImageDto;
+  outputSeries(args: { output: number }): ForwardResultDto['series'];
+  /** Asks for a file, and writes outputs or activations of the last forward pass to it. */
+  saveForward(args: SavedArraysDto): void;
   /** Asks the person for a file with inputs. */
   pickInputs(args: Record<string, never>): void;
   /** Cancels what `busy` names. */

@@ -27,6 +27,7 @@ import type { RowsPageDto } from '../protocol/rowsDto';
 import type { CallContext, Handlers } from '../protocol/rpc';
 import { exportFiles } from './exportFiles';
 import { Forwards } from './forwards';
+import { moduleClasses } from './moduleClasses';
 import { onnxForward } from './onnxForward';
 import { loadPlan, planPath, proposePlanFor, savePlan } from './planFiles';
 import { verifyExport } from './verifyExport';
@@ -138,6 +139,7 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
     },
     forward: (request, { progress }) => opened().forwards.forward(request, progress),
     whole: (by) => opened().forwards.describe(by),
+    moduleClasses: ({ paths }) => moduleClasses(paths, openSource, abort),
     proposePlan: () => proposePlanFor(opened().model, opened().path),
     checkPlan: ({ text }) => reportPlan(opened().model, parsePlan(text)),
     loadPlan: ({ path }) => loadPlan(opened().model, path ?? planPath(opened().path), openSource),

@@ -2,36 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
 import { fixturePath } from '../support/fixtures';
-import { root } from '../support/root';
+import { axeViolations } from './support/axe';
 import { writeBigModel } from './support/bigModel';
 import { Inspector, type InspectorPage, themes } from './support/inspectorPage';
 import { views } from './support/views';
-
-interface AxeResult {
-  readonly violations: readonly {
-    readonly id: string;
-    readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
-  }[];
-}
-
-/** Violations as lines that name the element. axe is evaluated by the debugger, which no policy of the page stops. */
-async function axe(page: Page): Promise<string[]> {
-  const { violations } = (await page.evaluate(
-    `(async () => { ${await axeSource()}; return axe.run(document, { resultTypes: ['violations'] }); })()`,
-  )) as AxeResult;
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary = '' }) => `${id}: ${html.slice(0, 160)} ${failureSummary.slice(0, 200)}`),
-  );
-}
-
-let axeText = '';
-async function axeSource(): Promise<string> {
-  const { readFile } = await import('node:fs/promises');
-  axeText ||= await readFile(join(root, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
-  return axeText;
-}
 
 /** A window of 800 px shows 30 rows; some above and below are drawn ahead. */
 const maxDrawnRows = 200;
@@ -69,7 +44,7 @@ describe('the inspector in a browser', function () {
         for (const theme of themes) {
           await shown.setTheme(theme);
           await shown.page.waitForTimeout(50);
-          assert.deepEqual(await axe(shown.page), [], theme);
+          assert.deepEqual(await axeViolations(shown.page), [], theme);
         }
         assert.deepEqual(shown.problems, []);
       });
@@ -82,7 +57,7 @@ describe('the inspector in a browser', function () {
     await truncate(broken, 12);
     const { page, problems } = await show(broken);
     await page.getByTestId('error-card').waitFor();
-    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(await axeViolations(page), []);
     assert.deepEqual(problems, []);
   });
 

@@ -170,7 +170,16 @@ function shortWeight({ module, weight }: ProductDto): string {
 
 function scaleTable(product: ProductDto): ChartTable {
   return {
-    head: [t('call'), t('step'), t('min'), t('max'), t('scale'), t('zero point')],
+    head: [
+      t('call'),
+      t('step'),
+      t('min'),
+      t('max'),
+      t('scale'),
+      t('zero point'),
+      t('clipped, %'),
+      t('16-bit saturation, %'),
+    ],
     rows: product.scale.map((scale, i) => [
       String(product.call[i]),
       String(product.step[i]),
@@ -178,6 +187,8 @@ function scaleTable(product: ProductDto): ChartTable {
       significant(product.max[i], 5),
       String(scale),
       String(product.zeroPoint[i]),
+      significant(100 * product.clipped[i], 3),
+      significant(100 * product.saturated16[i], 3),
     ]),
   };
 }

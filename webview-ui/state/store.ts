@@ -39,6 +39,10 @@ interface PageState {
   readonly product: string;
   /** Index into the product's arrays. */
   readonly cursor: number;
+  /** Which output of the forward pass is shown, and how. */
+  readonly output: number;
+  readonly outputMode: 'lines' | 'heatmap';
+  readonly outputLayer: 'float' | 'int8' | 'error';
 }
 
 const initial: PageState = {
@@ -63,6 +67,9 @@ const initial: PageState = {
   brush: { from: -5, to: 6 },
   product: '',
   cursor: 7,
+  output: 0,
+  outputMode: 'lines',
+  outputLayer: 'float',
 };
 
 export const page = signal<PageState>({ ...initial, ...savedState<PageState>() });

@@ -48,6 +48,7 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
               <b>{visible(state.notice.message)}</b>
             </p>
             {state.notice.hint !== undefined && <p>{visible(state.notice.hint)}</p>}
+            <SourcePlace notice={state.notice} />
           </div>
         </div>
       )}
@@ -74,6 +75,18 @@ function CutFile({ present, total }: { readonly present: number; readonly total:
         </div>
       </div>
     </div>
+  );
+}
+
+/** Where in a source it failed, as a link that opens it there. */
+function SourcePlace({ notice: { where } }: { readonly notice: NonNullable<ViewSnapshotDto['notice']> }) {
+  if (where?.file === undefined || !/^line \d+$/.test(where.field ?? '')) return null;
+  return (
+    <p>
+      <button type="button" class="link" data-testid="open-place" onClick={() => act('openPlace', {})}>
+        {t('Open {0}, {1}', visible(where.file), t('line {0}', (where.field ?? '').slice(5)))}
+      </button>
+    </p>
   );
 }
 

@@ -1,19 +1,11 @@
 import { useState } from 'preact/hooks';
-import type { ForwardResultDto } from '../../src/protocol/forwardDto';
 import type { RunnableDto } from '../../src/protocol/modelDto';
+import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
 import { t } from '../l10n';
 import { act, page, setPage } from '../state/store';
 import { Icon } from './Icon';
 import { Segmented } from './Segmented';
-
-interface Props {
-  readonly runnable: readonly RunnableDto[];
-  readonly forward: ForwardResultDto | null;
-  /** Chosen file with inputs; empty without one. */
-  readonly inputsFile: string;
-  readonly busy: boolean;
-}
 
 /** Sizes written as `20 × 1 × 8`, `20,1,8` or `20 1 8`; undefined when they are none. */
 export function parseShape(text: string): number[] | undefined {
@@ -21,16 +13,52 @@ export function parseShape(text: string): number[] | undefined {
   return parts.every((part) => /^\d{1,9}$/.test(part)) ? parts.map(Number) : undefined;
 }
 
-/** Which module, which seed, which shapes. */
-export function ForwardForm({ runnable, forward, inputsFile, busy }: Props) {
-  const [path, setPath] = useState(forward?.module ?? runnable[0].path);
+/** Something that can be run: the whole model, or one of its modules. */
+interface Choice {
+  readonly key: string;
+  readonly text: string;
+  readonly path: string;
+  readonly whole: boolean;
+  readonly inputs: RunnableDto['inputs'];
+}
+
+/** The whole model stands first; by its own code it takes the root's place. */
+export function choicesOf({ whole, model }: ViewSnapshotDto): Choice[] {
+  const modules = (model?.runnable ?? [])
+    .filter(({ path }) => path !== '' || whole === null || whole.by === 'source' || whole.by === 'plan')
+    .map(({ path, repr, inputs }) => ({
+      key: `m:${path}`,
+      text: `${visible(path || '(root)')} ${repr}`,
+      path,
+      whole: false,
+      inputs,
+    }));
+  if (whole === null) return modules;
+  const by =
+    whole.by === 'source'
+      ? `${visible(whole.className)} · ${visible(whole.file)}`
+      : whole.by === 'plan'
+        ? t('Whole model by the plan below')
+        : whole.by === 'onnx'
+          ? t('Whole graph')
+          : t('Whole model by its own code: {0}', visible(whole.className));
+  return [{ key: 'whole', text: by, path: '', whole: true, inputs: whole.inputs }, ...modules];
+}
+
+/** Which module or model, which inputs, which seed and shapes. */
+export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
+  const { forward, inputsFile, whole } = state;
+  const busy = state.busy !== null;
+  const choices = choicesOf(state);
+  const ran = forward === null ? undefined : choices.find(({ path }) => path === forward.module);
+  const [picked, setPicked] = useState<string>();
   const [seed, setSeed] = useState(String(forward?.seed ?? 29592));
   const [texts, setTexts] = useState<Record<string, string>>({});
-  const module = runnable.find((candidate) => candidate.path === path) ?? runnable[0];
-  const fields = module.inputs.map(({ name, shape }, i) => {
-    const ran = forward?.module === module.path ? forward.inputs[i]?.shape : undefined;
-    const key = `${module.path} ${name}`;
-    return { key, name, text: texts[key] ?? (ran ?? shape).join(' × ') };
+  const chosen = choices.find(({ key }) => key === picked) ?? ran ?? choices[0];
+  const fields = chosen.inputs.map(({ name, shape, high }, i) => {
+    const last = chosen === ran ? forward?.inputs[i]?.shape : undefined;
+    const key = `${chosen.key} ${chosen.whole ? whole?.className : ''} ${name} ${i}`;
+    return { key, name, high, text: texts[key] ?? (last ?? shape).join(' × ') };
   });
   const shapes = fields.map(({ text }) => parseShape(text));
   const seedValue = /^-?\d{1,15}$/.test(seed.trim()) ? Number(seed) : undefined;
@@ -44,25 +72,30 @@ export function ForwardForm({ runnable, forward, inputsFile, busy }: Props) {
   const submit = (event: Event) => {
     event.preventDefault();
     if (!valid || busy) return;
-    // Shapes and seed of the form are not used where inputs are given, but they must be whole.
-    const whole = module.inputs.map(({ shape }) => shape);
     act('runForward', {
-      module: module.path,
+      module: chosen.path,
+      whole: chosen.whole,
       seed: seedValue ?? 0,
-      shapes: source === 'seed' ? (shapes as number[][]) : whole,
+      // Shapes and seed of the form are not used where inputs are given, but they must be whole.
+      shapes: source === 'seed' ? (shapes as number[][]) : chosen.inputs.map(({ shape }) => shape),
       source,
       literal,
     });
   };
   return (
     <form id="forward-form" class="forward-form" onSubmit={submit}>
-      {runnable.length > 1 && (
+      {choices.length > 1 && (
         <label>
-          {t('module')}
-          <select class="vscode-select" value={module.path} onChange={(event) => setPath(event.currentTarget.value)}>
-            {runnable.map(({ path: value, repr }) => (
-              <option key={value} value={value}>
-                {value || '(root)'} {repr}
+          {t('model')}
+          <select
+            class="vscode-select"
+            data-testid="forward-what"
+            value={chosen.key}
+            onChange={(event) => setPicked(event.currentTarget.value)}
+          >
+            {choices.map(({ key, text }) => (
+              <option key={key} value={key}>
+                {text}
               </option>
             ))}
           </select>
@@ -94,9 +127,9 @@ export function ForwardForm({ runnable, forward, inputsFile, busy }: Props) {
               onInput={(event) => setSeed(event.currentTarget.value)}
             />
           </label>
-          {fields.map(({ key, name, text }, i) => (
-            <label key={key}>
-              {name}
+          {fields.map(({ key, name, text, high }, i) => (
+            <label key={key} title={high === undefined ? undefined : t('whole numbers from 0 to {0}', high - 1)}>
+              {visible(name)}
               <input
                 type="text"
                 class="vscode-textfield shape"
@@ -104,6 +137,7 @@ export function ForwardForm({ runnable, forward, inputsFile, busy }: Props) {
                 aria-invalid={shapes[i] === undefined}
                 onInput={(event) => setTexts({ ...texts, [key]: event.currentTarget.value })}
               />
+              {high !== undefined && <span aria-hidden="true">{t('< {0}', high)}</span>}
             </label>
           ))}
         </>
@@ -116,8 +150,8 @@ export function ForwardForm({ runnable, forward, inputsFile, busy }: Props) {
       {source === 'literal' && (
         <textarea
           class="vscode-textfield literal"
-          rows={Math.min(4, Math.max(1, module.inputs.length))}
-          placeholder={t('[[1, 2], [3, 4]], one input a line: {0}', module.inputs.map(({ name }) => name).join(', '))}
+          rows={Math.min(4, Math.max(1, chosen.inputs.length))}
+          placeholder={t('[[1, 2], [3, 4]], one input a line: {0}', chosen.inputs.map(({ name }) => name).join(', '))}
           aria-label={t('Typed inputs, one a line')}
           value={literal}
           onInput={(event) => setPage({ literal: event.currentTarget.value })}

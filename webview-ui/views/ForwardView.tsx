@@ -1,14 +1,14 @@
 import type { ForwardResultDto } from '../../src/protocol/forwardDto';
 import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
-import { OutputChart } from '../charts/OutputChart';
-import { engineText, t } from '../l10n';
+import { t } from '../l10n';
 import { act } from '../state/store';
 import { ExplainPanel } from './ExplainPanel';
-import { ForwardForm } from './ForwardForm';
+import { choicesOf, ForwardForm } from './ForwardForm';
 import { Icon } from './Icon';
+import { Outputs } from './Outputs';
 import { RuntimeScales } from './RuntimeScales';
-import { Legend } from './Segmented';
+import { WholeModel } from './WholeModel';
 
 interface Props {
   readonly state: ViewSnapshotDto;
@@ -18,17 +18,14 @@ interface Props {
 /** Float and int8 on the same input, and the scales that were chosen on the way. */
 export function ForwardView({ state, model }: Props) {
   const { forward } = state;
-  if (model.runnable.length === 0) {
-    return <p class="pad muted">{t('This file has no module that can be run by itself: Linear, LSTM and GRU can.')}</p>;
-  }
+  const choices = choicesOf(state);
   return (
     <div class="scroll">
-      <ForwardForm
-        runnable={model.runnable}
-        forward={forward}
-        inputsFile={state.inputsFile}
-        busy={state.busy !== null}
-      />
+      {choices.length > 0 && <ForwardForm key={state.whole?.className ?? ''} state={state} />}
+      <WholeModel state={state} />
+      {choices.length === 0 && model.code !== 'onnx' && (
+        <p class="pad muted">{t('This file has no module that can be run by itself: Linear, LSTM and GRU can.')}</p>
+      )}
       {forward !== null && (
         <div class={state.forwardStale ? 'stale' : ''}>
           {state.forwardStale && (
@@ -42,16 +39,7 @@ export function ForwardView({ state, model }: Props) {
           <Sentences forward={forward} />
           <RuntimeScales forward={forward} />
           <ExplainPanel />
-          <section>
-            <div class="title-row">
-              <h2>
-                {t('Outputs')} <span class="muted">{engineText(forward.series.label)}</span>
-              </h2>
-              <span class="spacer" />
-              <Legend kinds={['float', 'int8', 'difference']} />
-            </div>
-            <OutputChart series={forward.series} />
-          </section>
+          <Outputs forward={forward} busy={state.busy !== null} />
         </div>
       )}
     </div>

@@ -186,22 +186,11 @@ function Actions({ state, model }: Props) {
   );
 }
 
-/** Shows the form; with a single module that can be run there is nothing to ask. */
-function runForward({ tab, model, forward }: ViewSnapshotDto): void {
-  act('showTab', { tab: 'forward' });
-  if (model === null || model.runnable.length === 0) return;
-  if (model.runnable.length > 1 && tab !== 'forward') return;
-  const module = model.runnable.find(({ path }) => path === forward?.module) ?? model.runnable[0];
+/** Runs what the form says; before there is one, the host knows what to run or asks. */
+function runForward({ tab }: ViewSnapshotDto): void {
   const form = document.getElementById('forward-form');
-  if (form instanceof HTMLFormElement) form.requestSubmit();
-  else
-    act('runForward', {
-      module: module.path,
-      seed: forward?.seed ?? 29592,
-      shapes: module.inputs.map(({ shape }) => shape),
-      source: 'seed',
-      literal: '',
-    });
+  if (tab === 'forward' && form instanceof HTMLFormElement) form.requestSubmit();
+  else act('startForward', {});
 }
 
 function engines(): readonly (readonly [EngineName, string])[] {

@@ -36,7 +36,11 @@ export function Heatmap({ tensor }: { readonly tensor: TensorDetailDto }) {
             : ''}
         </span>
       </div>
-      {shown === null ? <div class="bone" /> : <Picture image={shown} layer={layer} name={tensor.name} />}
+      {shown === null ? (
+        <div class="bone" />
+      ) : (
+        <Picture image={shown} layer={layer} name={tensor.name} codes onPick={goToElement} />
+      )}
     </>
   );
 }
@@ -45,9 +49,13 @@ interface PictureProps {
   readonly image: TensorImageDto;
   readonly layer: 'float' | 'int8' | 'error';
   readonly name: string;
+  /** The cells of the int8 layer are whole codes. */
+  readonly codes: boolean;
+  onPick?(row: number, column: number): void;
 }
 
-function Picture({ image: shown, layer, name }: PictureProps) {
+/** A matrix as coloured cells, with the value under the pointer. */
+export function Picture({ image: shown, layer, name, codes, onPick }: PictureProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [at, setAt] = useState<number>();
   useEffect(() => {
@@ -74,7 +82,8 @@ function Picture({ image: shown, layer, name }: PictureProps) {
   };
   const row = (cell: number) => Math.floor((Math.floor(cell / shown.width) * shown.rows) / shown.height);
   const column = (cell: number) => Math.floor(((cell % shown.width) * shown.columns) / shown.width);
-  const largest = layer === 'int8' ? String(shown.largest) : significant(shown.largest, 3);
+  const whole = codes && layer === 'int8';
+  const largest = whole ? String(shown.largest) : significant(shown.largest, 3);
   return (
     <div class="heatmap">
       <canvas
@@ -93,7 +102,7 @@ function Picture({ image: shown, layer, name }: PictureProps) {
         data-testid="heatmap"
         onPointerMove={(event) => setAt(cellAt(event))}
         onPointerLeave={() => setAt(undefined)}
-        onClick={(event) => goToElement(row(cellAt(event)), column(cellAt(event)))}
+        onClick={(event) => onPick?.(row(cellAt(event)), column(cellAt(event)))}
       />
       <div class="heatmap-legend">
         {layer !== 'error' && <span>−{largest}</span>}
@@ -104,7 +113,7 @@ function Picture({ image: shown, layer, name }: PictureProps) {
         <span class="muted">
           {at === undefined
             ? `${count(shown.rows)} × ${count(shown.columns)}`
-            : `[${row(at)}, ${column(at)}] ${layer === 'int8' ? shown.cells[at] : significant(shown.cells[at], 4)}`}
+            : `[${row(at)}, ${column(at)}] ${whole ? shown.cells[at] : significant(shown.cells[at], 4)}`}
         </span>
       </div>
     </div>

@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import type { ForwardResultDto, LatencyDto, ProductDto } from '../../src/protocol/forwardDto';
 import { microseconds, significant, visible } from '../format';
 import { t } from '../l10n';
@@ -31,25 +32,30 @@ export function ProductTable({ forward, stale }: { readonly forward: ForwardResu
           <span class="c-scale">{t('Scale, step {0}', step)}</span>
           <span class="c-line">{t('Over steps')}</span>
         </div>
-        <div class="group" role="presentation">
-          {visible(forward.module || '(root)')} <span class="muted">{forward.moduleType}</span>
-        </div>
         {forward.products.map((product, i) => (
-          <div
-            key={productKey(product)}
-            id={`product-${i}`}
-            class={product === chosen ? 'product selected' : 'product'}
-            role="option"
-            aria-selected={product === chosen}
-            onClick={() => setPage({ product: productKey(product) })}
-          >
-            <span class="c-name">{product.weight}</span>
-            <span class="c-scale">{significant(product.scale[Math.min(step, product.scale.length - 1)], 4)}</span>
-            <span class="c-line">
-              <ScaleLine product={product} />
-            </span>
-          </div>
+          <Fragment key={productKey(product)}>
+            {forward.products[i - 1]?.module !== product.module && (
+              <div class="group" role="presentation">
+                {visible(product.module || '(root)')}{' '}
+                <span class="muted">{product.module === forward.module ? forward.moduleType : ''}</span>
+              </div>
+            )}
+            <div
+              id={`product-${i}`}
+              class={product === chosen ? 'product selected' : 'product'}
+              role="option"
+              aria-selected={product === chosen}
+              onClick={() => setPage({ product: productKey(product) })}
+            >
+              <span class="c-name">{product.weight}</span>
+              <span class="c-scale">{significant(product.scale[Math.min(step, product.scale.length - 1)], 4)}</span>
+              <span class="c-line">
+                <ScaleLine product={product} />
+              </span>
+            </div>
+          </Fragment>
         ))}
+        {forward.products.length === 0 && <p class="pad muted">{t('Nothing in it is quantized at run time.')}</p>}
       </div>
       <Latency forward={forward} />
     </div>

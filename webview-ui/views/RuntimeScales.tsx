@@ -76,13 +76,19 @@ function zeroStep(product: ProductDto): boolean {
   return zeroIndex(product) >= 0;
 }
 
+/** A share, 0 to 1. */
+function percentOf(share: number): string {
+  return `${(100 * share).toFixed(share === 0 ? 0 : 2)} %`;
+}
+
 function StepPanel({ product, index }: { readonly product: ProductDto; readonly index: number }) {
   const values = activation.value;
   const figures: readonly (readonly [string, string])[] = [
     [t('scale'), significant(product.scale[index], 6)],
     [t('zero point'), String(product.zeroPoint[index])],
     [t('codes used'), t('{0} of {1}', product.codesUsed[index], values === null ? '…' : values.codeMax + 1)],
-    [t('clipped'), `${(100 * product.clipped[index]).toFixed(product.clipped[index] === 0 ? 0 : 2)} %`],
+    [t('clipped'), percentOf(product.clipped[index])],
+    [t('16-bit saturation'), percentOf(product.saturated16[index])],
     ['SQNR', values === null ? '…' : `${decibel(values.sqnrDb)} dB`],
   ];
   return (

@@ -15,8 +15,11 @@ import { runForward } from './runForward';
 
 const modelFiles = { Models: ['pt', 'pth', 'ckpt', 'bin', 'safetensors', 'onnx', 'gguf'], 'All files': ['*'] };
 
-/** The Runs view registers its own. */
-type OwnCommand = Exclude<keyof typeof commandIds, 'applyRun' | 'compareRuns' | 'clearRuns'>;
+/** The Runs view and the actions on classes register their own. */
+type OwnCommand = Exclude<
+  keyof typeof commandIds,
+  'applyRun' | 'compareRuns' | 'clearRuns' | 'inspectClass' | 'quantizeClass' | 'runClass'
+>;
 
 /** The palette's and the menus' commands. Each works on the file it was called on, else on the active model. */
 export function registerCommands(services: Services): void {

@@ -1,23 +1,51 @@
 import * as vscode from 'vscode';
+import { chooseCode } from '../forward/chooseCode';
+import { findClasses } from '../forward/findClasses';
+import { runWhole } from '../forward/runWhole';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import { forwardSeed } from '../settings';
 
-/** Shows the forward tab; a model with one module that can be run is run at once. */
+/**
+ * Runs the whole model where it is known what it runs by, asks for its class where the workspace
+ * has classes, and else shows the forward tab; a model with one module that can be run is run at once.
+ */
 export async function runForward(document: InspectorDocument | undefined): Promise<void> {
   const model = document?.snapshot.model;
   if (document === undefined || model == null) return;
   document.showTab('forward');
-  if (model.runnable.length === 0) {
-    void vscode.window.showInformationMessage(
-      vscode.l10n.t('{0} has no module that can be run by itself: Linear, LSTM and Embedding can.', model.file),
-    );
-    return;
+  if (document.knowsCode) {
+    await document.prepareWhole();
+    // A notice says what is wrong with the code; the form is there to try something else.
+    return runWhole(document);
   }
-  if (model.runnable.length > 1) return;
+  // A whole module of PyTorch's own classes needs no source.
+  const complete = model.runnable.some(({ path }) => path === '');
+  if (!complete && !document.declinedCode && (await hasClasses(document))) {
+    if (await chooseCode(document, true)) return runWhole(document);
+    document.declinedCode = true;
+  }
+  if (model.runnable.length === 0) return offerOtherWays(document);
+  if (model.runnable.length > 1 && !complete) return;
   const [only] = model.runnable;
   await document.runForward({
     module: only.path,
     seed: forwardSeed(),
     shapes: only.inputs.map((input) => input.shape),
   });
+}
+
+async function hasClasses(document: InspectorDocument): Promise<boolean> {
+  return (await findClasses(document.engine, document.uri)).length > 0;
+}
+
+async function offerOtherWays(document: InspectorDocument): Promise<void> {
+  const choose = vscode.l10n.t('Choose the class…');
+  const picked = await vscode.window.showInformationMessage(
+    vscode.l10n.t(
+      '{0} has no module that can be run by itself: Linear, LSTM and Embedding can.',
+      document.snapshot.file,
+    ),
+    choose,
+  );
+  if (picked === choose && (await chooseCode(document))) await runWhole(document);
 }

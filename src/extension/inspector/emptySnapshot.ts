@@ -12,6 +12,8 @@ export const emptySnapshot: ViewSnapshotDto = {
   quantizedSpec: null,
   quantized: null,
   forward: null,
+  whole: null,
+  plan: null,
   inputsFile: '',
   forwardStale: false,
   comparison: null,

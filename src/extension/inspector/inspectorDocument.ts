@@ -3,11 +3,12 @@ import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
 import { type Progress, TimeLeft } from '../../core/progress';
 import type { ReportDto } from '../../protocol/compareDto';
-import type { ForwardRequestDto, GivenInputsDto } from '../../protocol/forwardDto';
+import type { ForwardRequestDto, GivenInputsDto, SaveForwardDto } from '../../protocol/forwardDto';
 import type { HealthDto } from '../../protocol/modelDto';
 import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { SpecChangeDto, ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
+import { rememberCode, rememberedCode } from '../forward/codeMemory';
 import type { Services } from '../services';
 import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
 import { leaving, sameMeasure, withTicks } from './specChanges';
@@ -19,7 +20,10 @@ const breakEvenRuns = 20;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What a person chooses of a forward pass. */
-type ForwardChoice = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs'>;
+type ForwardChoice = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs' | 'source' | 'plan'>;
+
+/** What the whole model runs by; nothing in it for the code of the file itself. */
+export type WholeCode = Pick<ForwardRequestDto, 'source' | 'plan'>;
 
 /**
  * One open model: the settings, the results and what is selected. It asks the engine's thread
@@ -35,6 +39,12 @@ export class InspectorDocument implements vscode.CustomDocument {
   private healthRun: Promise<HealthDto> | undefined;
   private healthAbort: AbortController | undefined;
   private lastForward: ForwardRequestDto | undefined;
+  private code: WholeCode;
+  private preparing: Promise<boolean> | undefined;
+  /** The source that was tried last, whether or not it could be built. */
+  triedSource: WholeCode['source'];
+  /** Somebody was asked for the class and wanted single modules. */
+  declinedCode = false;
 
   /** Settles when the header is read or the failure is known. */
   loaded: Promise<void> = Promise.resolve();
@@ -47,6 +57,8 @@ export class InspectorDocument implements vscode.CustomDocument {
     private readonly services: Services,
   ) {
     this.engine = services.pool.acquire(uri.fsPath);
+    this.code = rememberedCode(services, uri);
+    this.triedSource = this.code.source;
     this.state = {
       revision: 0,
       phase: 'loading',
@@ -58,6 +70,8 @@ export class InspectorDocument implements vscode.CustomDocument {
       quantizedSpec: null,
       quantized: null,
       forward: null,
+      whole: null,
+      plan: null,
       inputsFile: '',
       forwardStale: false,
       comparison: null,
@@ -125,6 +139,8 @@ export class InspectorDocument implements vscode.CustomDocument {
       quantized: null,
       quantizedSpec: null,
       forward: null,
+      whole: null,
+      plan: null,
       forwardStale: false,
       comparison: null,
       sensitivity: null,
@@ -144,6 +160,95 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   showTab(tab: ViewTab): void {
     if (tab !== this.state.tab) this.update({ tab });
+    if (tab === 'forward') void this.prepareWhole();
+  }
+
+  /** What the whole model runs by, as requests take it. */
+  get wholeCode(): WholeCode {
+    return this.code;
+  }
+
+  /** Whether anybody chose what runs the model, or the file says it itself. */
+  get knowsCode(): boolean {
+    return this.state.model?.code !== undefined || this.code.source !== undefined || this.code.plan !== undefined;
+  }
+
+  /** Builds the whole model once, where it is known what it runs by. */
+  async prepareWhole(): Promise<void> {
+    if (this.preparing === undefined && this.state.whole === null && this.state.busy === null && this.knowsCode) {
+      this.preparing = this.useCode(this.code).finally(() => {
+        this.preparing = undefined;
+      });
+    }
+    await this.preparing;
+  }
+
+  /** Chooses what the whole model runs by; true when it could be built. A failure is the notice. */
+  async useCode(code: WholeCode): Promise<boolean> {
+    let built = false;
+    this.triedSource = code.source ?? this.triedSource;
+    await this.work(vscode.l10n.t('Building the model'), async (options) => {
+      const whole = await this.engine.call('whole', code, options);
+      this.code = code;
+      built = true;
+      rememberCode(this.services, this.uri, code);
+      this.update({ whole, plan: code.plan === undefined ? null : this.state.plan });
+    });
+    return built;
+  }
+
+  /** Runs single modules again. */
+  forgetCode(): void {
+    this.code = {};
+    rememberCode(this.services, this.uri, {});
+    this.update({ whole: null, plan: null });
+  }
+
+  /** The plan beside the model where there is one, else a proposal; true when there is either. */
+  async proposePlan(): Promise<boolean> {
+    let made = false;
+    await this.work(vscode.l10n.t('Proposing a forward plan'), async (options) => {
+      const proposed = await this.engine.call('proposePlan', {}, options);
+      const saved = proposed.saved !== null;
+      const report = saved ? await this.engine.call('loadPlan', { path: null }, options) : proposed;
+      this.update({ plan: { ...report, saved } });
+      made = true;
+    });
+    return made && this.state.plan !== null && (await this.useCode({ plan: this.state.plan.plan }));
+  }
+
+  /** A plan that was edited as text; what is wrong in it becomes the notice. */
+  async editPlan(text: string): Promise<void> {
+    await this.work(vscode.l10n.t('Checking the plan'), async (options) => {
+      const report = await this.engine.call('checkPlan', { text }, options);
+      const whole = await this.engine.call('whole', { plan: report.plan }, options);
+      this.code = { plan: report.plan };
+      this.update({ plan: { ...report, saved: false }, whole, forwardStale: this.state.forward !== null });
+    });
+  }
+
+  /** Writes the plan beside the model; gives its path. */
+  async savePlan(): Promise<string | undefined> {
+    const { plan } = this.state;
+    if (plan === null) return undefined;
+    let written: string | undefined;
+    await this.work(vscode.l10n.t('Saving the plan'), async (options) => {
+      written = (await this.engine.call('savePlan', { plan: plan.plan, path: null }, options)).path;
+      this.update({ plan: { ...plan, saved: true } });
+      rememberCode(this.services, this.uri, this.code);
+    });
+    return written;
+  }
+
+  /** Writes outputs or activations of the last forward pass; gives the bytes written. */
+  async saveForward(what: SaveForwardDto['what'], target: string): Promise<number | undefined> {
+    const request = this.lastForward;
+    if (request === undefined) return undefined;
+    let written: number | undefined;
+    await this.work(vscode.l10n.t('Saving outputs'), async (options) => {
+      written = (await this.engine.call('saveForward', { request, what, target }, options)).bytes;
+    });
+    return written;
   }
 
   setSpec({ overrides, ...change }: SpecChangeDto): void {
@@ -189,7 +294,7 @@ export class InspectorDocument implements vscode.CustomDocument {
   }
 
   /** Runs one module with inputs drawn from the seed; the rest of the request follows the spec and the settings. */
-  async runForward({ module, seed, shapes, inputs }: ForwardChoice): Promise<void> {
+  async runForward({ module, seed, shapes, inputs, source, plan }: ForwardChoice): Promise<void> {
     const spec = this.state.quantizedSpec ?? this.state.spec;
     const { engine, perChannel } = spec;
     const request: ForwardRequestDto = {
@@ -201,11 +306,15 @@ export class InspectorDocument implements vscode.CustomDocument {
       perChannel,
       runs: forwardRuns(),
       warmup: forwardWarmup(),
+      ...(source && { source }),
+      ...(plan && { plan }),
     };
     await this.work(vscode.l10n.t('Running float and int8'), async (options) => {
       const forward = await this.engine.call('forward', request, options);
       this.lastForward = request;
-      this.update({ forward, forwardStale: false, tab: 'forward' });
+      // Layers are measured on the inputs of the last pass of the whole model.
+      const sensitivity = module === '' ? null : this.state.sensitivity;
+      this.update({ forward, forwardStale: false, tab: 'forward', sensitivity });
       this.services.history.addForward(this.uri.toString(), this.state.file, spec, request, forward);
     });
   }
@@ -241,8 +350,10 @@ export class InspectorDocument implements vscode.CustomDocument {
     await this.quantize();
   }
 
-  /** The error that each layer makes alone, ticked or not. */
+  /** The error that each layer makes alone, ticked or not: on the inputs of the last pass of the whole model, where there was one. */
   async measureSensitivity(): Promise<void> {
+    const last = this.lastForward?.module === '' ? this.lastForward : undefined;
+    const { source, plan } = last ?? this.code;
     const spec = this.state.quantizedSpec ?? this.state.spec;
     await this.work(vscode.l10n.t('Measuring each layer'), async (options) => {
       const sensitivity = await this.engine.call(
@@ -250,10 +361,13 @@ export class InspectorDocument implements vscode.CustomDocument {
         {
           spec: leaving(spec, []),
           module: '',
-          seed: forwardSeed(),
-          shapes: null,
+          seed: last?.seed ?? forwardSeed(),
+          shapes: last?.shapes ?? null,
+          inputs: last?.inputs ?? null,
           targetDb: null,
           maxBytes: null,
+          ...(source && { source }),
+          ...(plan && { plan }),
         },
         options,
       );

@@ -9,6 +9,7 @@ import { type HostApi, viewCommandNames, viewTabs } from '../../protocol/viewApi
 const name = v.pipe(v.string(), v.maxLength(65_536));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const page = v.pipe(count, v.maxValue(500));
+const output = v.pipe(count, v.maxValue(1_000));
 const engine = v.picklist(['fbgemm', 'x86', 'onednn', 'qnnpack']);
 const scheme = v.picklist(['per_tensor', 'per_channel']);
 const empty = v.strictObject({});
@@ -80,11 +81,25 @@ export const schemas = {
   undo: empty,
   runForward: v.strictObject({
     module: name,
+    whole: v.boolean(),
     seed: v.pipe(v.number(), v.safeInteger()),
     shapes: v.pipe(v.array(shape), v.maxLength(8)),
     source: v.picklist(['seed', 'file', 'literal']),
     literal: v.pipe(v.string(), v.maxLength(1_000_000)),
   }),
+  startForward: empty,
+  chooseCode: empty,
+  proposePlan: empty,
+  editPlan: v.strictObject({ text: v.pipe(v.string(), v.maxLength(1_000_000)) }),
+  savePlan: v.strictObject({ open: v.boolean() }),
+  forgetCode: empty,
+  openPlace: empty,
+  outputImage: v.strictObject({ output, layer: v.picklist(['float', 'int8', 'error']) }),
+  outputSeries: v.strictObject({ output }),
+  saveForward: v.variant('kind', [
+    v.strictObject({ kind: v.literal('outputs'), which: v.picklist(['float', 'int8', 'both']) }),
+    v.strictObject({ kind: v.literal('activation'), module: name, weight: name }),
+  ]),
   pickInputs: empty,
   cancel: empty,
   reload: empty,

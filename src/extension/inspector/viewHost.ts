@@ -2,7 +2,12 @@ import * as vscode from 'vscode';
 import { aborted, invalid } from '../../core/errors';
 import { Channel, type Handlers, type Port } from '../../protocol/rpc';
 import type { HostApi, ViewApi, ViewSnapshotDto } from '../../protocol/viewApi';
+import { runForward } from '../commands/runForward';
 import { commandIds } from '../contributions';
+import { chooseCode } from '../forward/chooseCode';
+import { openPlace } from '../forward/openPlace';
+import { saveForward } from '../forward/saveForward';
+import { savePlan } from '../forward/savePlan';
 import type { Services } from '../services';
 import { emptySnapshot } from './emptySnapshot';
 import type { InspectorDocument } from './inspectorDocument';
@@ -81,8 +86,24 @@ function handlers(
     keepFloat: ({ paths }) => document().keepFloat(paths),
     quantize: () => document().quantize(),
     undo: () => document().undo(),
-    runForward: ({ source, literal, ...request }) =>
-      document().runForward({ ...request, inputs: document().givenInputs(source, literal) }),
+    runForward: ({ source, literal, whole, ...request }) =>
+      document().runForward({
+        ...request,
+        ...(whole ? { module: '', ...document().wholeCode } : {}),
+        inputs: document().givenInputs(source, literal),
+      }),
+    startForward: () => runForward(document()),
+    chooseCode: async () => void (await chooseCode(document())),
+    proposePlan: async () => void (await document().proposePlan()),
+    editPlan: ({ text }) => document().editPlan(text),
+    savePlan: ({ open }) => savePlan(document(), open),
+    forgetCode: () => document().forgetCode(),
+    openPlace: () => openPlace(document()),
+    outputImage: (args, { signal }) =>
+      document().engine.call('outputImage', { ...args, request: lastRequest() }, { signal }),
+    outputSeries: (args, { signal }) =>
+      document().engine.call('outputSeries', { ...args, request: lastRequest() }, { signal }),
+    saveForward: (what) => saveForward(document(), what),
     pickInputs: () => document().pickInputs(),
     cancel: () => document().cancel(),
     reload: () => document().reload(),

@@ -1,0 +1,23 @@
+import * as vscode from 'vscode';
+import { formatBytes } from '../../core/text';
+import type { SavedArraysDto } from '../../protocol/forwardDto';
+import type { InspectorDocument } from '../inspector/inspectorDocument';
+
+/** Asks where, then writes outputs or activations of the last forward pass. */
+export async function saveForward(document: InspectorDocument, what: SavedArraysDto): Promise<void> {
+  const { file, forward } = document.snapshot;
+  if (forward === null) return;
+  const stem = file.replace(/\.[^.]*$/, '');
+  const name = what.kind === 'outputs' ? `outputs.${what.which}` : `${what.module}.${what.weight}.activations`;
+  const single = what.kind === 'outputs' && what.which !== 'both' && forward.outputs.length === 1;
+  const target = await vscode.window.showSaveDialog({
+    defaultUri: vscode.Uri.joinPath(document.uri, '..', `${stem}.${name.replace(/[^\w.-]/g, '_')}.npz`),
+    filters: single ? { 'NumPy .npz': ['npz'], 'NumPy .npy': ['npy'] } : { 'NumPy .npz': ['npz'] },
+    saveLabel: vscode.l10n.t('Save outputs'),
+  });
+  if (target === undefined) return;
+  const bytes = await document.saveForward(what, target.fsPath);
+  if (bytes === undefined) return;
+  const shown = target.path.slice(target.path.lastIndexOf('/') + 1);
+  void vscode.window.showInformationMessage(vscode.l10n.t('Wrote {0}: {1}.', shown, formatBytes(bytes)));
+}

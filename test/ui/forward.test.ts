@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fixturePath } from '../support/fixtures';
+import { axeViolations } from './support/axe';
+import { forwardViews, recipeSource } from './support/forwardViews';
+import { Inspector, type InspectorPage, themes } from './support/inspectorPage';
+
+describe('the Forward view in a browser', function () {
+  this.timeout(120_000);
+  let inspector: Inspector;
+  let folder: string;
+  const open: InspectorPage[] = [];
+  const show = async (...args: Parameters<Inspector['open']>) => {
+    const page = await inspector.open(...args);
+    open.push(page);
+    return page;
+  };
+  before(async () => {
+    inspector = await Inspector.start();
+    folder = await mkdtemp(join(tmpdir(), 'quantscope-forward-'));
+  });
+  afterEach(async () => {
+    for (const page of open.splice(0)) await page.close();
+  });
+  after(async () => {
+    await inspector?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  for (const language of ['en', 'ko'] as const) {
+    for (const view of forwardViews) {
+      it(`${view.name}, ${language}: axe finds no violation in four themes, the console is silent`, async () => {
+        const shown = await show(view.file, { language });
+        await view.show(shown);
+        for (const theme of themes) {
+          await shown.setTheme(theme);
+          await shown.page.waitForTimeout(50);
+          assert.deepEqual(await axeViolations(shown.page), [], theme);
+        }
+        assert.deepEqual(shown.problems, []);
+        assert.ok(await shown.page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'it is too wide');
+      });
+    }
+  }
+
+  const wholes: readonly (readonly [string, string, boolean])[] = [
+    ['an archive’s own code', fixturePath('torch-2.13', 'recipe_lstm.script.pt'), false],
+    ['a class of a Python file', fixturePath('torch-2.13', 'recipe_lstm.pt'), true],
+  ];
+  for (const [name, file, byClass] of wholes) {
+    it(`${name} runs with PyTorch’s numbers, its scales over the steps, and one number explained`, async () => {
+      const { page, document } = await show(file);
+      await document.loaded;
+      if (byClass) await document.useCode({ source: recipeSource });
+      await page.getByTestId('run-forward').click();
+      await page.getByTestId('percent').waitFor({ timeout: 30_000 });
+      const numbers = await Promise.all(
+        ['mean-float', 'mean-int8', 'mean-diff', 'percent'].map((id) => page.getByTestId(id).innerText()),
+      );
+      assert.deepEqual(numbers, ['0.12887', '0.12912', '0.00156', '1.21']);
+      await page.getByTestId('step-panel').getByText('0.00367718').waitFor();
+      await page.getByTestId('explain').getByRole('button').click();
+      await page.getByRole('row', { name: /int8 output/ }).waitFor();
+      await page.getByTestId('output-choice').selectOption('2');
+      await page.getByText(/mean \|x\|/).waitFor();
+    });
+  }
+
+  it('a source that fails says where, and the place is a link', async () => {
+    const path = join(folder, 'broken.py');
+    await writeFile(
+      path,
+      'import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.lstm = nn.Lstm(8, 8)\n',
+    );
+    const { page, document } = await show(fixturePath('torch-2.13', 'recipe_lstm.pt'));
+    await document.loaded;
+    assert.equal(await document.useCode({ source: { path, className: 'Net', init: {} } }), false);
+    const link = page.getByTestId('open-place');
+    await link.waitFor();
+    assert.equal(await link.innerText(), 'Open broken.py, line 5');
+  });
+
+  it('a step of a plan is left out, and the plan is checked again', async () => {
+    const { page, document } = await show(fixturePath('torch-2.13', 'word_lm.pt'));
+    await document.loaded;
+    document.showTab('forward');
+    await document.proposePlan();
+    const steps = document.snapshot.plan?.plan.steps ?? [];
+    const input = page.getByLabel(new RegExp(`What ${steps[1].name} takes`));
+    await input.fill('nobody');
+    await input.press('Enter');
+    await page.getByTestId('notice').waitFor();
+    assert.equal(document.snapshot.plan?.plan.steps[1].from[0], steps[1].from[0]);
+    await page.getByTestId(`leave-out-${steps.at(-1)?.name}`).click();
+    await page.waitForFunction(`document.querySelectorAll('.plan .from').length === ${steps.length - 1}`);
+    assert.equal(document.snapshot.plan?.plan.outputs[0], steps.at(-1)?.from[0]);
+  });
+
+  it('layers are ranked on the inputs of the last pass of the whole model', async () => {
+    const { document } = await show(fixturePath('torch-2.13', 'mlp.trace.pt'));
+    await document.loaded;
+    await document.prepareWhole();
+    await document.quantize();
+    const shapes = [[3, 32]];
+    await document.runForward({ module: '', seed: 7, shapes, ...document.wholeCode });
+    await document.measureSensitivity();
+    const { sensitivity } = document.snapshot;
+    assert.equal(sensitivity?.scope, 'model');
+    assert.equal(sensitivity?.seed, 7);
+    assert.deepEqual(
+      sensitivity?.inputs.map(({ shape }) => [...shape]),
+      shapes,
+    );
+    assert.equal(sensitivity?.layers.length, 2);
+  });
+});

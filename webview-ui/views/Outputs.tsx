@@ -1,0 +1,129 @@
+import type { ForwardResultDto } from '../../src/protocol/forwardDto';
+import { OutputChart } from '../charts/OutputChart';
+import { significant } from '../format';
+import { engineText, t } from '../l10n';
+import { currentProduct } from '../state/detail';
+import { currentOutput, outputImage, outputSeries } from '../state/outputs';
+import { act, page, setPage } from '../state/store';
+import { Picture } from './Heatmap';
+import { Icon } from './Icon';
+import { Menu } from './Menu';
+import { Legend, Segmented } from './Segmented';
+
+/** The outputs of both models, as lines or as a picture, and the way to a file. */
+export function Outputs({ forward, busy }: { readonly forward: ForwardResultDto; readonly busy: boolean }) {
+  const { outputMode, outputLayer } = page.value;
+  const output = currentOutput(forward);
+  const series = outputSeries.value;
+  const { float } = forward.outputs[output];
+  return (
+    <section data-testid="outputs">
+      <div class="title-row">
+        <h2>
+          {t('Outputs')}{' '}
+          <span class="muted">
+            {outputMode === 'lines' && series !== null ? engineText(series.label) : float.shape.join(' × ')}
+          </span>
+        </h2>
+        <span class="spacer" />
+        {outputMode === 'lines' && <Legend kinds={['float', 'int8', 'difference']} />}
+      </div>
+      <div class="title-row tools">
+        {forward.outputs.length > 1 && (
+          <label>
+            <span class="visually-hidden">{t('Output')}</span>
+            <select
+              class="vscode-select"
+              data-testid="output-choice"
+              value={output}
+              onChange={(event) => setPage({ output: Number(event.currentTarget.value) })}
+            >
+              {forward.outputs.map(({ float: each }, i) => (
+                <option key={each.name} value={i}>
+                  {each.name} {each.shape.join(' × ')}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        <Segmented
+          label={t('Show outputs as')}
+          options={[
+            ['lines', t('Lines')],
+            ['heatmap', t('Heatmap')],
+          ]}
+          value={outputMode}
+          onChange={(mode) => setPage({ outputMode: mode })}
+        />
+        {outputMode === 'heatmap' && (
+          <Segmented
+            label={t('Layer')}
+            options={[
+              ['float', 'float32'],
+              ['int8', 'int8'],
+              ['error', t('Difference')],
+            ]}
+            value={outputLayer}
+            onChange={(layer) => setPage({ outputLayer: layer })}
+          />
+        )}
+        <span class="spacer" />
+        <SaveOutputs busy={busy} />
+      </div>
+      {outputMode === 'heatmap' ? (
+        <Image name={float.name} />
+      ) : series === null ? (
+        <div class="bone" />
+      ) : (
+        <OutputChart series={series} />
+      )}
+      {output > 0 && (
+        <p class="muted">
+          {t(
+            'mean |x| {0} in float32, {1} in int8',
+            significant(float.meanAbs, 4),
+            significant(forward.outputs[output].quantized.meanAbs, 4),
+          )}
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Image({ name }: { readonly name: string }) {
+  const image = outputImage.value;
+  if (image === null) return <div class="bone" />;
+  if (image.cells.length === 0) return <p class="muted">{t('This output has no values.')}</p>;
+  // The quantized model's output is float again.
+  return <Picture image={image} layer={page.value.outputLayer} name={name} codes={false} />;
+}
+
+/** Outputs of one model or both, or what the chosen product saw. */
+function SaveOutputs({ busy }: { readonly busy: boolean }) {
+  const product = currentProduct();
+  const outputs = (which: 'float' | 'int8' | 'both') => () => act('saveForward', { kind: 'outputs', which });
+  return (
+    <Menu
+      label={t('Save outputs…')}
+      class="vscode-button secondary small"
+      testId="save-outputs"
+      disabled={busy}
+      items={[
+        { text: t('float32 outputs'), run: outputs('float') },
+        { text: t('int8 outputs'), run: outputs('int8'), testId: 'save-int8' },
+        { text: t('Outputs of both'), run: outputs('both') },
+        ...(product === undefined
+          ? []
+          : [
+              {
+                text: t('Activations of {0}', product.weight),
+                detail: t('values, codes, scale and zero point of every step'),
+                run: () => act('saveForward', { kind: 'activation', module: product.module, weight: product.weight }),
+              },
+            ]),
+      ]}
+    >
+      <Icon name="save" /> {t('Save outputs…')}
+    </Menu>
+  );
+}

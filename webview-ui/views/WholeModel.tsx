@@ -1,0 +1,65 @@
+import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
+import { visible } from '../format';
+import { engineText, t } from '../l10n';
+import { act } from '../state/store';
+import { PlanEditor } from './PlanEditor';
+
+/** By what the whole model runs, what that takes for granted, and the other ways. */
+export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
+  const { whole, model, plan } = state;
+  if (model === null || model.code === 'onnx') return null;
+  const busy = state.busy !== null;
+  const printed = state.forward?.program?.printed ?? [];
+  return (
+    <section class="whole" data-testid="whole">
+      <p class="muted">
+        {whole === null && t('A state dict does not say how its modules are joined.')}
+        {whole?.by === 'source' &&
+          t('{0} of {1} runs the whole model; Python does not.', visible(whole.className), visible(whole.file))}
+        {whole?.by === 'archive' && t('The archive’s own code runs the whole model.')}
+        {whole?.by === 'plan' && t('A plan is an assumption: read it before you believe its numbers.')}{' '}
+        {whole?.by !== 'archive' && (
+          <button
+            type="button"
+            class="link"
+            disabled={busy}
+            data-testid="choose-code"
+            onClick={() => act('chooseCode', {})}
+          >
+            {whole?.by === 'source' ? t('Another class…') : t('Choose the class…')}
+          </button>
+        )}{' '}
+        {whole === null && (
+          <button
+            type="button"
+            class="link"
+            disabled={busy}
+            data-testid="propose-plan"
+            onClick={() => act('proposePlan', {})}
+          >
+            {t('Propose a forward plan')}
+          </button>
+        )}
+        {(whole?.by === 'source' || whole?.by === 'plan') && (
+          <button type="button" class="link" disabled={busy} onClick={() => act('forgetCode', {})}>
+            {t('Single modules only')}
+          </button>
+        )}
+      </p>
+      {whole !== null && whole.by !== 'plan' && whole.notes.length > 0 && (
+        <ul class="notes muted">
+          {whole.notes.map((note) => (
+            <li key={note}>{engineText(visible(note))}</li>
+          ))}
+        </ul>
+      )}
+      {whole?.by === 'plan' && plan !== null && <PlanEditor report={plan} busy={busy} />}
+      {printed.length > 0 && (
+        <details>
+          <summary>{t('Printed by the model')}</summary>
+          <pre class="repr">{printed.map(visible).join('\n')}</pre>
+        </details>
+      )}
+    </section>
+  );
+}
