@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,13 +18,41 @@ const folder = (): string => {
   return first.uri.fsPath;
 };
 
+/** Puts what was measured behind the test's name. */
+function figure({ test }: Mocha.Context, text: string): void {
+  if (test !== undefined) test.title += ` (${text})`;
+}
+
+/** Where more runs than there are processors, single samples tell of the others. */
+function isQuiet(): boolean {
+  return loadavg()[0] <= cpus().length;
+}
+
+function exportTo(target: string, document: InspectorDocument): ExportRequestDto {
+  return {
+    target,
+    format: 'torch',
+    spec: document.snapshot.spec,
+    torchStyle: '1.13',
+    layout: 'state_dict',
+    module: '',
+    reduceRange: false,
+    shardBytes: 5_000_000_000,
+    overwrite: true,
+  };
+}
+
 describe('inside the extension host', () => {
   let services: Services;
+  let activationMs: number | undefined;
 
   before(async () => {
     const extension = vscode.extensions.getExtension<Services>('quantscope.quantscope');
     assert.ok(extension, 'the extension is not installed');
+    const wasActive = extension.isActive;
+    const started = performance.now();
     services = await extension.activate();
+    if (!wasActive) activationMs = performance.now() - started;
   });
   afterEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
 
@@ -35,6 +64,12 @@ describe('inside the extension host', () => {
     await document.loaded;
     return document;
   }
+
+  it('is activated within 30 ms on a quiet machine, before anything is opened', function () {
+    if (activationMs === undefined) return this.skip();
+    figure(this, `${activationMs.toFixed(1)} ms`);
+    if (isQuiet()) assert.ok(activationMs < 30, `took ${activationMs.toFixed(1)} ms`);
+  });
 
   it('every command of the manifest is registered', async () => {
     const known = new Set(await vscode.commands.getCommands(true));
@@ -140,17 +175,7 @@ describe('inside the extension host', () => {
       const document = await open('wide.pt');
       const target = await mkdtemp(join(folder(), 'export-'));
       const controller = new AbortController();
-      const request: ExportRequestDto = {
-        target: join(target, 'wide.int8.pt'),
-        format: 'torch',
-        spec: document.snapshot.spec,
-        torchStyle: '1.13',
-        layout: 'state_dict',
-        module: '',
-        reduceRange: false,
-        shardBytes: 5_000_000_000,
-        overwrite: true,
-      };
+      const request = exportTo(join(target, 'wide.int8.pt'), document);
       const running = document.engine.call('exportModel', request, { signal: controller.signal });
       await delay(30);
       const start = performance.now();
@@ -166,19 +191,42 @@ describe('inside the extension host', () => {
   describe('the thread that all extensions share', () => {
     const limitMs = 50;
 
-    /** The longest stall while `work` runs, in ms, above the sampling interval. */
-    async function longestStall(work: () => Promise<unknown>): Promise<number> {
+    /** Of 99 in 100 samples. */
+    const limitP99Ms = 16;
+
+    /** The longest stall while `work` runs and that of 99 in 100 samples, in ms, above the sampling interval. */
+    async function stallsOf(work: () => Promise<unknown>): Promise<{ longest: number; p99: number }> {
       const resolution = 5;
       const stalls: IntervalHistogram = monitorEventLoopDelay({ resolution });
       stalls.enable();
       await work();
       await delay(2 * resolution);
       stalls.disable();
-      return stalls.max / 1e6 - resolution;
+      return { longest: stalls.max / 1e6 - resolution, p99: stalls.percentile(99) / 1e6 - resolution };
     }
 
     const works: readonly [what: string, work: () => Promise<unknown>][] = [
       ['a model of 20,000 tensors is opened', () => open('large.pt')],
+      [
+        'every value of a large model is read',
+        async () => (await open('wide.pt')).engine.call('stats', { tensor: null, bins: 512 }),
+      ],
+      [
+        'a weight is looked at',
+        async () => {
+          const { engine } = await open('wide.pt');
+          await engine.call('tensorDetail', { name: 'layers.3.weight', scheme: 'per_channel', bins: 64 });
+        },
+      ],
+      ['a large model is quantized', async () => (await open('wide.pt')).quantize()],
+      [
+        'an export is written and read back',
+        async () => {
+          const document = await open('wide.pt');
+          const target = await mkdtemp(join(folder(), 'export-'));
+          await document.engine.call('exportModel', exportTo(join(target, 'wide.int8.pt'), document));
+        },
+      ],
       ['a model is quantized', async () => (await open('word_lm.pt')).quantize()],
       [
         'a forward pass is timed',
@@ -189,8 +237,10 @@ describe('inside the extension host', () => {
       it(`never stalls for ${limitMs} ms while ${what}`, async function () {
         // A busy machine stalls at random, work on this thread stalls every time.
         this.retries(3);
-        const stall = await longestStall(work);
-        assert.ok(stall < limitMs, `stalled for ${stall.toFixed(1)} ms`);
+        const { longest, p99 } = await stallsOf(work);
+        const found = `longest ${longest.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
+        assert.ok(longest < limitMs && (p99 < limitP99Ms || !isQuiet()), found);
+        figure(this, found);
       });
     }
   });

@@ -148,45 +148,54 @@ export function histogramTile(values: usize, count: i32, low: f64, perUnit: f64,
   const end = values + (<usize>count << 2);
   const slack = <f32>bins * <f32>2.384185791015625e-7;
   // A rounded border, a subnormal factor or too many bins leave float32 without a bound.
-  if (<f64><f32>low != low || perUnit < 1.1754943508222875e-38 || slack >= 0.25) {
-    for (let at = values; at < end; at += 16) countExactly(v128.load(at), low, perUnit, bins, counters);
-    return;
-  }
+  const isRough = <f64><f32>low == low && perUnit >= 1.1754943508222875e-38 && slack < 0.25;
   const half = v128.load(HALF);
-  const sure = f32x4.sub(half, f32x4.splat(slack));
+  const sure = f32x4.sub(half, f32x4.splat(isRough ? slack : 1));
   const magic = v128.load(MAGIC);
   const last = i32x4.splat(bins + 1);
-  for (let at = values; at < end; at += 16) {
-    const x = v128.load(at);
-    const place = f32x4.mul(f32x4.sub(x, start), factor);
-    const floor = f32x4.floor(place);
-    if (!i32x4.all_true(f32x4.lt(f32x4.abs(f32x4.sub(f32x4.sub(place, floor), half)), sure))) {
-      countExactly(x, low, perUnit, bins, counters);
-      continue;
+  const first = i32x4.splat(<i32>counters);
+  for (let block = values; block < end; block += BLOCK_BYTES) {
+    const stop = min(block + BLOCK_BYTES, end);
+    let place = PLACES;
+    for (let at = block; at < stop; at += 16) {
+      const x = v128.load(at);
+      const exact = f32x4.mul(f32x4.sub(x, start), factor);
+      const floor = f32x4.floor(exact);
+      // What lies below the first bin is, as unsigned, past the last.
+      let bin = i32x4.sub(f32x4.add(floor, magic), magic);
+      if (!i32x4.all_true(f32x4.lt(f32x4.abs(f32x4.sub(f32x4.sub(exact, floor), half)), sure))) bin = exactBins(x, low, perUnit);
+      v128.store(place, i32x4.add(i32x4.shl(i32x4.min_u(bin, last), 2), first));
+      place += 16;
     }
-    // What lies below the first bin is, as unsigned, past the last.
-    const bin = i32x4.shl(i32x4.min_u(i32x4.sub(f32x4.add(floor, magic), magic), last), 2);
-    bump(counters + i32x4.extract_lane(bin, 0));
-    bump(counters + i32x4.extract_lane(bin, 1));
-    bump(counters + i32x4.extract_lane(bin, 2));
-    bump(counters + i32x4.extract_lane(bin, 3));
+    bumpAll(place);
   }
 }
 
-/** Four values in double. */
-function countExactly(values: v128, low: f64, perUnit: f64, bins: i32, counters: usize): void {
+/** The bins of four values in double; of a NaN, one that is past the last. */
+function exactBins(values: v128, low: f64, perUnit: f64): v128 {
   const start = f64x2.splat(low);
   const factor = f64x2.splat(perUnit);
   const x = v128.bitselect(values, v128.load(INFINITE), f32x4.eq(values, values));
-  // Rounded down, so that what lies below the first bin is negative and, as unsigned, past the last.
+  // Rounded down, so that what lies below the first bin is negative.
   const a = f64x2.floor(f64x2.mul(f64x2.sub(f64x2.promote_low_f32x4(x), start), factor));
   const b = f64x2.floor(f64x2.mul(f64x2.sub(promoteHigh(x), start), factor));
-  const index = v128.shuffle<i64>(i32x4.trunc_sat_f64x2_s_zero(a), i32x4.trunc_sat_f64x2_s_zero(b), 0, 2);
-  const bin = i32x4.shl(i32x4.min_u(index, i32x4.splat(bins + 1)), 2);
-  bump(counters + i32x4.extract_lane(bin, 0));
-  bump(counters + i32x4.extract_lane(bin, 1));
-  bump(counters + i32x4.extract_lane(bin, 2));
-  bump(counters + i32x4.extract_lane(bin, 3));
+  return v128.shuffle<i64>(i32x4.trunc_sat_f64x2_s_zero(a), i32x4.trunc_sat_f64x2_s_zero(b), 0, 2);
+}
+
+/** Counters are increased after their addresses are known: taking lanes out of a vector one by one takes longer. */
+const BLOCK_BYTES: usize = 2048;
+const PLACES: usize = memory.data(2048, 16);
+
+/** Increases the counters whose addresses stand before `end`. */
+// @ts-ignore: decorator
+@inline
+function bumpAll(end: usize): void {
+  for (let at = PLACES; at < end; at += 16) {
+    bump(load<u32>(at));
+    bump(load<u32>(at, 4));
+    bump(load<u32>(at, 8));
+    bump(load<u32>(at, 12));
+  }
 }
 
 // @ts-ignore: decorator
@@ -244,17 +253,21 @@ export function dequantizeTile(codes: usize, count: i32, scale: f32, values: usi
 export function restoreRun(values: usize, count: i32, inverse: f32, scale: f32, restored: usize, eighths: usize): void {
   const factor = f32x4.splat(inverse);
   const step = f32x4.splat(scale);
+  const first = i32x4.splat(<i32>eighths);
   const whole = count & ~3;
-  for (let i = 0; i < whole; i += 4) {
-    const at = <usize>i << 2;
-    const scaled = f32x4.mul(v128.load(values + at), factor);
-    const code = roundedCode(scaled);
-    v128.store(restored + at, f32x4.mul(code, step));
-    const place = i32x4.shl(eighthOf(scaled, code), 2);
-    bump(eighths + i32x4.extract_lane(place, 0));
-    bump(eighths + i32x4.extract_lane(place, 1));
-    bump(eighths + i32x4.extract_lane(place, 2));
-    bump(eighths + i32x4.extract_lane(place, 3));
+  const end = values + (<usize>whole << 2);
+  const shift = restored - values;
+  for (let block = values; block < end; block += BLOCK_BYTES) {
+    const stop = min(block + BLOCK_BYTES, end);
+    let place = PLACES;
+    for (let at = block; at < stop; at += 16) {
+      const scaled = f32x4.mul(v128.load(at), factor);
+      const code = roundedCode(scaled);
+      v128.store(at + shift, f32x4.mul(code, step));
+      v128.store(place, i32x4.add(i32x4.shl(eighthOf(scaled, code), 2), first));
+      place += 16;
+    }
+    bumpAll(place);
   }
   for (let i = whole; i < count; i++) {
     const at = <usize>i << 2;
