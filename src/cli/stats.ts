@@ -9,7 +9,7 @@ export const stats: Command = {
     const options = { tensor: { type: 'string' }, bins: { type: 'string' } } as const;
     const { positionals, values } = parse(args, options, 1);
     const bins = Math.min(Math.max(wholeNumber('--bins', values.bins, 64), 1), 65_536);
-    const tensors = await engine(positionals[0]).call(
+    const { tensors, unreadable } = await engine(positionals[0]).call(
       'stats',
       { tensor: values.tensor ?? null, bins },
       { signal, onProgress: progress },
@@ -21,6 +21,8 @@ export const stats: Command = {
       t.dtype,
       ...[t.min, t.max, t.mean, t.std, t.zeros, t.nan, t.inf].map(number),
     ]);
-    return { json: { tensors }, text: table([head, ...rows], [1, 3, 4, 5, 6, 7, 8, 9]) };
+    const left = unreadable.map(({ name, code, message }) => `${printable(name)}: ${printable(message)} [${code}]`);
+    const text = table([head, ...rows], [1, 3, 4, 5, 6, 7, 8, 9]);
+    return { json: { tensors, unreadable }, text: left.length === 0 ? text : [text, '', ...left].join('\n') };
   },
 };

@@ -10,6 +10,7 @@ import { TileObserver } from '../engine/quantization/weightTiles';
 import { mergeStats, noStats, standardDeviation, sumStats } from '../engine/stats/tensorStats';
 import type { SparklineDto } from '../protocol/rowsDto';
 import type {
+  StatsReportDto,
   StoredQuantizationDto,
   TensorDetailDto,
   TensorDetailQueryDto,
@@ -31,7 +32,8 @@ export async function tensorStats(
   abort: AbortCheck,
   progress: Progress,
 ): Promise<TensorStatsDto[]> {
-  const tensors = name === null ? [...model.tensors.values()] : [findTensor(model, name)];
+  const readable = ({ record }: ModelTensor) => record.problem === undefined;
+  const tensors = name === null ? [...model.tensors.values()].filter(readable) : [findTensor(model, name)];
   const results: TensorStatsDto[] = [];
   const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
@@ -46,6 +48,13 @@ export async function tensorStats(
     done += tensor.bytes;
   }
   return results;
+}
+
+/** Tensors whose values the file does not have, or not in a form that is decoded. */
+export function unreadableTensors(model: Model): StatsReportDto['unreadable'] {
+  return [...model.tensors.values()].flatMap(({ name, record: { problem } }) =>
+    problem === undefined ? [] : [{ name, code: problem.code, message: problem.message }],
+  );
 }
 
 /** A tensor's values, from the file tile by tile where its format can do that. */

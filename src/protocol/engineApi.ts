@@ -39,11 +39,11 @@ import type { ForwardPlanDto, PlanReportDto, ProposedPlanDto } from './planDto';
 import type { QuantizedSummaryDto, QuantizeReportDto, QuantizeSpecDto } from './quantizeDto';
 import type { RowPlaceDto, RowsPageDto, RowsQueryDto, SparklineDto } from './rowsDto';
 import type {
+  StatsReportDto,
   TensorDetailDto,
   TensorDetailQueryDto,
   TensorImageDto,
   TensorImageQueryDto,
-  TensorStatsDto,
   ValuesPageDto,
   ValuesQueryDto,
 } from './tensorDto';
@@ -81,7 +81,8 @@ export interface EngineApi {
   compareWith(args: { path: string }): ComparisonDto;
   /** The recipe's five steps; without a request the first module that can be run is. */
   report(args: { spec: QuantizeSpecDto; forward: ForwardRequestDto | null }): ReportDto;
-  stats(args: { tensor: string | null; bins: number }): readonly TensorStatsDto[];
+  /** null asks for every tensor; those that cannot be read are named instead. */
+  stats(args: { tensor: string | null; bins: number }): StatsReportDto;
   quantize(args: QuantizeSpecDto): QuantizeReportDto;
   /** The same work, answered without the lists that grow with the model. */
   quantizeSummary(args: QuantizeSpecDto): QuantizedSummaryDto;

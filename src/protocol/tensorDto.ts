@@ -45,6 +45,12 @@ export interface TensorStatsDto extends StatsDto {
   readonly stored: StoredQuantizationDto | null;
 }
 
+export interface StatsReportDto {
+  readonly tensors: readonly TensorStatsDto[];
+  /** Tensors without values, such as those of the meta device, and why. */
+  readonly unreadable: readonly { readonly name: string; readonly code: string; readonly message: string }[];
+}
+
 export interface TensorDetailQueryDto {
   readonly name: string;
   readonly scheme: Scheme;

@@ -17,7 +17,7 @@ import { quantizeModel, summarizeReport } from '../model/quantizeModel';
 import { planQuantization } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
 import { modelReport } from '../model/report';
-import { sparkline, tensorDetail, tensorStats } from '../model/tensorDetail';
+import { sparkline, tensorDetail, tensorStats, unreadableTensors } from '../model/tensorDetail';
 import { tensorImage, tensorValues } from '../model/tensorValues';
 import { type RowsContext, TreeRows } from '../model/treeRows';
 import { weightErrorReport } from '../model/weightErrorReport';
@@ -123,7 +123,10 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       modelReport(opened().model, spec, forward, await report(spec, context), (request) =>
         opened().forwards.forward(request, context.progress),
       ),
-    stats: ({ tensor, bins }, { progress }) => tensorStats(opened().model, tensor, bins, abort, progress),
+    stats: async ({ tensor, bins }, { progress }) => ({
+      tensors: await tensorStats(opened().model, tensor, bins, abort, progress),
+      unreadable: tensor === null ? unreadableTensors(opened().model) : [],
+    }),
     quantize: report,
     quantizeSummary: async (spec, context) => summarizeReport(await report(spec, context), spec),
     quantizable: ({ path }) => {

@@ -133,6 +133,17 @@ describe('the command line', function () {
       }
     });
 
+    it('names the tensors that cannot be read, and gives those of all others', async () => {
+      const { tensors, unreadable } = await json('stats', fixturePath('kinds', 'kinds.pt'));
+      assert.deepEqual(
+        unreadable.map(({ name, code }: Json) => [name, code]),
+        [['meta', 'E_PT_META']],
+      );
+      assert.ok(tensors.length > 20 && tensors.every(({ name }: Json) => name !== 'meta'));
+      const { stdout } = await run('stats', fixturePath('kinds', 'kinds.pt'));
+      assert.match(stdout, /^meta: .* \[E_PT_META\]$/m);
+    });
+
     it('--tensor picks one', async () => {
       const { tensors } = await json('stats', mlp, '--tensor', '2.bias');
       assert.deepEqual(

@@ -153,7 +153,7 @@ const storageNames =
 /** What Quantscope interprets itself, as data. */
 const interpreted = new RegExp(
   `^(torch\\.(cuda\\.|sparse\\.)*${storageNames}(Storage|Tensor)|torch\\.storage\\.(_?Typed|_?Untyped)Storage|torch\\.(${dtypeNames})` +
-    '|torch\\.per_(tensor|channel)_(affine|symmetric|affine_float_qparams)|torch\\._utils\\._rebuild_\\w+|torch\\._tensor\\._rebuild_from_type(_v2)?' +
+    '|torch\\.per_(tensor|channel)_(affine|symmetric|affine_float_qparams)|torch\\._utils\\._rebuild_\\w+|torch\\._tensor\\._rebuild_from_type(_v2)?|torch\\.nested\\._internal\\.nested_tensor\\._rebuild_njt' +
     '|torch\\.(Size|device|Tensor|ScriptObject|strided|contiguous_format|preserve_format|channels_last|channels_last_3d)|torch\\._C\\.ScriptObject' +
     '|torch\\.serialization\\._get_layout|torch\\._utils\\.torch|torch\\.nn\\.parameter\\.(Parameter|Buffer|UninitializedParameter)|torch\\.autograd\\.variable\\.Variable' +
     '|collections\\.(OrderedDict|defaultdict|Counter|deque)|_codecs\\.encode|(copyreg|copy_reg)\\._reconstructor' +
@@ -162,7 +162,8 @@ const interpreted = new RegExp(
 );
 
 /** Modules whose classes are plain containers of state; Python still needs them installed. */
-const knownClasses = /^(torch\.(ao\.)?(nn|quantization)\.|__torch__\.)/;
+const knownClasses =
+  /^(torch\.(ao\.)?(nn|quantization)\.|torch\.nested\._internal\.nested_tensor\.NestedTensor$|torch\._dynamo\.decorators\._DimRange$|__torch__\.)/;
 
 function judge(module: string, name: string): { verdict: Verdict; reason: string } {
   const full = `${module}.${name}`;
