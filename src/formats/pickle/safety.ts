@@ -163,7 +163,7 @@ const interpreted = new RegExp(
 
 /** Modules whose classes are plain containers of state; Python still needs them installed. */
 const knownClasses =
-  /^(torch\.(ao\.)?(nn|quantization)\.|torch\.nested\._internal\.nested_tensor\.NestedTensor$|torch\._dynamo\.decorators\._DimRange$|__torch__\.)/;
+  /^(torch\.(ao\.)?(nn|quantization)\.|torch\._C\._nn\.|torch\.nested\._internal\.nested_tensor\.NestedTensor$|torch\._dynamo\.decorators\._DimRange$|__torch__\.)/;
 
 function judge(module: string, name: string): { verdict: Verdict; reason: string } {
   const full = `${module}.${name}`;

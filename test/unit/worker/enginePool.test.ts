@@ -58,7 +58,7 @@ describe('EnginePool', function () {
       assert.equal(inventory.tensors.length, 4);
       assert.equal(report.modules.length, 2);
       assert.deepEqual(
-        stats.map(({ name }) => name),
+        stats.tensors.map(({ name }) => name),
         ['0.bias'],
       );
       assert.equal(rows.total, 7);
