@@ -32,6 +32,7 @@ const bundles = [
     // Its CommonJS build: the other looks for its own address with import.meta, which a bundle has not.
     alias: { 'onnxruntime-web': './node_modules/onnxruntime-web/dist/ort.node.min.js' },
   },
+  { ...node, entryPoints: ['src/worker/kernelThread.ts'], outfile: 'dist/kernelThread.js' },
   { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.js', banner: { js: '#!/usr/bin/env node' } },
   {
     entryPoints: ['webview-ui/main.tsx'],

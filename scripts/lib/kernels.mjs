@@ -2,10 +2,17 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import asc from 'assemblyscript/asc';
 
-/** What the product ships beside the engine's bundle: one source, compiled without and with relaxed SIMD. */
+/** What the product ships beside the engine's bundle: one source, compiled without and with relaxed SIMD, and for threads. */
 const binaries = [
   { file: 'kernels.wasm', features: ['--enable', 'simd'] },
   { file: 'kernelsRelaxed.wasm', features: ['--enable', 'simd', '--enable', 'relaxed-simd'] },
+  {
+    file: 'kernelsThreads.wasm',
+    // The host gives it all the memory that 32 bits reach.
+    features: ['simd', 'relaxed-simd', 'threads']
+      .flatMap((name) => ['--enable', name])
+      .concat('--sharedMemory', '--maximumMemory', '65536'),
+  },
 ];
 
 /** Compiles the AssemblyScript kernels into `folder`. */

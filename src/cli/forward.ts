@@ -8,7 +8,7 @@ import { number } from './text';
 export const forward: Command = {
   name: 'forward',
   synopsis:
-    'FILE [--module PATH | --source model.py[:Class] [--init JSON] | --plan [PLAN.json]] [--save-plan [PLAN.json]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz] [--quantized --engine E] [--runs N] [--outputs OUT.npz] [--trace TRACE.json]',
+    'FILE [--module PATH | --source model.py[:Class] [--init JSON] | --plan [PLAN.json]] [--save-plan [PLAN.json]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz] [--quantized --engine E] [--threads N] [--runs N] [--outputs OUT.npz] [--trace TRACE.json]',
   summary: 'runs one module, or the whole model by its own code, and lists the scale that is chosen at every step',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(withOptionalValues(args), forwardOptions, 1);
@@ -38,7 +38,7 @@ export const forward: Command = {
         ({ name, shape, mean, meanAbs }) =>
           `${name}  ${shape.join(' × ')}  mean ${number(mean)}  mean |x| ${number(meanAbs)}`,
       ),
-      `${latency.median.toFixed(1)} µs median, ${latency.p95.toFixed(1)} µs p95 of ${latency.runs} runs, ${latency.threads} thread`,
+      `${latency.median.toFixed(1)} µs median, ${latency.p95.toFixed(1)} µs p95 of ${latency.runs} runs, ${latency.threads} ${latency.threads === 1 ? 'thread' : 'threads'}`,
       ...(result.program?.notes ?? []),
       ...activations.map(
         (a) =>

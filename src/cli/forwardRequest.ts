@@ -56,6 +56,8 @@ export async function chosenPlan(client: EngineClient, { plan }: Pick<ForwardVal
 }
 
 const warmup = 30;
+/** More would wait for each other. */
+const maxThreads = 16;
 
 /** What to run, from the options; without `--shape` and `--module` the file's own first module with its default inputs. */
 export async function forwardRequest(
@@ -63,7 +65,8 @@ export async function forwardRequest(
   path: string,
   values: ForwardValues,
 ): Promise<ForwardRequestDto> {
-  if (wholeNumber('--threads', values.threads, 1) !== 1) throw new UsageError('--threads: only 1 is there yet.');
+  const threads = wholeNumber('--threads', values.threads, 1);
+  if (threads < 1 || threads > maxThreads) throw new UsageError(`--threads: from 1 to ${maxThreads}.`);
   const { runnable } = await client.call('open', { path });
   if (values.plan !== undefined && (values.source !== undefined || values.module !== undefined)) {
     throw new UsageError('--plan goes without --source and --module.');
@@ -96,6 +99,7 @@ export async function forwardRequest(
     perChannel: values['per-channel'] ?? false,
     runs: Math.max(wholeNumber('--runs', values.runs, 100), 1),
     warmup,
+    threads,
     ...(plan === undefined ? {} : { plan }),
     ...(values.source === undefined ? {} : { source: sourceOption(values.source, values.init) }),
     ...(values.outputs === undefined

@@ -1,12 +1,13 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
+import { selectKernels } from '../engine/kernels/dispatch';
 import type { LatencyDto } from '../protocol/forwardDto';
 
 /** A timed forward pass may take this long in all; slower models get fewer runs. */
 const maxTotalMs = 5_000;
 
 /**
- * Median and 95th percentile of `run`, in microseconds, on one thread. `run` must do all of its
+ * Median and 95th percentile of `run`, in microseconds, on the threads of the selected kernels. `run` must do all of its
  * work before it returns.
  */
 export async function measure(
@@ -34,5 +35,5 @@ export async function measure(
   }
   times.sort((a, b) => a - b);
   const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
-  return { median: at(0.5), p95: at(0.95), runs: times.length, warmup: warmed, threads: 1 };
+  return { median: at(0.5), p95: at(0.95), runs: times.length, warmup: warmed, threads: selectKernels().threads };
 }

@@ -86,7 +86,7 @@ function latency({ forward, forwardFailure }: ReportParts): string {
       ? `int8 is ${ratio.toFixed(2)} times faster here.`
       : `int8 is ${(1 / ratio).toFixed(2)} times slower here.`;
   return `<h2>4. Latency</h2>
-<p class="muted">${escapeHtml(forward.module || '(root)')} ${escapeHtml(forward.moduleType)}, ${forward.inputs.map(({ name, shape }) => `${escapeHtml(name)} ${shape.join(' × ')}`).join(', ')}, seed ${forward.seed}; ${float.threads} thread, ${float.warmup} warm-up, ${Math.min(float.runs, quantized.runs)} runs, µs. Quantscope's own kernels, not PyTorch's.</p>
+<p class="muted">${escapeHtml(forward.module || '(root)')} ${escapeHtml(forward.moduleType)}, ${forward.inputs.map(({ name, shape }) => `${escapeHtml(name)} ${shape.join(' × ')}`).join(', ')}, seed ${forward.seed}; ${float.threads} ${float.threads === 1 ? 'thread' : 'threads'}, ${float.warmup} warm-up, ${Math.min(float.runs, quantized.runs)} runs, µs. Quantscope's own kernels, not PyTorch's.</p>
 ${table(['', 'median', 'p95'], rows)}<p><b>${verdict}</b></p>`;
 }
 

@@ -17,6 +17,8 @@ export interface ForwardRequestDto {
   /** Timed runs of each model, after the warm-up. */
   readonly runs: number;
   readonly warmup: number;
+  /** Threads that large products may be divided among; 1 unless said. The numbers do not depend on it. */
+  readonly threads?: number;
   /** Run the whole model by this class of a Python file or notebook; without it, by the archive's own code. */
   readonly source?: ModelSourceDto;
   /** Or by this plan, which is looked at again before it runs: for state dicts without code. */

@@ -36,6 +36,8 @@ import { writeFileAtomically } from './writeFile';
 export interface EngineOptions {
   readonly openSource: (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
   readonly abort: AbortCheck;
+  /** Runs the kernels on so many threads from now on, if the machine can. */
+  readonly useThreads?: (count: number) => Promise<unknown>;
 }
 
 /** What one thread keeps of its file. Everything but the model itself is a cache. */
@@ -52,7 +54,7 @@ interface Session {
 const maxCachedReports = 4;
 
 /** The handlers of the engine's thread, free of threads themselves: tests call them directly. */
-export function createEngine({ openSource, abort }: EngineOptions): Handlers<EngineApi> {
+export function createEngine({ openSource, abort, useThreads }: EngineOptions): Handlers<EngineApi> {
   let session: Session | undefined;
   const opened = (): Session => {
     if (session === undefined) throw invalid('E_NO_MODEL', 'No model is open.');
@@ -140,7 +142,11 @@ export function createEngine({ openSource, abort }: EngineOptions): Handlers<Eng
       const { quantized } = planQuantization(opened().model.tree, everything);
       return [...quantized.keys()].filter((module) => path === '' || module === path || module.startsWith(`${path}.`));
     },
-    forward: (request, { progress }) => opened().forwards.forward(request, progress),
+    forward: async (request, { progress }) => {
+      const { forwards } = opened();
+      await useThreads?.(request.threads ?? 1);
+      return forwards.forward(request, progress);
+    },
     whole: (by) => opened().forwards.describe(by),
     moduleClasses: ({ paths }) => moduleClasses(paths, openSource, abort),
     proposePlan: () => proposePlanFor(opened().model, opened().path),

@@ -5,14 +5,20 @@ import { Channel } from '../protocol/rpc';
 import { createEngine } from './engineLogic';
 import { openFileSource } from './fileSource';
 import { installKernelFiles } from './kernelFiles';
+import { KernelThreads } from './kernelThreads';
 
 /** The thread's entry: wires the port to the handlers, nothing else. */
 const port = parentPort;
 if (port === null) throw new Error('engineWorker must run as a worker thread');
 
 installKernelFiles(__dirname);
+const threads = new KernelThreads(__dirname);
 const { abortFlag } = workerData as { abortFlag: Int32Array };
 new Channel<EngineApi, Record<never, never>>(
   { post: (message) => port.postMessage(message), listen: (receive) => port.on('message', receive) },
-  createEngine({ openSource: openFileSource, abort: sharedAbort(abortFlag) }),
+  createEngine({
+    openSource: openFileSource,
+    abort: sharedAbort(abortFlag),
+    useThreads: (count) => threads.use(count),
+  }),
 );

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
 import { openModel } from '../../src/model/openModel';
@@ -213,6 +214,17 @@ describe('the command line', function () {
       assert.deepEqual([result.latencyUs.runs, result.latencyUs.threads], [3, 1]);
       assert.ok(result.latencyUs.median > 0 && result.latencyUs.p95 >= result.latencyUs.median);
       assert.deepEqual(result.activations, []);
+    });
+
+    it('--threads N gives the same numbers, and says how many there were', async () => {
+      const [one, two] = [
+        await json('forward', recipeLstm, '--runs', '3'),
+        await json('forward', recipeLstm, '--runs', '3', '--threads', '2'),
+      ];
+      assert.deepEqual(two.outputs, one.outputs);
+      assert.equal(two.latencyUs.threads, Math.min(2, availableParallelism()));
+      for (const wrong of ['0', '17', 'x'])
+        assert.equal((await run('forward', recipeLstm, '--threads', wrong)).code, 2);
     });
 
     it('--trace writes every scale to a file', async () => {

@@ -12,9 +12,14 @@ export function temporaryFolder(): Promise<string> {
 
 /** Bundles the command line and the engine's thread, as the product does, into one folder with the built kernels. */
 export async function buildBundles(folder: string, names: readonly ('cli' | 'engineWorker')[]): Promise<void> {
-  const sources = { cli: 'src/cli/main', engineWorker: 'src/worker/engineWorker' };
+  const sources = {
+    cli: 'src/cli/main',
+    engineWorker: 'src/worker/engineWorker',
+    kernelThread: 'src/worker/kernelThread',
+  };
+  const chosen = [...names, ...(names.includes('engineWorker') ? (['kernelThread'] as const) : [])];
   await build({
-    entryPoints: Object.fromEntries(names.map((name) => [name, join(root, sources[name])])),
+    entryPoints: Object.fromEntries(chosen.map((name) => [name, join(root, sources[name])])),
     outdir: folder,
     bundle: true,
     platform: 'node',
@@ -22,7 +27,7 @@ export async function buildBundles(folder: string, names: readonly ('cli' | 'eng
     format: 'cjs',
     logLevel: 'error',
   });
-  for (const file of ['kernels.wasm', 'kernelsRelaxed.wasm']) {
+  for (const file of ['kernels.wasm', 'kernelsRelaxed.wasm', 'kernelsThreads.wasm']) {
     await copyFile(join(root, '..', 'dist', file), join(folder, file));
   }
 }

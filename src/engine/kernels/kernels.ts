@@ -34,6 +34,8 @@ export interface RecurrentCall {
 export interface Kernels {
   /** For people: `reference`, `wasm simd`, `wasm relaxed simd`. */
   readonly name: string;
+  /** Threads that large products are divided among. */
+  readonly threads: number;
   readonly streams: StreamKernels;
   /**
    * Codes 0…255 of an activation: `out[i] = clamp(round(code(values[i])))`, ties to even.

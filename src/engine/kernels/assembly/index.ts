@@ -5,7 +5,7 @@ export { packFloat, packInt8 } from './pack';
 export { relaxedDotProbe } from './probe';
 export { multiply, prepare, prepareKnown } from './linear';
 export { operandBytes } from './operand';
-export { lstmSteps, gruSteps } from './recurrent';
+export { lstmSteps, gruSteps, beginStep, endLstmStep, endGruStep } from './recurrent';
 export { minMaxArray } from './range';
 
 export { dequantizeTile, errorTile, float16Tile, histogramTile, quantizeTile, restoreRun, statsTile } from './stats';

@@ -26,32 +26,56 @@ export function gruSteps(weights: usize, ih: usize, h: usize, c: usize, operand:
 // @ts-ignore: decorator
 @inline
 function runSteps(lstm: bool, weights: usize, ih: usize, h: usize, c: usize, operand: usize, product: usize, output: usize, total: i32, first: i32, count: i32, batch: i32, hidden: i32, reverse: bool): bool {
-  const n = channelsOf(weights);
-  const rowBytes = <usize>n << 2;
   const stateBytes = <usize>batch * <usize>hidden << 2;
-  const blocks = n >> 4;
+  const blocks = channelsOf(weights) >> 4;
   for (let i = 0; i < count; i++) {
-    if (i == 0) {
-      if (!prepare(weights, h, batch, operand)) return false;
-    } else {
-      if (unsound) return false;
-      prepareKnown(weights, h, batch, operand, low, high);
-    }
+    if (!begin(weights, h, batch, operand, i == 0)) return false;
     multiply(weights, operand, batch, product, 0, blocks);
     const step = reverse ? total - 1 - first - i : first + i;
     const next = output + <usize>step * stateBytes;
-    resetRange();
-    for (let row = 0; row < batch; row++) {
-      const state = <usize>row * <usize>hidden << 2;
-      const x = ih + (<usize>step * <usize>batch + <usize>row) * rowBytes;
-      const y = product + <usize>row * rowBytes;
-      if (lstm) lstmRow(x, y, c + state, next + state, hidden);
-      else gruRow(x, y, h + state, next + state, hidden);
-    }
-    foldRange();
+    end(lstm, weights, ih + <usize>step * <usize>batch * (<usize>channelsOf(weights) << 2), h, c, product, next, batch, hidden);
     h = next;
   }
   return true;
+}
+
+/** The start of one step, before the product: for a host that shares the product among threads. */
+export function beginStep(weights: usize, h: usize, batch: i32, operand: usize, first: bool): bool {
+  return begin(weights, h, batch, operand, first);
+}
+
+/** The end of one step, after the product. `ih` is that of the step; `before` and `next` are the states around it. */
+export function endLstmStep(weights: usize, ih: usize, before: usize, c: usize, product: usize, next: usize, batch: i32, hidden: i32): void {
+  end(true, weights, ih, before, c, product, next, batch, hidden);
+}
+
+export function endGruStep(weights: usize, ih: usize, before: usize, c: usize, product: usize, next: usize, batch: i32, hidden: i32): void {
+  end(false, weights, ih, before, c, product, next, batch, hidden);
+}
+
+/** The range of a state is known from the step that made it, but for the first. */
+// @ts-ignore: decorator
+@inline
+function begin(weights: usize, h: usize, batch: i32, operand: usize, first: bool): bool {
+  if (first) return prepare(weights, h, batch, operand);
+  if (unsound) return false;
+  prepareKnown(weights, h, batch, operand, low, high);
+  return true;
+}
+
+// @ts-ignore: decorator
+@inline
+function end(lstm: bool, weights: usize, ih: usize, before: usize, c: usize, product: usize, next: usize, batch: i32, hidden: i32): void {
+  const rowBytes = <usize>channelsOf(weights) << 2;
+  resetRange();
+  for (let row = 0; row < batch; row++) {
+    const state = <usize>row * <usize>hidden << 2;
+    const x = ih + <usize>row * rowBytes;
+    const y = product + <usize>row * rowBytes;
+    if (lstm) lstmRow(x, y, c + state, next + state, hidden);
+    else gruRow(x, y, before + state, next + state, hidden);
+  }
+  foldRange();
 }
 
 let mins: usize = memory.data(48, 16);

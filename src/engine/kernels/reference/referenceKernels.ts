@@ -6,6 +6,7 @@ import { referenceStreams } from './referenceStreams';
 /** The arithmetic as plainly as it can be written; every faster kernel is compared with this, bit for bit. */
 export const referenceKernels: Kernels = {
   name: 'reference',
+  threads: 1,
   streams: referenceStreams,
 
   quantizeActivation(values, scale, zeroPoint, engine, out) {

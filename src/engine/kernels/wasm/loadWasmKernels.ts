@@ -1,7 +1,8 @@
 import type { Kernels } from '../kernels';
+import { controlWords, Team } from './team';
 import { WasmHeap } from './wasmHeap';
 import { WasmKernels } from './wasmKernels';
-import { type KernelExports, maxMemoryPages, webAssembly } from './webAssembly';
+import { type KernelExports, maxMemoryPages, type WasmMemory, webAssembly } from './webAssembly';
 
 /** The two compiled forms of assembly/index.ts. */
 export interface KernelBinaries {
@@ -23,6 +24,30 @@ function instantiate(name: string, bytes: Uint8Array, relaxed: boolean): Kernels
   const kernels = exports as KernelExports;
   if (relaxed && !takesUnsignedBytes(kernels)) return undefined;
   return new WasmKernels(name, kernels, new WasmHeap(memory, kernels.heapBase()), relaxed);
+}
+
+/** Kernels that share their memory with helpers: what a helper needs to join, and the team of them. */
+export interface SharedKernels {
+  readonly kernels: Kernels;
+  readonly team: Team;
+  readonly module: object;
+  readonly memory: WasmMemory;
+  readonly control: Int32Array;
+}
+
+/** The relaxed form compiled for shared memory; undefined where the machine lacks either. */
+export function loadSharedKernels(bytes: Uint8Array): SharedKernels | undefined {
+  if (webAssembly === undefined || typeof SharedArrayBuffer === 'undefined' || !webAssembly.validate(bytes)) {
+    return undefined;
+  }
+  const memory = new webAssembly.Memory({ initial: 16, maximum: maxMemoryPages, shared: true });
+  const module = new webAssembly.Module(bytes);
+  const exports = new webAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
+  if (!takesUnsignedBytes(exports)) return undefined;
+  const control = new Int32Array(new SharedArrayBuffer(4 * controlWords));
+  const team = new Team(control);
+  const heap = new WasmHeap(memory, exports.heapBase());
+  return { kernels: new WasmKernels('wasm relaxed simd', exports, heap, true, team), team, module, memory, control };
 }
 
 /**

@@ -5,12 +5,17 @@ import type { FloatWeight, Kernels, RecurrentCall } from '../kernels';
 import { referenceKernels } from '../reference/referenceKernels';
 import type { StreamKernels } from '../streamKernels';
 import { type Product, ProductStore } from './productStore';
+import type { Team } from './team';
+import { TeamTrial } from './teamTrial';
 import type { WasmHeap } from './wasmHeap';
 import { wasmStreams } from './wasmStreams';
 import type { KernelExports } from './webAssembly';
 
 /** Multiply-adds between two looks at the abort flag: a few milliseconds. */
 const workPerCheck = 64_000_000;
+
+/** Multiply-adds of a product that is worth a team: a tenth of a millisecond. */
+const workForTeam = 4_000_000;
 
 /** Activations of one call in the kernels' memory; larger ones go through in rows. */
 const maxScratchBytes = 256 * 1024 * 1024;
@@ -21,6 +26,16 @@ const fewValues = 32;
 /** Bytes that a vector may read past a row. */
 const slack = 64;
 
+/** Addresses of what the steps of a layer read and write. */
+interface Places {
+  readonly ih: number;
+  readonly h: number;
+  readonly c: number;
+  readonly operand: number;
+  readonly hh: number;
+  readonly output: number;
+}
+
 /** The kernels in WebAssembly. Arguments are copied into their memory, results out of it; weights stay there. */
 export class WasmKernels implements Kernels {
   readonly quantizeActivation = referenceKernels.quantizeActivation;
@@ -28,15 +43,22 @@ export class WasmKernels implements Kernels {
   readonly streams: StreamKernels;
   private readonly store: ProductStore;
   private scratch = { start: 0, bytes: 0 };
+  /** Of a product with one row, which waits for memory, and of one with many. */
+  private readonly trials = [new TeamTrial(), new TeamTrial()];
 
   constructor(
     readonly name: string,
     private readonly kernels: KernelExports,
     private readonly heap: WasmHeap,
     relaxed: boolean,
+    private readonly team?: Team,
   ) {
     this.streams = wasmStreams(kernels, heap) ?? referenceKernels.streams;
     this.store = new ProductStore(heap, kernels, relaxed);
+  }
+
+  get threads(): number {
+    return 1 + (this.team?.helpers ?? 0);
   }
 
   gemmFloat(
@@ -64,7 +86,7 @@ export class WasmKernels implements Kernels {
   }
 
   recurrentLayer(call: RecurrentCall): Float32Array | undefined {
-    const { mode, x, h, c, steps, batch, width, reverse, abort } = call;
+    const { x, h, c, steps, batch, width, reverse, abort } = call;
     const input = this.store.of(call.input);
     const hidden = this.store.of(call.hidden);
     if (input === undefined || hidden === undefined || batch === 0) return undefined;
@@ -89,33 +111,57 @@ export class WasmKernels implements Kernels {
     this.write(c, atC);
     if (!this.kernels.prepare(input.record, atX, rows, operandX)) return undefined;
     this.multiply(input, operandX, rows, ih, abort);
-    const run = mode === 'LSTM' ? this.kernels.lstmSteps : this.kernels.gruSteps;
-    const atOnce = Math.max(1, Math.floor(workPerCheck / (batch * hidden.padded * hidden.paddedK)));
-    for (let first = 0; first < steps; first += atOnce) {
-      abort.throwIfAborted();
-      const count = Math.min(atOnce, steps - first);
-      const before = first === 0 ? atH : atOutput + 4 * batch * width * (reverse ? steps - first : first - 1);
-      const direction = reverse ? 1 : 0;
-      const sound = run(
-        hidden.record,
-        ih,
-        before,
-        atC,
-        operandH,
-        hh,
-        atOutput,
-        steps,
-        first,
-        count,
-        batch,
-        width,
-        direction,
-      );
-      if (!sound) return undefined;
-    }
+    const places = { ih, h: atH, c: atC, operand: operandH, hh, output: atOutput };
+    const sound = this.forTeam(batch * hidden.padded * hidden.paddedK)
+      ? this.stepsByTeam(call, hidden, places)
+      : this.stepsAlone(call, hidden, places);
+    if (!sound) return undefined;
     this.read(atOutput + 4 * (reverse ? 0 : rows - batch) * width, h);
     this.read(atC, c);
     return this.heap.f32.slice(atOutput / 4, atOutput / 4 + rows * width);
+  }
+
+  /** All steps in few calls; false for a state with NaN. */
+  private stepsAlone(
+    { mode, steps, batch, width, reverse, abort }: RecurrentCall,
+    { record, padded, paddedK }: Product,
+    { ih, h, c, operand, hh, output }: Places,
+  ): boolean {
+    const run = mode === 'LSTM' ? this.kernels.lstmSteps : this.kernels.gruSteps;
+    const atOnce = Math.max(1, Math.floor(workPerCheck / (batch * padded * paddedK)));
+    const direction = reverse ? 1 : 0;
+    for (let first = 0; first < steps; first += atOnce) {
+      abort.throwIfAborted();
+      const count = Math.min(atOnce, steps - first);
+      const before = first === 0 ? h : output + 4 * batch * width * (reverse ? steps - first : first - 1);
+      if (!run(record, ih, before, c, operand, hh, output, steps, first, count, batch, width, direction)) return false;
+    }
+    return true;
+  }
+
+  /** Step by step, each product shared. */
+  private stepsByTeam(
+    { mode, steps, batch, width, reverse, abort }: RecurrentCall,
+    product: Product,
+    { ih, h, c, operand, hh, output }: Places,
+  ): boolean {
+    const { record, padded } = product;
+    const end = mode === 'LSTM' ? this.kernels.endLstmStep : this.kernels.endGruStep;
+    let before = h;
+    for (let i = 0; i < steps; i++) {
+      abort.throwIfAborted();
+      if (!this.kernels.beginStep(record, before, batch, operand, i === 0 ? 1 : 0)) return false;
+      this.multiply(product, operand, batch, hh, abort);
+      const step = reverse ? steps - 1 - i : i;
+      const next = output + 4 * step * batch * width;
+      end(record, ih + 4 * step * batch * padded, before, c, hh, next, batch, width);
+      before = next;
+    }
+    return true;
+  }
+
+  private forTeam(work: number): boolean {
+    return work >= workForTeam && this.threads > 1;
   }
 
   /** False when the operands do not fit, or x has a NaN that somebody must report. */
@@ -170,10 +216,17 @@ export class WasmKernels implements Kernels {
   ): void {
     const blocks = padded / 16;
     const atOnce = Math.max(1, Math.floor(workPerCheck / (16 * m * paddedK)));
+    const work = m * padded * paddedK;
+    const trial = this.trials[m === 1 ? 0 : 1];
+    const together = this.forTeam(work) && trial.next();
+    const start = performance.now();
     for (let from = 0; from < blocks; from += atOnce) {
       if (from > 0) abort.throwIfAborted();
-      this.kernels.multiply(record, operand, m, out, from, Math.min(from + atOnce, blocks));
+      const to = Math.min(from + atOnce, blocks);
+      if (together) this.team?.multiply(this.kernels.multiply, [record, operand, m, out], from, to);
+      else this.kernels.multiply(record, operand, m, out, from, to);
     }
+    if (this.forTeam(work)) trial.add(together, (performance.now() - start) / work);
   }
 
   /** Addresses of buffers of these sizes, valid until the next call of it; undefined when they do not fit. */

@@ -14,7 +14,7 @@ interface WasmApi {
     module: object,
     imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
   ) => { readonly exports: unknown };
-  readonly Memory: new (limits: { initial: number; maximum: number }) => WasmMemory;
+  readonly Memory: new (limits: { initial: number; maximum: number; shared?: boolean }) => WasmMemory;
 }
 
 /** Undefined where the machine has none, or has it switched off. */
@@ -39,6 +39,9 @@ export interface KernelExports {
   multiply(product: number, operand: number, m: number, out: number, from: number, to: number): void;
   lstmSteps: StepsKernel;
   gruSteps: StepsKernel;
+  beginStep(product: number, h: number, batch: number, operand: number, first: number): number;
+  endLstmStep: EndStepKernel;
+  endGruStep: EndStepKernel;
   minMaxArray(values: number, count: number, out: number): number;
   statsTile(values: number, count: number, out: number): void;
   histogramTile(values: number, count: number, low: number, perUnit: number, bins: number, counters: number): void;
@@ -49,6 +52,17 @@ export interface KernelExports {
   float16Tile(patterns: number, count: number, out: number): void;
   relaxedDotProbe(weight: number, x: number): number;
 }
+
+type EndStepKernel = (
+  product: number,
+  ih: number,
+  before: number,
+  c: number,
+  hh: number,
+  next: number,
+  batch: number,
+  hidden: number,
+) => void;
 
 type StepsKernel = (
   product: number,

@@ -1,0 +1,126 @@
+import { QuantscopeError } from '../../../core/errors';
+
+/**
+ * Threads that share the kernels' memory and one product's blocks of channels. A block is computed in the
+ * same way whoever takes it, so the bits do not depend on the number of threads.
+ *
+ * The thread that asks works too and takes what is left: helpers that the system does not run cost
+ * nothing but the chunk they hold. All words are written and read atomically. `next` is the number of the
+ * job times 256 plus its next chunk, and is exchanged as one word: a helper that overslept a job cannot
+ * take a chunk of another one by the description of the old.
+ */
+
+const word = {
+  wake: 0,
+  next: 1,
+  done: 2,
+  ready: 3,
+  chunks: 4,
+  record: 5,
+  operand: 6,
+  rows: 7,
+  out: 8,
+  from: 9,
+  blocks: 10,
+};
+
+/** Int32 words of the shared control block. */
+export const controlWords = 16;
+const maxChunks = 255;
+/** Looks at a word before a thread goes to sleep: some 20 µs, the time between the steps of a recurrence. */
+const spins = 2_000;
+/** A chunk takes milliseconds; a helper that is silent for so long is gone. */
+const lostMs = 10_000;
+
+/** The kernel that a team shares. */
+export type Multiply = (record: number, operand: number, rows: number, out: number, from: number, to: number) => void;
+
+function at(control: Int32Array, index: number): number {
+  return Atomics.load(control, index);
+}
+
+/** Takes chunks of job `job` until none is left; returns how many it did. */
+function work(control: Int32Array, multiply: Multiply, job: number): number {
+  let count = 0;
+  for (;;) {
+    const next = at(control, word.next);
+    const chunk = next & 0xff;
+    const chunks = at(control, word.chunks);
+    const blocks = at(control, word.blocks);
+    const from = at(control, word.from);
+    const call = [word.record, word.operand, word.rows, word.out].map((index) => at(control, index));
+    if (next >> 8 !== job || chunk >= chunks) return count;
+    if (Atomics.compareExchange(control, word.next, next, next + 1) !== next) continue;
+    const [record, operand, rows, out] = call;
+    const [start, end] = [chunk, chunk + 1].map((i) => from + Math.floor((i * blocks) / chunks));
+    multiply(record >>> 0, operand >>> 0, rows, out >>> 0, start, end);
+    count++;
+    Atomics.add(control, word.done, 1);
+    Atomics.notify(control, word.done);
+  }
+}
+
+/** What a helper does for all of its life: it blocks its thread, and ends when the thread is ended. */
+export function serve(control: Int32Array, multiply: Multiply): never {
+  Atomics.add(control, word.ready, 1);
+  let seen = 0;
+  for (;;) {
+    for (let i = 0; i < spins && at(control, word.wake) === seen; i++);
+    if (at(control, word.wake) === seen) Atomics.wait(control, word.wake, seen);
+    seen = at(control, word.wake);
+    work(control, multiply, at(control, word.next) >> 8);
+  }
+}
+
+/** The asking thread's side. */
+export class Team {
+  private job = 0;
+  private lost = false;
+
+  constructor(private readonly control: Int32Array) {}
+
+  /** Helpers that are there by now; 0 once one was lost. */
+  get helpers(): number {
+    return this.lost ? 0 : at(this.control, word.ready);
+  }
+
+  /** Blocks `from` … `to` of a product, by this thread and its helpers. Returns when all are done. */
+  multiply(
+    multiply: Multiply,
+    [record, operand, rows, out]: readonly [number, number, number, number],
+    from: number,
+    to: number,
+  ): void {
+    const { control } = this;
+    const blocks = to - from;
+    const chunks = Math.min(blocks, 4 * (1 + this.helpers), maxChunks);
+    this.job = (this.job + 1) & 0x7fffff;
+    const values = { done: 0, chunks, record, operand, rows, out, from, blocks };
+    for (const [name, value] of Object.entries(values)) Atomics.store(control, word[name as keyof typeof word], value);
+    Atomics.store(control, word.next, this.job << 8);
+    Atomics.add(control, word.wake, 1);
+    Atomics.notify(control, word.wake);
+    work(control, multiply, this.job);
+    this.waitFor(chunks);
+  }
+
+  private waitFor(chunks: number): void {
+    const { control } = this;
+    for (let i = 0; i < spins; i++) if (at(control, word.done) === chunks) return;
+    const end = performance.now() + lostMs;
+    for (;;) {
+      const done = at(control, word.done);
+      if (done === chunks) return;
+      if (performance.now() > end) {
+        this.lost = true;
+        throw new QuantscopeError({
+          code: 'E_WORKER_DIED',
+          kind: 'internal',
+          message: 'A thread of the kernels stopped answering.',
+          hint: 'Nothing was changed. Run again, with --threads 1 if it happens again.',
+        });
+      }
+      Atomics.wait(control, word.done, done, 50);
+    }
+  }
+}
