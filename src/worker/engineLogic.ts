@@ -30,6 +30,7 @@ import { Forwards } from './forwards';
 import { moduleClasses } from './moduleClasses';
 import { onnxForward } from './onnxForward';
 import { loadPlan, planPath, proposePlanFor, savePlan } from './planFiles';
+import { sourceHash } from './sourceHash';
 import { verifyExport } from './verifyExport';
 import { writeFileAtomically } from './writeFile';
 
@@ -69,6 +70,14 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
     for (const oldest of [...reports.keys()].slice(0, -maxCachedReports)) reports.delete(oldest);
     opened().rows = undefined;
     return result;
+  };
+  const hashOfFile = async (path: string, progress: CallContext['progress']): Promise<string> => {
+    const source = await openSource(path);
+    try {
+      return await sourceHash(source, abort, progress);
+    } finally {
+      await source.close();
+    }
   };
   return {
     async open({ path }) {
@@ -162,7 +171,10 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
     exportModel: async (request, context) => {
       const { model, path } = opened();
       const { progress } = context;
-      const planned = await planExport(model, request, abort, progress, (spec) => report(spec, context));
+      const planned = await planExport(model, request, abort, progress, {
+        reportOf: (spec) => report(spec, context),
+        hashOf: () => hashOfFile(path, progress),
+      });
       const written = await exportFiles(planned, request.target, path, request.overwrite, abort, progress);
       const verified = await verifyExport(written, openSource, abort, progress);
       const files = written.map(({ name, bytes }) => ({ name, bytes }));

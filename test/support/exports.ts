@@ -7,13 +7,9 @@ import { type PlannedExport, planExport } from '../../src/model/export/exportMod
 import type { Model } from '../../src/model/openModel';
 import type { ExportRequestDto } from '../../src/protocol/exportDto';
 
-/** Plans an export: a state dict in the container of 1.13, unless the request says otherwise. */
-export function plannedExport(
-  model: Model,
-  target: string,
-  request: Partial<ExportRequestDto>,
-): Promise<PlannedExport> {
-  const whole: ExportRequestDto = {
+/** A request for a float state dict in the container of 1.13, with changes. */
+export function exportRequest(target: string, changes: Partial<ExportRequestDto> = {}): ExportRequestDto {
+  return {
     target,
     format: 'torch',
     spec: null,
@@ -23,9 +19,17 @@ export function plannedExport(
     shardBytes: 5e9,
     reduceRange: false,
     overwrite: true,
-    ...request,
+    ...changes,
   };
-  return planExport(model, whole, neverAborted, noProgress);
+}
+
+/** Plans an export: a float state dict, unless the request says otherwise. */
+export function plannedExport(
+  model: Model,
+  target: string,
+  request: Partial<ExportRequestDto>,
+): Promise<PlannedExport> {
+  return planExport(model, exportRequest(target, request), neverAborted, noProgress);
 }
 
 /** The files of an export in memory, in their order. */

@@ -25,22 +25,31 @@ export interface PlannedExport {
   readonly load: string;
 }
 
+export interface ExportSources {
+  readonly reportOf?: (spec: QuantizeSpecDto) => Promise<QuantizeReportDto>;
+  readonly hashOf?: () => Promise<string | undefined>;
+}
+
 /**
  * Plans an export: every scale is chosen now, every byte of data is made when it is written.
- * Throws what cannot be written before anything is. `reportOf` gives a report that was made before.
+ * Throws what cannot be written before anything is. `reportOf` gives a report that was made before,
+ * `hashOf` the SHA-256 of the source, for formats that name what they were made from.
  */
 export async function planExport(
   model: Model,
   request: ExportRequestDto,
   abort: AbortCheck,
   progress: Progress,
-  reportOf = (spec: QuantizeSpecDto) => quantizeModel(model, spec, abort, progress),
+  {
+    reportOf = (spec) => quantizeModel(model, spec, abort, progress),
+    hashOf = async () => undefined,
+  }: ExportSources = {},
 ): Promise<PlannedExport> {
   if (request.acceptsAmbiguous !== true) refuseAmbiguous(model);
   refuseQuantizedSource(model);
   refuseOtherForms(model, request);
   const fileName = request.target.split(/[\\/]/).at(-1) ?? request.target;
-  const files = await plan(model, request, fileName, abort, progress, reportOf);
+  const files = await plan(model, request, fileName, abort, progress, { reportOf, hashOf });
   return { files, load: loadLines(model, request, files[0].name) };
 }
 
@@ -50,7 +59,7 @@ async function plan(
   fileName: string,
   abort: AbortCheck,
   progress: Progress,
-  reportOf: (spec: QuantizeSpecDto) => Promise<QuantizeReportDto>,
+  { reportOf, hashOf }: Required<ExportSources>,
 ): Promise<PlannedExport['files']> {
   const { spec, format } = request;
   if (format === 'gguf') return ggufFiles(model, request, fileName, abort);
@@ -62,7 +71,7 @@ async function plan(
       if (request.layout === 'whole_module') return wholeModuleFiles(model, request, fileName, report, abort);
       return torchFiles(model, request, fileName, report, abort);
     case 'safetensors':
-      return safetensorsFiles(model, request, fileName, report, abort);
+      return safetensorsFiles(model, request, fileName, report, spec === null ? undefined : await hashOf(), abort);
     case 'npz':
       return npzFiles(model, fileName, report, abort);
     case 'onnx':

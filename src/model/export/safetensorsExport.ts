@@ -1,4 +1,5 @@
 import type { AbortCheck } from '../../core/abort';
+import { version } from '../../core/version';
 import { planShards } from '../../formats/safetensors/write';
 import type { ExportRequestDto } from '../../protocol/exportDto';
 import type { QuantizeReportDto } from '../../protocol/quantizeDto';
@@ -12,14 +13,15 @@ export async function safetensorsFiles(
   request: ExportRequestDto,
   fileName: string,
   report: QuantizeReportDto | undefined,
+  sourceSha256: string | undefined,
   abort: AbortCheck,
 ): Promise<PlannedExport['files']> {
   const entries = await plainEntries(model, report, abort);
   const stem = fileName.replace(/\.safetensors$/i, '');
-  return planShards(stem, entries, manifest(model, request), request.shardBytes).files;
+  return planShards(stem, entries, manifest(model, request, sourceSha256), request.shardBytes).files;
 }
 
-function manifest(model: Model, { spec }: ExportRequestDto): Record<string, string> {
+function manifest(model: Model, { spec }: ExportRequestDto, sha256: string | undefined): Record<string, string> {
   if (spec === null) return { format: 'pt' };
   const quantization = {
     scheme: spec.perChannel ? 'per_channel_symmetric' : 'per_tensor_symmetric',
@@ -27,7 +29,8 @@ function manifest(model: Model, { spec }: ExportRequestDto): Record<string, stri
     engine: spec.engine,
     activations: 'dynamic, per tensor, uint8',
     names: 'X is int8, X_scale float32, X_zero_point int64: value = (X - X_zero_point) * X_scale',
-    source: { file: model.fileName, bytes: model.file.bytes },
+    producer: `Quantscope ${version}`,
+    source: { file: model.fileName, bytes: model.file.bytes, ...(sha256 === undefined ? {} : { sha256 }) },
   };
   return { format: 'pt', quantization: JSON.stringify(quantization) };
 }

@@ -8,6 +8,7 @@ import { openModel } from '../../../src/model/openModel';
 import type { EngineName } from '../../../src/protocol/dto';
 import type { ExportRequestDto } from '../../../src/protocol/exportDto';
 import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
+import { exportRequest } from '../../support/exports';
 import { type FixtureVersion, openBytes, readFixture } from '../../support/fixtures';
 
 const spec = (engine: EngineName, rest: Partial<QuantizeSpecDto> = {}): QuantizeSpecDto => ({
@@ -113,6 +114,18 @@ describe('exports', () => {
     assert.deepEqual(found.get('0.weight_scale'), ['float32', 64]);
     assert.deepEqual(found.get('0.weight_zero_point'), ['int64', 64]);
     assert.deepEqual(found.get('0.bias'), ['float32', 64]);
+  });
+
+  it('to safetensors say how the integers were made, from what and by whom', async () => {
+    const model = await openModel(bytesSource(await readFixture('torch-2.13', 'mlp.pt'), 'mlp.pt'), neverAborted);
+    const request = exportRequest('a.safetensors', { format: 'safetensors', spec: spec('qnnpack') });
+    const sources = { hashOf: async () => 'ab'.repeat(32) };
+    const { files } = await planExport(model, request, neverAborted, noProgress, sources);
+    const file = await openBytes(await joinChunks(files[0].plan.chunks()), 'a.safetensors');
+    const { scheme, dtype, engine, producer, source } = JSON.parse(file.metadata.quantization ?? '{}');
+    assert.deepEqual([scheme, dtype, engine], ['per_tensor_symmetric', 'qint8', 'qnnpack']);
+    assert.match(producer, /^Quantscope \d+\.\d+\.\d+$/);
+    assert.deepEqual(source, { file: 'mlp.pt', bytes: model.file.bytes, sha256: 'ab'.repeat(32) });
   });
 
   it('to safetensors split where they are told to, with an index', async () => {
