@@ -94,7 +94,7 @@ export function installFakeVscode({ root, language = 'en' }: FakeVscodeOptions):
     l10n,
     commands: { executeCommand: async (...words: unknown[]) => void commands.push(words) },
     workspace: {
-      findFiles: async () => [],
+      workspaceFolders: undefined,
       getConfiguration: () => ({ get: (id: string) => settings.get(id) }),
     },
     window: {
