@@ -63,15 +63,37 @@ async function savedPlan(client: EngineClient, path: string, from: string | unde
   return { json: { path: written.path, bytes: written.bytes, plan, python, assumptions, unused }, text };
 }
 
-/** The outputs of an ONNX graph, and the values that were asked for after them. */
-function onnxOutput({ outputs, latencyUs }: OnnxForwardDto): CommandOutput {
-  const lines = outputs.map(
-    ({ name, shape, mean, meanAbs }) =>
-      `${name}  ${shape.join(' × ')}  mean ${number(mean)}  mean |x| ${number(meanAbs)}`,
-  );
-  const { median, p95, runs } = latencyUs;
-  const latency = `${median.toFixed(1)} µs median, ${p95.toFixed(1)} µs p95 of ${runs} runs, 1 thread of ONNX Runtime`;
-  return { json: { outputs, latencyUs, activations: [] }, text: [...lines, latency].join('\n') };
+/** The outputs of an ONNX graph and the values that were asked for after them; with the quantized graph, both. */
+function onnxOutput({ outputs, latencyUs, quantized }: OnnxForwardDto): CommandOutput {
+  const shown = ({
+    outputs: list,
+    latencyUs: { median, p95, runs },
+  }: Pick<OnnxForwardDto, 'outputs' | 'latencyUs'>) => [
+    ...list.map(
+      ({ name, shape, mean, meanAbs }) =>
+        `${name}  ${shape.join(' × ')}  mean ${number(mean)}  mean |x| ${number(meanAbs)}`,
+    ),
+    `${median.toFixed(1)} µs median, ${p95.toFixed(1)} µs p95 of ${runs} runs, 1 thread of ONNX Runtime`,
+  ];
+  if (quantized === undefined)
+    return { json: { outputs, latencyUs, activations: [] }, text: shown({ outputs, latencyUs }).join('\n') };
+  const { accuracy, bytes } = quantized;
+  const text = [
+    'float32',
+    ...shown({ outputs, latencyUs }),
+    'int8',
+    ...shown(quantized),
+    `mean |difference| ${number(accuracy.meanAbsDiff)}, ${accuracy.percent.toFixed(2)} %, ${number(accuracy.sqnrDb)} dB; int8 graph ${bytes} bytes`,
+  ].join('\n');
+  const json = {
+    outputs: quantized.outputs,
+    latencyUs: quantized.latencyUs,
+    activations: [],
+    float: { outputs, latencyUs },
+    accuracy,
+    bytes,
+  };
+  return { json, text };
 }
 
 /** Every scale that was chosen while the quantized model ran, whichever of the two was asked for. */

@@ -132,6 +132,9 @@ export function onnxRequest(values: ForwardValues): OnnxForwardRequestDto {
     inputsFile: values.inputs ?? null,
     outputsFile: values.outputs ?? null,
     values: values.value ?? [],
+    ...(values.quantized === true
+      ? { quantized: true, quantizedOutputs: true, perChannel: values['per-channel'] ?? false }
+      : {}),
     runs: Math.max(wholeNumber('--runs', values.runs, 100), 1),
     warmup,
   };

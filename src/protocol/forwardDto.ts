@@ -103,6 +103,13 @@ export interface OnnxForwardRequestDto {
   readonly outputsFile: string | null;
   /** Names of intermediate results to give after the outputs. */
   readonly values: readonly string[];
+  /** Run the dynamically quantized graph too, on the same inputs. */
+  readonly quantized?: boolean;
+  readonly perChannel?: boolean;
+  /** 7-bit weights, as onnxruntime's reduce_range. */
+  readonly reduceRange?: boolean;
+  /** Write the quantized graph's outputs, not the float graph's. */
+  readonly quantizedOutputs?: boolean;
   readonly runs: number;
   readonly warmup: number;
 }
@@ -111,6 +118,13 @@ export interface OnnxForwardDto {
   readonly inputs: readonly { readonly name: string; readonly shape: readonly number[]; readonly dtype: string }[];
   readonly outputs: readonly OutputDto[];
   readonly latencyUs: LatencyDto;
+  /** Where it was asked for; `accuracy` is that of the first output, `bytes` the size of the graph's file. */
+  readonly quantized?: {
+    readonly outputs: readonly OutputDto[];
+    readonly latencyUs: LatencyDto;
+    readonly accuracy: AccuracyDto;
+    readonly bytes: number;
+  };
 }
 
 export interface LatencyDto {

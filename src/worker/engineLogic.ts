@@ -167,7 +167,7 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
     outputImage: (query) => opened().forwards.outputImage(query),
     outputSeries: ({ request, output }) => opened().forwards.outputSeries(request, output),
     saveForward: (request) => opened().forwards.save(request),
-    onnxForward: (request) => onnxForward(opened().path, request, openSource, abort),
+    onnxForward: (request) => onnxForward(opened().model, opened().path, request, openSource, abort),
     exportModel: async (request, context) => {
       const { model, path } = opened();
       const { progress } = context;

@@ -1,99 +1,197 @@
 import type { AbortCheck } from '../core/abort';
+import { joinChunks } from '../core/byteChunks';
 import type { ByteSource } from '../core/byteSource';
+import { bytesSource } from '../core/byteSource';
 import { invalid, unsupported } from '../core/errors';
-import { type Tensor, tensorFromBytes } from '../engine/tensor/tensor';
-import { planNpz } from '../formats/npy/write';
+import { noProgress } from '../core/progress';
+import { accuracy } from '../engine/quantization/errorMetrics';
+import type { Tensor } from '../engine/tensor/tensor';
 import { addOutputs } from '../formats/onnx/addOutputs';
-import { openModel } from '../model/openModel';
+import type { OnnxGraph } from '../formats/onnx/types';
+import { planExport } from '../model/export/exportModel';
+import { programArrays } from '../model/forwardProgram';
+import { type Model, openModel } from '../model/openModel';
 import { randomInputs } from '../model/randomInputs';
-import type { OnnxForwardDto, OnnxForwardRequestDto } from '../protocol/forwardDto';
-import { writeFileAtomically } from './writeFile';
+import type { LatencyDto, OnnxForwardDto, OnnxForwardRequestDto, OutputDto } from '../protocol/forwardDto';
+import { indexLimits, type OnnxParts, readParts } from './onnxParts';
+import type { OnnxSession } from './onnxRuntime';
+import { numbers, writeArrays } from './outputArrays';
 
 type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
 
-/** The runtime holds the whole file in memory that WebAssembly can address. */
-const maxModelBytes = 1024 * 1024 * 1024;
-
 /** What an open size of an input becomes when nothing says more. */
 const openSize = 1;
-/** Random indices stay below this, since a graph does not say how many there are. */
+/** Random indices stay below this where the graph does not show the table that they are looked up in. */
 const indexLimit = 2;
 
-/** Runs an ONNX graph with ONNX Runtime on given or random inputs; `values` are intermediate results to give too. */
+/** What one graph gave. */
+interface Ran {
+  readonly tensors: readonly Tensor[];
+  readonly outputs: readonly OutputDto[];
+  readonly latencyUs: LatencyDto;
+}
+
+/**
+ * Runs an ONNX graph with ONNX Runtime on given or random inputs; with `quantized` also the graph
+ * that dynamic quantization makes of it, on the same inputs. `values` are intermediate results to
+ * give too.
+ */
 export async function onnxForward(
+  model: Model,
   path: string,
   request: OnnxForwardRequestDto,
   openSource: OpenSource,
   abort: AbortCheck,
 ): Promise<OnnxForwardDto> {
-  const bytes = await readWhole(path, openSource);
-  // Loaded now: the runtime is large, and most files need none.
-  const { openOnnxSession } = await import('./onnxRuntime.js');
-  abort.throwIfAborted();
-  const plain = request.values.length > 0;
-  const session = await openOnnxSession(plain ? addOutputs(bytes, request.values) : bytes, plain);
+  const graph = model.file.onnx?.graph;
+  const source = await openSource(path);
+  const parts = await readParts(source, graph).finally(() => source.close());
+  const session = await openSession(parts, request.values, abort);
   try {
-    const inputs =
-      request.inputsFile === null
-        ? randomOnes(session.inputs, request)
-        : await fromFile(request.inputsFile, openSource, abort);
-    if (inputs.length !== session.inputs.length) {
-      throw invalid('E_ONNX_INPUT', `The graph takes ${session.inputs.length} inputs, not ${inputs.length}.`, {
-        expected: session.inputs
-          .map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.map((s) => (s < 0 ? '?' : s)).join(', ')}]`)
-          .join(', '),
-        found: inputs.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(', '),
-      });
+    const inputs = await inputsOf(session, request, graph, openSource, abort);
+    const float = await runGraph(session, inputs, request, abort);
+    const quantized = request.quantized ? await runQuantized(model, inputs, request, abort) : undefined;
+    if (request.outputsFile !== null) {
+      const { tensors } = request.quantizedOutputs && quantized !== undefined ? quantized : float;
+      const arrays = tensors.map((tensor, i) => ({ name: `output.${i}`, ...tensor }));
+      await writeArrays(request.outputsFile, arrays, abort);
     }
-    const outputs = await session.run(inputs);
-    const times: number[] = [];
-    for (let i = 0; i < request.warmup + request.runs; i++) {
-      abort.throwIfAborted();
-      const started = performance.now();
-      await session.run(inputs);
-      if (i >= request.warmup) times.push((performance.now() - started) * 1000);
-    }
-    times.sort((a, b) => a - b);
-    if (request.outputsFile !== null) await writeOutputs(request.outputsFile, outputs, abort);
     return {
       inputs: inputs.map(({ shape, dtype }, i) => ({ name: session.inputs[i].name, shape, dtype })),
-      outputs: outputs.map((output, i) => ({
-        name: session.outputs[i],
-        shape: output.shape,
-        dtype: output.dtype,
-        ...means(output),
-      })),
-      latencyUs: {
-        median: times[Math.floor(times.length / 2)] ?? 0,
-        p95: times[Math.floor(times.length * 0.95)] ?? 0,
-        runs: request.runs,
-        warmup: request.warmup,
-        threads: 1,
-      },
+      outputs: float.outputs,
+      latencyUs: float.latencyUs,
+      ...(quantized === undefined ? {} : { quantized: compared(float, quantized) }),
     };
   } finally {
     await session.close();
   }
 }
 
-async function readWhole(path: string, openSource: OpenSource): Promise<Uint8Array> {
-  const source = await openSource(path);
+async function openSession(
+  { model, external }: OnnxParts,
+  values: readonly string[],
+  abort: AbortCheck,
+): Promise<OnnxSession> {
+  // Loaded now: the runtime is large, and most files need none.
+  const { openOnnxSession } = await import('./onnxRuntime.js');
+  abort.throwIfAborted();
+  const plain = values.length > 0;
+  return openOnnxSession(plain ? addOutputs(model, values) : model, plain, external);
+}
+
+async function inputsOf(
+  { inputs: wanted }: OnnxSession,
+  request: OnnxForwardRequestDto,
+  graph: OnnxGraph | undefined,
+  openSource: OpenSource,
+  abort: AbortCheck,
+): Promise<Tensor[]> {
+  const inputs =
+    request.inputsFile === null
+      ? randomOnes(wanted, request, indexLimits(graph))
+      : await fromFile(request.inputsFile, openSource, abort);
+  if (inputs.length !== wanted.length) {
+    throw invalid('E_ONNX_INPUT', `The graph takes ${wanted.length} inputs, not ${inputs.length}.`, {
+      expected: wanted
+        .map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.map((s) => (s < 0 ? '?' : s)).join(', ')}]`)
+        .join(', '),
+      found: inputs.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(', '),
+    });
+  }
+  return inputs;
+}
+
+async function runGraph(
+  session: OnnxSession,
+  inputs: readonly Tensor[],
+  { runs, warmup }: OnnxForwardRequestDto,
+  abort: AbortCheck,
+): Promise<Ran> {
+  const tensors = await session.run(inputs);
+  const times: number[] = [];
+  for (let i = 0; i < warmup + runs; i++) {
+    abort.throwIfAborted();
+    const started = performance.now();
+    await session.run(inputs);
+    if (i >= warmup) times.push((performance.now() - started) * 1000);
+  }
+  times.sort((a, b) => a - b);
+  return {
+    tensors,
+    outputs: tensors.map((output, i) => ({
+      name: session.outputs[i],
+      shape: output.shape,
+      dtype: output.dtype,
+      ...means(output),
+    })),
+    latencyUs: {
+      median: times[Math.floor(times.length / 2)] ?? 0,
+      p95: times[Math.floor(times.length * 0.95)] ?? 0,
+      runs,
+      warmup,
+      threads: 1,
+    },
+  };
+}
+
+/** The graph as onnxruntime's quantize_dynamic rewrites it, made in memory and run like the other. */
+async function runQuantized(
+  model: Model,
+  inputs: readonly Tensor[],
+  request: OnnxForwardRequestDto,
+  abort: AbortCheck,
+): Promise<Ran & { readonly bytes: number }> {
+  const bytes = await rewritten(model, request, abort);
+  const { graph } = (await openModel(bytesSource(bytes, model.fileName), abort)).file.onnx ?? {};
+  const made = new Set(graph?.nodes.flatMap(({ outputs }) => outputs));
+  const before = new Set(model.file.onnx?.graph?.nodes.map(({ opType }) => opType));
+  if (graph === undefined || graph.nodes.every(({ opType }) => before.has(opType))) {
+    throw invalid('E_NOT_QUANTIZABLE', 'Nothing in this graph is quantized: it has no product with a constant weight.');
+  }
+  // A value that the rewriting replaced is only in the float graph.
+  const values = request.values.filter((name) => made.has(name));
+  const session = await openSession({ model: bytes, external: [] }, values, abort);
   try {
-    if (source.size > maxModelBytes) {
-      throw unsupported('E_ONNX_LIMIT', 'The model is too large to be run here.', {
-        found: `${source.size} bytes`,
-        expected: `at most ${maxModelBytes}`,
-      });
-    }
-    return await source.read(0, source.size);
+    return { ...(await runGraph(session, inputs, request, abort)), bytes: bytes.length };
   } finally {
-    await source.close();
+    await session.close();
   }
 }
 
+async function rewritten(
+  model: Model,
+  { perChannel = false, reduceRange = false }: OnnxForwardRequestDto,
+  abort: AbortCheck,
+): Promise<Uint8Array> {
+  const planned = await planExport(
+    model,
+    {
+      target: model.fileName,
+      format: 'onnx',
+      spec: { engine: 'fbgemm', dtype: 'qint8', perChannel, modules: null, exclude: [] },
+      torchStyle: '2',
+      layout: 'state_dict',
+      module: '',
+      shardBytes: Number.MAX_SAFE_INTEGER,
+      reduceRange,
+      overwrite: false,
+    },
+    abort,
+    noProgress,
+  );
+  return joinChunks(planned.files[0].plan.chunks());
+}
+
+function compared(float: Ran, quantized: Ran & { readonly bytes: number }): OnnxForwardDto['quantized'] {
+  const { outputs, latencyUs, bytes } = quantized;
+  const [a, b] = [float.tensors[0], quantized.tensors[0]];
+  return { outputs, latencyUs, bytes, accuracy: accuracy(numbers(a), numbers(b)) };
+}
+
 function randomOnes(
-  wanted: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[],
+  wanted: OnnxSession['inputs'],
   { seed, shapes }: OnnxForwardRequestDto,
+  limits: ReadonlyMap<string, number>,
 ): Tensor[] {
   const chosen = wanted.map(({ shape }, i) => shapes[i] ?? shape.map((size) => (size < 0 ? openSize : size)));
   const known = wanted.map(({ name, dtype, shape }) => {
@@ -102,7 +200,7 @@ function randomOnes(
         hint: 'Give it with --inputs IN.npz.',
       });
     }
-    return { name, shape, dtype: dtype as 'float32' | 'int64', high: indexLimit };
+    return { name, shape, dtype: dtype as 'float32' | 'int64', high: limits.get(name) ?? indexLimit };
   });
   return randomInputs(seed, chosen, known);
 }
@@ -110,16 +208,7 @@ function randomOnes(
 async function fromFile(path: string, openSource: OpenSource, abort: AbortCheck): Promise<Tensor[]> {
   const source = await openSource(path);
   try {
-    const arrays = await openModel(source, abort);
-    const inputs: Tensor[] = [];
-    for (
-      let tensor = arrays.tensors.get('input.0');
-      tensor !== undefined;
-      tensor = arrays.tensors.get(`input.${inputs.length}`)
-    ) {
-      inputs.push(tensorFromBytes(await arrays.file.readTensor(tensor.record, abort), tensor.dtype, tensor.shape));
-    }
-    return inputs;
+    return await programArrays(await openModel(source, abort), abort);
   } finally {
     await source.close();
   }
@@ -132,14 +221,4 @@ function means({ data }: Tensor): { mean: number; meanAbs: number } {
     sumAbs += Math.abs(Number(value));
   }
   return { mean: sum / data.length, meanAbs: sumAbs / data.length };
-}
-
-async function writeOutputs(path: string, outputs: readonly Tensor[], abort: AbortCheck): Promise<void> {
-  const plan = planNpz(
-    outputs.map(({ dtype, shape, data }, i) => {
-      const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-      return { name: `output.${i}`, dtype, shape, data: async () => bytes };
-    }),
-  );
-  await writeFileAtomically(path, plan.chunks(), abort);
 }

@@ -54,13 +54,21 @@ const types: readonly (readonly [DType, ort.Tensor.Type])[] = [
   ['float16', 'float16'],
 ];
 
-/** `plain` leaves the graph as it is written, so that every value in it can be asked for. */
-export async function openOnnxSession(model: Uint8Array, plain: boolean): Promise<OnnxSession> {
+/**
+ * `plain` leaves the graph as it is written, so that every value in it can be asked for.
+ * `external` are the files that the model keeps weights in, by the names that it uses.
+ */
+export async function openOnnxSession(
+  model: Uint8Array,
+  plain: boolean,
+  external: readonly { readonly path: string; readonly data: Uint8Array }[] = [],
+): Promise<OnnxSession> {
   locateRuntime();
   const session = await attempt(() =>
     ort.InferenceSession.create(model, {
       executionProviders: ['wasm'],
       graphOptimizationLevel: plain ? 'disabled' : 'all',
+      ...(external.length === 0 ? {} : { externalData: external.map(({ path, data }) => ({ path, data })) }),
     }),
   );
   return {

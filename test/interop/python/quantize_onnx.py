@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 logging.disable(logging.WARNING)
-folder = pathlib.Path(sys.argv[2])
+folder = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".")
 random = numpy.random.RandomState(23)
 
 
@@ -163,4 +163,5 @@ def compare():
     print(json.dumps(report))
 
 
-make() if sys.argv[1] == "make" else compare()
+if __name__ == "__main__":
+    make() if sys.argv[1] == "make" else compare()

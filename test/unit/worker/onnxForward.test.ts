@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../../src/core/abort';
 import { QuantscopeError } from '../../../src/core/errors';
 import { openModel } from '../../../src/model/openModel';
-import type { OnnxForwardRequestDto } from '../../../src/protocol/forwardDto';
 import { openFileSource } from '../../../src/worker/fileSource';
-import { onnxForward } from '../../../src/worker/onnxForward';
 import { fixturePath } from '../../support/fixtures';
 import { readNpz } from '../../support/npz';
+import { onnxCases, onnxDifferences, runOnnx } from '../../support/onnxForwards';
 
-function request(changes: Partial<OnnxForwardRequestDto> = {}): OnnxForwardRequestDto {
-  return { seed: 1, shapes: [], inputsFile: null, outputsFile: null, values: [], runs: 1, warmup: 0, ...changes };
-}
-
-const run = (path: string, changes: Partial<OnnxForwardRequestDto> = {}) =>
-  onnxForward(path, request(changes), openFileSource, neverAborted);
+const run = runOnnx;
 
 describe('ONNX graphs run with ONNX Runtime', function () {
   this.timeout(30_000);
@@ -42,6 +36,48 @@ describe('ONNX graphs run with ONNX Runtime', function () {
       }
     });
   }
+
+  for (const name of onnxCases) {
+    it(`${name}: float and int8 as onnxruntime's Python gives them, within 1e-5`, async () => {
+      const { float, int8 } = await onnxDifferences(fixturePath('onnxRuntime'), name, folder);
+      assert.ok(float <= 1e-5, `float: ${float}`);
+      assert.ok(int8 <= 1e-5, `int8: ${int8}`);
+    });
+  }
+
+  it('both side by side: outputs, latency, accuracy, and the size of the quantized graph', async () => {
+    const { outputs, quantized } = await run(fixturePath('onnxRuntime', 'block.onnx'), { quantized: true });
+    assert.deepEqual(
+      quantized?.outputs.map(({ name, shape }) => [name, shape]),
+      outputs.map(({ name, shape }) => [name, shape]),
+    );
+    assert.ok(quantized !== undefined && quantized.accuracy.maxAbsDiff > 0 && quantized.accuracy.sqnrDb > 15);
+    assert.ok(quantized.bytes > 0 && quantized.latencyUs.runs === 1);
+  });
+
+  it('random indices stay inside the table that they are looked up in', async () => {
+    for (const seed of [1, 2, 3]) {
+      const { inputs, outputs } = await run(fixturePath('onnxRuntime', 'gather.onnx'), { seed });
+      assert.equal(inputs[0].dtype, 'int64');
+      assert.ok(outputs[0].meanAbs > 0);
+    }
+  });
+
+  it('a graph that is quantized already says so', async () => {
+    await assert.rejects(
+      run(fixturePath('onnx', 'mlp.dynamic.onnx'), { quantized: true }),
+      (error: unknown) => error instanceof QuantscopeError && /quantized already/.test(error.message),
+    );
+  });
+
+  it('weights in a file that is not there are named', async () => {
+    const path = join(folder, 'alone.onnx');
+    await copyFile(fixturePath('onnxRuntime', 'external.onnx'), path);
+    await assert.rejects(
+      run(path),
+      (error: unknown) => error instanceof QuantscopeError && /external\.data/.test(error.message),
+    );
+  });
 
   it('int8 graphs run too: DynamicQuantizeLinear with MatMulInteger, and DynamicQuantizeLSTM', async () => {
     for (const name of ['mlp.dynamic.onnx', 'lstm.dynamic.onnx']) {

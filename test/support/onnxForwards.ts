@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { neverAborted } from '../../src/core/abort';
+import { openModel } from '../../src/model/openModel';
+import type { OnnxForwardDto, OnnxForwardRequestDto } from '../../src/protocol/forwardDto';
+import { openFileSource } from '../../src/worker/fileSource';
+import { onnxForward } from '../../src/worker/onnxForward';
+import { readNpz } from './npz';
+
+export function onnxRequest(changes: Partial<OnnxForwardRequestDto> = {}): OnnxForwardRequestDto {
+  return { seed: 1, shapes: [], inputsFile: null, outputsFile: null, values: [], runs: 1, warmup: 0, ...changes };
+}
+
+/** Opens and runs a graph as the engine's thread does. */
+export async function runOnnx(path: string, changes: Partial<OnnxForwardRequestDto> = {}): Promise<OnnxForwardDto> {
+  const source = await openFileSource(path);
+  try {
+    const model = await openModel(source, neverAborted);
+    return await onnxForward(model, path, onnxRequest(changes), openFileSource, neverAborted);
+  } finally {
+    await source.close();
+  }
+}
+
+/** The models of test/fixtures/onnxRuntime/generate.py. */
+export const onnxCases = [
+  'matmul',
+  'gemm',
+  'lstm',
+  'bidirectional',
+  'gather',
+  'convolution',
+  'attention',
+  'batched',
+  'lstm_batch',
+  'gru',
+  'word_lm',
+  'block',
+  'external',
+] as const;
+
+/** The largest difference from what onnxruntime's Python gave: of the float graph, and of the quantized one. */
+export async function onnxDifferences(
+  folder: string,
+  name: string,
+  scratch: string,
+): Promise<{ float: number; int8: number }> {
+  const expected = await readNpz(join(folder, `${name}.npz`));
+  const differences = { float: 0, int8: 0 };
+  for (const which of ['float', 'int8'] as const) {
+    const outputsFile = join(scratch, `${name}.${which}.npz`);
+    await runOnnx(join(folder, `${name}.onnx`), {
+      inputsFile: join(folder, `${name}.npz`),
+      outputsFile,
+      quantized: which === 'int8',
+      quantizedOutputs: true,
+    });
+    const written = await readNpz(outputsFile);
+    assert.ok(written.size > 0);
+    for (let i = 0; i < written.size; i++) {
+      const [a, b] = [written.get(`output.${i}`), expected.get(`${which}.${i}`)];
+      assert.deepEqual(a?.shape, b?.shape);
+      for (let at = 0; at < (a?.data.length ?? 0); at++)
+        differences[which] = Math.max(differences[which], Math.abs(Number(a?.data[at]) - Number(b?.data[at])));
+    }
+  }
+  return differences;
+}
