@@ -15,6 +15,7 @@ export const forwardOptions = {
   threads: { type: 'string' },
   source: { type: 'string' },
   init: { type: 'string' },
+  root: { type: 'string' },
   outputs: { type: 'string' },
   trace: { type: 'string' },
   value: { type: 'string', multiple: true },
@@ -33,6 +34,7 @@ interface ForwardValues {
   readonly threads?: string;
   readonly source?: string;
   readonly init?: string;
+  readonly root?: string;
   readonly outputs?: string;
   readonly value?: readonly string[];
   readonly quantized?: boolean;
@@ -101,15 +103,15 @@ export async function forwardRequest(
     warmup,
     threads,
     ...(plan === undefined ? {} : { plan }),
-    ...(values.source === undefined ? {} : { source: sourceOption(values.source, values.init) }),
+    ...(values.source === undefined ? {} : { source: sourceOption(values.source, values.init, values.root) }),
     ...(values.outputs === undefined
       ? {}
       : { outputsFile: { path: values.outputs, quantized: values.quantized ?? false } }),
   };
 }
 
-/** `model.py:Class` or `model.py`, and `__init__`'s arguments as a JSON object. */
-export function sourceOption(value: string, init: string | undefined): ModelSourceDto {
+/** `model.py:Class` or `model.py`, `__init__`'s arguments as a JSON object, and where imports are looked for. */
+export function sourceOption(value: string, init: string | undefined, root?: string): ModelSourceDto {
   const [, path, className] = /^(.*\.(?:py|ipynb))(?::(\w+))?$/i.exec(value) ?? [];
   if (path === undefined)
     throw new UsageError(`--source must look like model.py or model.py:Class, not ${JSON.stringify(value)}.`);
@@ -121,7 +123,12 @@ export function sourceOption(value: string, init: string | undefined): ModelSour
   }
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new UsageError('--init must be a JSON object.');
-  return { path, className: className ?? null, init: given as Readonly<Record<string, unknown>> };
+  return {
+    path,
+    className: className ?? null,
+    init: given as Readonly<Record<string, unknown>>,
+    ...(root === undefined ? {} : { root }),
+  };
 }
 
 /** The same options for an ONNX graph. */

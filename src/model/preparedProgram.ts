@@ -54,6 +54,7 @@ export async function loadProgram(
   const values = Object.entries(solved).map(([name, value]) => `${name}=${value}`);
   const notes = [
     ...(values.length === 0 ? [] : [`__init__ arguments worked out from the shapes: ${values.join(', ')}`]),
+    ...(source.modules ?? []).map(({ path }) => `imported: ${path}`),
     ...problems.map((problem) => `not read: ${problem}`),
   ];
   return { program, className, notes, swaps: (spec) => sourceSwaps(program, spec) };

@@ -6,6 +6,7 @@ import type { Swap } from '../engine/forward/interpreter/swaps';
 import { type RunOptions, startRun } from '../engine/forward/runProgram';
 import { nnClasses } from '../engine/forward/source/layer';
 import { moduleClass, stateEntries, walkModules } from '../engine/forward/source/moduleClass';
+import { SourceLibrary } from '../engine/forward/source/sourceLibrary';
 import { SourceProgram } from '../engine/forward/source/sourceProgram';
 import { PyClass, PyDict, PyFloat, PyList, PyObject, type Value } from '../engine/forward/values/values';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
@@ -15,6 +16,7 @@ import { choices } from './qconfigSpec';
 import type { Program } from './scriptProgram';
 import { solveArguments } from './solveArguments';
 import { parseSource } from './sourceFiles';
+import { libraryModules, type SourceModule } from './sourceImports';
 
 /** Which class of a source, and what its `__init__` gets. */
 export interface SourceChoice {
@@ -25,6 +27,10 @@ export interface SourceChoice {
   readonly className?: string;
   /** Arguments of `__init__` by name, as JSON values; what is missing is worked out from shapes. */
   readonly init?: Readonly<Record<string, unknown>>;
+  /** Files beside it that it imports, from gatherModules. */
+  readonly modules?: readonly SourceModule[];
+  /** The package that the file is in below the root of imports; empty at the root itself. */
+  readonly packageName?: string;
 }
 
 /** A program from source, and how its arguments were found. */
@@ -44,10 +50,13 @@ export async function loadSourceProgram(
   abort: AbortCheck,
 ): Promise<SourceModel> {
   const { files, problems } = parseSource(choice.text, choice.name);
-  const source = new SourceProgram(files);
+  const { modules: beside = [], packageName = '' } = choice;
+  const library = new SourceLibrary(libraryModules(beside), packageName);
+  const source = new SourceProgram(files, library, packageName);
   const start = () => {
     const run = startRun(options);
     source.start(run);
+    library.start(run);
     return run;
   };
   start();

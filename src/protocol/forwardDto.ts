@@ -35,6 +35,8 @@ export interface ModelSourceDto {
   readonly className: string | null;
   /** Arguments of `__init__` by name; what has no default and is not here is worked out from shapes. */
   readonly init: Readonly<Record<string, unknown>>;
+  /** Folder from which imports are looked for, such as the workspace's; the file's own folder where it is not given. */
+  readonly root?: string;
 }
 
 /** A class below nn.Module that a Python file or notebook defines. */

@@ -1,7 +1,7 @@
-import { basename } from 'node:path';
+import { basename, dirname, relative, sep } from 'node:path';
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
-import { unsupported } from '../core/errors';
+import { invalid, unsupported } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { forwardProgram, programArrays } from '../model/forwardProgram';
 import { literalInputs } from '../model/givenInputs';
@@ -9,16 +9,22 @@ import { type Model, openModel } from '../model/openModel';
 import { readPlan } from '../model/plan/readPlan';
 import { type LoadedProgram, loadProgram, type PreparedProgram, prepareProgram } from '../model/preparedProgram';
 import { suggestInputs } from '../model/programInputs';
+import { parseSource } from '../model/sourceFiles';
+import { gatherModules } from '../model/sourceImports';
 import type { SourceChoice } from '../model/sourceModel';
 import type { ForwardRequestDto, ForwardResultDto, ModelSourceDto, WholeModelDto } from '../protocol/forwardDto';
 import type { RunnableDto } from '../protocol/modelDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type OutputArrays, programOutputs, writeArrays } from './outputArrays';
+import { resolveSibling } from './siblingFile';
 
 export type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
 
 /** Bytes of a Python file or notebook; pictures in a notebook's outputs count. */
 const maxSourceBytes = 64 * 1024 * 1024;
+
+/** Bytes of an imported file: four for each of its characters. */
+const maxModuleBytes = 4_000_000;
 
 /** Models up to this size stay loaded between two looks at one run. */
 const maxKeptBytes = 256 * 1024 * 1024;
@@ -117,20 +123,44 @@ export class WholeModels {
     }
   }
 
-  private async read({ path, className, init }: ModelSourceDto): Promise<SourceChoice> {
+  private async read({ path, className, init, root }: ModelSourceDto): Promise<SourceChoice> {
+    const text = await this.readText(path, maxSourceBytes);
+    const name = basename(path);
+    const top = root ?? dirname(path);
+    const packageName = packageBelow(top, dirname(path));
+    const { files } = parseSource(text, name);
+    const modules = await gatherModules(files, packageName, async (below) => {
+      const found = await resolveSibling(top, below);
+      return found === undefined ? undefined : this.readText(found, maxModuleBytes);
+    });
+    return { name, text, className: className ?? undefined, init, modules, packageName };
+  }
+
+  private async readText(path: string, limit: number): Promise<string> {
     const file = await this.openSource(path);
     try {
-      if (file.size > maxSourceBytes) {
+      if (file.size > limit) {
         throw unsupported('E_PY_LIMIT', 'The source is too long.', {
           where: { file: file.name },
           found: `${file.size} bytes`,
-          expected: `at most ${maxSourceBytes}`,
+          expected: `at most ${limit}`,
         });
       }
-      const text = new TextDecoder().decode(await file.read(0, file.size));
-      return { name: basename(path), text, className: className ?? undefined, init };
+      return new TextDecoder().decode(await file.read(0, file.size));
     } finally {
       await file.close();
     }
   }
+}
+
+/** `models.text` for a file in models/text below the root of imports. */
+function packageBelow(root: string, folder: string): string {
+  const way = relative(root, folder);
+  if (way === '') return '';
+  const parts = way.split(sep);
+  if (parts.every((part) => /^[A-Za-z_]\w*$/.test(part))) return parts.join('.');
+  throw invalid('E_PY_IMPORT', 'The source is not in a package below the folder that imports are looked for in.', {
+    found: way.slice(0, 200),
+    expected: 'folders whose names are Python names',
+  });
 }

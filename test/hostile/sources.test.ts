@@ -117,12 +117,14 @@ describe('hostile Python sources are refused with line and reason, and nothing i
 
   for (const [what, source, code] of cases) {
     it(what, () => {
-      const started = performance.now();
+      const started = process.cpuUsage();
       const error = refusal(source);
       assert.equal(error.code, code, error.message);
       assert.match(error.details.where?.field ?? '', /^line \d+$/, error.message);
       assert.ok(error.message.length < 2_000);
-      assert.ok(performance.now() - started < 2_000, `took ${performance.now() - started} ms`);
+      // Processor time: a machine with other work must not decide what is too slow.
+      const { user, system } = process.cpuUsage(started);
+      assert.ok(user + system < 2_000_000, `took ${(user + system) / 1000} ms`);
     });
   }
 

@@ -16,6 +16,7 @@ import { moduleClass } from './moduleClass';
 import { composedClasses, nn, packageNamed } from './namespaces';
 import { setAttribute } from './nativeDialect';
 import { prelude } from './prelude';
+import type { SourceLibrary } from './sourceLibrary';
 
 /** A global name before it is needed: the statement that gives it. */
 type Pending = { readonly statement: ast.Statement; readonly name: string; readonly dialect: Dialect };
@@ -34,7 +35,15 @@ export class SourceProgram {
   private dialect: Dialect;
   private run: Run | undefined;
 
-  constructor(files: readonly ast.SourceFile[]) {
+  /** Modules of which all names are imported, the last one first. */
+  private readonly stars: string[] = [];
+
+  /** `library` has the files beside it; `packageName` is where relative imports start. */
+  constructor(
+    files: readonly ast.SourceFile[],
+    private readonly library?: Pick<SourceLibrary, 'find' | 'star'>,
+    private readonly packageName = '',
+  ) {
     this.dialect = this.dialectOf('');
     for (const { name, body } of files) {
       this.dialect = this.dialectOf(name);
@@ -104,14 +113,28 @@ export class SourceProgram {
     for (const { name, as } of statement.names) {
       if (name !== '*') remember(as);
       else if (statement.from === 'torch.nn') this.values.set('nn', nn);
+      else this.stars.unshift(statement.from);
     }
   }
 
   private global(name: string): Value | undefined {
+    return this.own(name) ?? builtins.get(name);
+  }
+
+  private starred(name: string): Value | undefined {
+    for (const from of this.stars) {
+      const value = this.library?.star(from, name, this.packageName);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  /** A name that this file gives; undefined where it gives none. */
+  own(name: string): Value | undefined {
     const known = this.values.get(name);
     if (known !== undefined) return known;
     const pending = this.pending.get(name);
-    if (pending === undefined) return builtins.get(name);
+    if (pending === undefined) return this.starred(name);
     if (this.evaluating.has(name)) throw invalid('E_RUN_NAME', `The global name ${name} needs itself.`);
     this.evaluating.add(name);
     const outer = this.dialect;
@@ -141,7 +164,7 @@ export class SourceProgram {
       case 'Class':
         return this.makeClass(statement);
       case 'Import':
-        return importedName(statement, name);
+        return this.library?.find(statement, name, this.packageName) ?? importedName(statement, name);
       case 'Assign':
       case 'AnnotatedAssign':
         return this.assigned(statement, name);
@@ -324,7 +347,7 @@ function importedName({ from, names, line }: ast.Import, as: string): Value {
       `import ${from === '' ? wanted : `${from}.${wanted}`}: no import is run, and this package is not among those that Quantscope knows.`,
       {
         where: { field: `line ${line}` },
-        hint: 'Known are torch, math, copy, dataclasses, functools, typing, numpy’s numbers and einops.',
+        hint: 'Known are torch, math, copy, dataclasses, functools, typing, numpy’s numbers and einops, and Python files beside the model’s.',
       },
     );
   if (space === undefined) throw refused();
