@@ -9,7 +9,7 @@ import { binaryOperators, compareOperators, refused, unaryOperators } from './no
  * The one place that knows the third-party parser: Python text to our own tree.
  *
  * py-ast 1.16 gives CPython's tree with differences that end here: `1` and `1.` are both the
- * number 1 and `...` the string "..." (the source text decides), whole numbers beyond 2^53 are
+ * number 1 and `...` the string "..." and bytes are strings (the source text decides), whole numbers beyond 2^53 are
  * BigInt, a byte order mark is an error, columns count UTF-8 bytes, and errors are plain text.
  * It recurses, so `checkSource` goes first.
  */
@@ -342,6 +342,10 @@ class Converter {
     if (value === null || value === undefined) return { kind: 'Literal', type: 'none', ...place };
     if (typeof value === 'boolean') return { kind: 'Literal', type: 'bool', value, ...place };
     if (typeof value === 'string') {
+      if (/^[rR]?[bB]/.test(this.start(node))) return this.unsupported(node, 'bytes');
+      // The library leaves these as they are; in a raw string they mean nothing else.
+      if (value.includes('\\N{') && !/^[rR]/.test(this.start(node)))
+        return this.unsupported(node, 'a character by its name');
       const ellipsis = value === '...' && this.text(node) === '...';
       return ellipsis
         ? { kind: 'Literal', type: 'ellipsis', ...place }
@@ -364,6 +368,12 @@ class Converter {
       return { kind: 'Literal', type: 'int', value: toTheEnd, ...this.place(node) };
     }
     return this.unsupported(node, 'a whole number beyond 2^53');
+  }
+
+  /** The first characters of a node's source, which tell bytes from a string. */
+  private start({ lineno, col_offset }: Raw): string {
+    const at = col_offset ?? 0;
+    return this.text({ nodeType: '', lineno, col_offset: at, end_lineno: lineno, end_col_offset: at + 2 });
   }
 
   /** The source of a node on one line; its columns count UTF-8 bytes. */

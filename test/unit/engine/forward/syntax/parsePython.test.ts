@@ -56,6 +56,13 @@ describe('the parser tells what its library does not', () => {
     assert.equal(parsePython('\uFEFFx = 1\r\ny = 2\rz = 3', 'a.py').body.length, 3);
   });
 
+  it('bytes are no string, and a character by its name is not guessed', () => {
+    const what = (text: string) => (expression(text) as ast.Unsupported).what;
+    for (const text of ['b"a"', "Rb'a'", 'B"c"']) assert.equal(what(text), 'bytes');
+    assert.equal(what('"\\N{BULLET}"'), 'a character by its name');
+    assert.equal(expression('"b"').kind, 'Literal');
+  });
+
   it('a whole number beyond 2^53 is not part of the subset', () => {
     assert.equal(expression('12345678901234567890123').kind, 'Unsupported');
   });
