@@ -9,7 +9,7 @@ import { ExternalFiles, unknownKeys } from './external';
 import { maxIndexBytes, maxMessageBytes, minConstantElements, newestIrVersion } from './limits';
 import { firstUsers, ownerOf } from './owners';
 import { findQuantization } from './quantization';
-import { missing, readPart, readSparseIndices, short } from './readTensor';
+import { missing, readElements, readPart, readSparseIndices, short } from './readTensor';
 import { emptyModel, modelShape } from './schema';
 import { graphsOf, outlineTypes, type ScopedGraph } from './scopes';
 import { denseRecord, type Payload, type Placed, sparseRecord } from './tensorRecords';
@@ -108,6 +108,12 @@ export async function openOnnx(source: ByteSource, abort: AbortCheck): Promise<M
       const payload = payloads.get(tensor.storage);
       if (payload === undefined) throw malformed('E_ONNX_DATA', 'The tensor is none of this file.');
       return readPart(source, files, payload, tensor, check);
+    },
+    async readRange(tensor, start, count, check, into) {
+      const payload = payloads.get(tensor.storage);
+      if (tensor.problem !== undefined || payload === undefined) return undefined;
+      check.throwIfAborted();
+      return readElements(source, files, payload, tensor, start, count, into);
     },
   };
 }

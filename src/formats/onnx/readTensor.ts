@@ -28,9 +28,28 @@ export async function readPart(
     return readPayload(source, files, payload, abort);
   const width = dtypes[dtype].bytes;
   const begin = storageOffset * width;
-  const isRaw = payload.external !== undefined || payload.tensor.data.at(-1)?.field === 'raw';
-  if (isRaw && payload.type.bits >= 8) return readRaw(source, files, payload, begin, count * width);
+  if (isRaw(payload) && payload.type.bits >= 8) return readRaw(source, files, payload, begin, count * width);
   return (await readPayload(source, files, payload, abort)).subarray(begin, begin + count * width);
+}
+
+/** Elements [start, start + count) of a record; undefined where the file does not store them as whole bytes in one piece. */
+export async function readElements(
+  source: ByteSource,
+  files: ExternalFiles,
+  payload: Payload,
+  { dtype, storageOffset }: TensorRecord,
+  start: number,
+  count: number,
+  into: Uint8Array | undefined,
+): Promise<Uint8Array | undefined> {
+  if (payload.kind === 'sparse' || payload.type.dtype === undefined || payload.type.bits < 8) return undefined;
+  if (!isRaw(payload)) return undefined;
+  const { bytes: width } = dtypes[dtype];
+  return readRaw(source, files, payload, (storageOffset + start) * width, count * width, into);
+}
+
+function isRaw({ external, tensor }: Payload & { kind: 'dense' }): boolean {
+  return external !== undefined || tensor.data.at(-1)?.field === 'raw';
 }
 
 /** The elements, contiguous, row-major and little-endian, in the dtype of the tensor's record. */
@@ -42,15 +61,15 @@ export async function readPayload(
 ): Promise<Uint8Array> {
   abort.throwIfAborted();
   if (payload.kind === 'sparse') return readSparse(source, files, payload, abort);
-  const { tensor, type, count } = payload;
+  const { type, count } = payload;
   if (type.dtype === undefined) throw unsupported('E_ONNX_DTYPE', 'The tensor holds text, not numbers.');
   refuseLarge(byteLength(type.dtype, count));
   if (count === 0) return new Uint8Array(0);
-  const isRaw = payload.external !== undefined || tensor.data.at(-1)?.field === 'raw';
-  const stored = isRaw
+  const raw = isRaw(payload);
+  const stored = raw
     ? await readRaw(source, files, payload, 0, rawBytes(type, count))
     : await readTyped(source, payload, abort);
-  return type.bits < 8 && !(type.bits === 6 && !isRaw) ? unpackBits(stored, type, count) : widen6(stored, payload);
+  return type.bits < 8 && !(type.bits === 6 && !raw) ? unpackBits(stored, type, count) : widen6(stored, payload);
 }
 
 /** Six-bit values in a typed field stand one in a byte. */
@@ -77,16 +96,17 @@ async function readRaw(
   { tensor, type, count, external }: Payload & { kind: 'dense' },
   begin: number,
   length: number,
+  into?: Uint8Array,
 ): Promise<Uint8Array> {
   if (external === undefined) {
     const run = tensor.data[tensor.data.length - 1];
-    return run.inline?.subarray(begin, begin + length) ?? source.read(run.offset + begin, length);
+    return run.inline?.subarray(begin, begin + length) ?? source.read(run.offset + begin, length, into);
   }
   const file = await files.open(external.location, tensor.region.offset);
   if (file === undefined) throw new QuantscopeError(missing(external.location, tensor.region.offset));
   const end = external.offset + rawBytes(type, count);
   if (end > file.size) throw new QuantscopeError(short(external.location, end, file.size));
-  return file.read(external.offset + begin, length);
+  return file.read(external.offset + begin, length, into);
 }
 
 /** What is wrong when the other file is not there. */

@@ -125,9 +125,13 @@ export async function stats(path: string, dist: string) {
   // Compiled before it is timed, as a thread that has looked at one tensor has it.
   const [first] = model.tensors.keys();
   await tensorDetail(model, { name: first, scheme: 'per_tensor', bins: 64 }, neverAborted);
-  const found = await measured(() => tensorStats(model, null, 512, neverAborted, noProgress));
+  // A small file is gone through more than once, so that the clock and the compiler do not count.
+  const turns = Math.max(1, Math.ceil((256 * 1024 * 1024) / source.size));
+  const found = await measured(async () => {
+    for (let turn = 0; turn < turns; turn++) await tensorStats(model, null, 512, neverAborted, noProgress);
+  });
   await source.close();
-  return found;
+  return { ...found, ms: found.ms / turns, cpuMs: found.cpuMs / turns };
 }
 
 /** How fast memory can be read once: the best of the C library's search and of our smallest loop. */

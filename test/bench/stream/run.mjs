@@ -119,7 +119,7 @@ async function exportLarge() {
   for (const name of ['four.safetensors', 'out.pt', 'copy']) await rm(at(name), { force: true });
 }
 
-/** Time per weight from 1 MB to 4 GB. A process is warmed up by its first tensor; small files are measured more than once. */
+/** Time per weight from 1 MB to 4 GB. A process is warmed up by its first tensor. */
 async function sizes() {
   const perWeight = [];
   for (const mb of [1, 16, 256, 1024, 4096]) {
