@@ -9,9 +9,9 @@ import type { Value } from '../../src/engine/forward/values/values';
 import { selectKernels } from '../../src/engine/kernels/dispatch';
 
 /** Builds class M of a source without arguments and runs its forward on a tensor [2, 3]. */
-export function runSource(text: string): { result: Value; printed: readonly string[] } {
+export function runSource(text: string, kernels = selectKernels()): { result: Value; printed: readonly string[] } {
   const program = new SourceProgram([parsePython(text, 'm.py')]);
-  const run = startRun({ kernels: selectKernels(), abort: neverAborted });
+  const run = startRun({ kernels, abort: neverAborted });
   program.start(run);
   const model = construct(run, program.classNamed('M'), [], new Map());
   const x = wrapElements('float32', Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);

@@ -1,6 +1,13 @@
 // Quantscope as a contender, bundled by run.mjs.
 import { neverAborted } from '../../../src/core/abort';
+import { callMethod, construct } from '../../../src/engine/forward/interpreter/call';
+import { startRun } from '../../../src/engine/forward/runProgram';
+import { nativeDialect } from '../../../src/engine/forward/source/nativeDialect';
+import { SourceProgram } from '../../../src/engine/forward/source/sourceProgram';
+import { parsePython } from '../../../src/engine/forward/syntax/parsePython';
+import { wrapElements } from '../../../src/engine/forward/values/stridedTensor';
 import { selectKernels } from '../../../src/engine/kernels/dispatch';
+import type { Kernels } from '../../../src/engine/kernels/kernels';
 import { Generator } from '../../../src/engine/random/generator';
 import { addToBins, emptyBins, sumStats } from '../../../src/engine/stats/tensorStats';
 import { createWorkload, type Workload } from '../../../src/model/benchmark';
@@ -23,6 +30,42 @@ export function contender(one: BenchmarkCase): (int8: boolean) => () => void {
     const module = int8 ? workload.int8 : workload.float;
     module.forward(workload.inputs, { kernels: selectKernels(), abort: neverAborted });
   };
+}
+
+/** An MLP with two hidden layers, run by the interpreter of Python files. */
+const program = (width: number) => `import torch.nn as nn
+import torch.nn.functional as F
+class M(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(${width}, ${width})
+        self.b = nn.Linear(${width}, ${width})
+        self.c = nn.Linear(${width}, ${width})
+    def forward(self, x):
+        return self.c(F.relu(self.b(F.relu(self.a(x)))))
+`;
+
+/** One run of the program on x [rows, width], and the ms that its products took so far. */
+export function interpreted(width: number, rows: number): { run: () => void; productMs: () => number } {
+  let ms = 0;
+  const own = selectKernels();
+  const kernels: Kernels = Object.create(own, {
+    gemmFloat: {
+      value: (...args: Parameters<Kernels['gemmFloat']>) => {
+        const start = performance.now();
+        own.gemmFloat(...args);
+        ms += performance.now() - start;
+      },
+    },
+  });
+  const source = new SourceProgram([parsePython(program(width), 'm.py')]);
+  const start = () => startRun({ kernels, abort: neverAborted });
+  const first = start();
+  source.start(first);
+  const model = construct(first, source.classNamed('M'), [], new Map());
+  const x = wrapElements('float32', new Generator(1).randn([rows, width]).data, [rows, width]);
+  const run = () => void callMethod(start(), nativeDialect, model, 'forward', [x], new Map());
+  return { run, productMs: () => ms };
 }
 
 const streamCount = 67_108_864;

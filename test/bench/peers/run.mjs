@@ -40,7 +40,9 @@ async function ours() {
     format: 'cjs',
     logLevel: 'error',
   });
-  const { install, contender, benchmarkCases, multiplyAdds, statistics } = createRequire(import.meta.url)(outfile);
+  const { install, contender, benchmarkCases, multiplyAdds, statistics, interpreted } = createRequire(import.meta.url)(
+    outfile,
+  );
   const version = install(join(root, 'dist'));
   const make = (one) => {
     const at = contender(one);
@@ -49,7 +51,7 @@ async function ours() {
       return async (ms) => timed(pass, ms);
     };
   };
-  return { benchmarkCases, multiplyAdds, statistics, contender: { name: 'Quantscope', version, make } };
+  return { benchmarkCases, multiplyAdds, statistics, interpreted, contender: { name: 'Quantscope', version, make } };
 }
 
 function timed(pass, ms) {
@@ -174,6 +176,27 @@ async function measureCase(one, index, contenders) {
   }));
 }
 
+/** Sizes of the MLP and rows of its input. */
+const programs = [
+  [64, 1],
+  [256, 1],
+  [256, 16],
+  [1024, 1],
+];
+
+/** Of the time of a program, the share that is not in its products. */
+function measureInterpreter([width, rows]) {
+  const { run: pass, productMs } = interpreted(width, rows);
+  timed(pass, turnMs);
+  const shares = [];
+  for (let round = 0; round < rounds; round++) {
+    const before = productMs();
+    const whole = timed(pass, turnMs).reduce((a, b) => a + b) / 1000;
+    shares.push(1 - (productMs() - before) / whole);
+  }
+  return { width, rows, share: median(shares) };
+}
+
 /** 256 MB in memory, three turns each: ours, and numpy's reductions and histogram. */
 async function measureStatistics() {
   const { run: pass, bytes } = statistics();
@@ -193,7 +216,7 @@ function pythonPath() {
 }
 
 await mkdir(work, { recursive: true });
-const { benchmarkCases, multiplyAdds, statistics, contender } = await ours();
+const { benchmarkCases, multiplyAdds, statistics, interpreted, contender } = await ours();
 const chosen = benchmarkCases.filter(({ name }) => name.toLowerCase().includes(options.filter.toLowerCase()));
 const python = pythonPath();
 const { left, peers } = await onnxPeers(python, chosen);
@@ -214,6 +237,7 @@ for (const [index, one] of chosen.entries()) {
   );
 }
 const streams = await measureStatistics();
+const interpreter = programs.map(measureInterpreter);
 torch?.stop();
 const machine = `${cpus()[0].model.trim()}, ${cpus().length} logical CPUs, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
 const text = report({
@@ -225,6 +249,7 @@ const text = report({
   left,
   results,
   streams,
+  interpreter,
   rounds,
   turnMs,
 });

@@ -12,7 +12,10 @@ import { alias, define } from './table';
 
 /** Matrix products: float32 on the engine's kernel, other types in double. */
 
-/** `out[m, n] = x[m, k] · wᵀ[n, k] + bias`, where w has the layout of nn.Linear. */
+/**
+ * `out[m, n] = x[m, k] · wᵀ[n, k] + bias`, where w has the layout of nn.Linear. With `keep` the kernels may hold
+ * a packed copy of weight and bias.
+ */
 export function product(
   run: Run,
   type: ElementType,
@@ -21,6 +24,7 @@ export function product(
   bias: ArrayLike<number> | undefined,
   [m, n, k]: readonly [number, number, number],
   out: { [index: number]: number },
+  keep = false,
 ): void {
   run.budget.compute(m * n * k);
   if (type === 'float32') {
@@ -32,6 +36,7 @@ export function product(
       n,
       k,
       out as Float32Array,
+      keep,
     );
     return;
   }
@@ -54,8 +59,17 @@ function sameType(a: StridedTensor, b: StridedTensor, what: string): ElementType
   return a.type;
 }
 
-/** x Wᵀ + b over the last dimension; a weight of one dimension is one output. */
-export function linear(run: Run, x: StridedTensor, weight: StridedTensor, bias: StridedTensor | null): StridedTensor {
+/**
+ * x Wᵀ + b over the last dimension; a weight of one dimension is one output. `own` says that weight and bias
+ * belong to a module and are multiplied again in the next run.
+ */
+export function linear(
+  run: Run,
+  x: StridedTensor,
+  weight: StridedTensor,
+  bias: StridedTensor | null,
+  own = false,
+): StridedTensor {
   const type = sameType(x, weight, 'linear');
   if (weight.rank === 1) return squeeze(linear(run, x, unsqueeze(weight, 0), bias), [-1]);
   const [n, k] = weight.shape;
@@ -65,8 +79,16 @@ export function linear(run: Run, x: StridedTensor, weight: StridedTensor, bias: 
   const m = numel(x.shape.slice(0, -1));
   const out = emptyTensor(run.budget, type, [...x.shape.slice(0, -1), n]);
   const offset = bias === null ? undefined : dense(run.budget, bias);
-  product(run, type, dense(run.budget, x), dense(run.budget, weight), offset, [m, n, k], out.storage.data);
+  const keep = own && mayPack(weight) && (bias === null || mayPack(bias));
+  product(run, type, dense(run.budget, x), dense(run.budget, weight), offset, [m, n, k], out.storage.data, keep);
   return out;
+}
+
+/** Whether the kernels may keep these values: whole storages that nobody wrote to since they were packed. */
+function mayPack({ storage, contiguous, count }: StridedTensor): boolean {
+  if (storage.packed === 'stale' || !contiguous || count !== storage.data.length) return false;
+  storage.packed = 'yes';
+  return true;
 }
 
 /** torch.matmul with its rules for one dimension and for batches. */

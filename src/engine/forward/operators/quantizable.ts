@@ -33,14 +33,15 @@ export function productOf(
   weight: StridedTensor,
   bias: StridedTensor | null,
 ): StridedTensor {
-  if (!run.swaps.has(module) || x.type !== 'float32' || weight.rank !== 2) return linear(run, x, weight, bias);
+  const own = ownName(module, weight) !== undefined;
+  if (!run.swaps.has(module) || x.type !== 'float32' || weight.rank !== 2) return linear(run, x, weight, bias, own);
   const name = weightName(module, weight);
   const twin = run.swaps.twin(
     module,
     () => new Linear(engineTensor(run, weight), bias === null ? undefined : engineTensor(run, bias), name),
     name,
   );
-  if (twin === undefined) return linear(run, x, weight, bias);
+  if (twin === undefined) return linear(run, x, weight, bias, own);
   const [n, k] = weight.shape;
   const rows = reshape(run, x, [-1, k]);
   run.budget.compute(x.count * n);
@@ -49,11 +50,15 @@ export function productOf(
 }
 
 /** What a module calls one of its weights; a weight that it made up itself is `weight`. */
-function weightName({ attributes, module }: PyObject, weight: StridedTensor): string {
-  for (const own of [attributes, module?.parameters]) {
+function weightName(module: PyObject, weight: StridedTensor): string {
+  return ownName(module, weight) ?? 'weight';
+}
+
+function ownName(object: PyObject | undefined, weight: StridedTensor): string | undefined {
+  for (const own of [object?.attributes, object?.module?.parameters]) {
     for (const [name, value] of own ?? []) if (isSame(value, weight)) return name;
   }
-  return 'weight';
+  return undefined;
 }
 
 function isSame(value: Value, weight: StridedTensor): boolean {

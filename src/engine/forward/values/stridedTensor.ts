@@ -6,6 +6,12 @@ import { castInto, type Elements, type ElementType, elementBytes, elementType, n
 
 /** Elements in memory that several views may share. */
 export class Storage {
+  /**
+   * Whether the kernels hold a packed copy of these values, as they do of weights; `stale` once a program has
+   * written over the values after that.
+   */
+  packed: 'no' | 'yes' | 'stale' = 'no';
+
   constructor(
     readonly type: ElementType,
     readonly data: Elements,
@@ -134,6 +140,7 @@ export function scatter(
   const count = numel(shape);
   budget.compute(count);
   if (count === 0) return;
+  if (storage.packed === 'yes') storage.packed = 'stale';
   const { data } = storage;
   if (isContiguous(shape, strides)) {
     castInto(storage.type, values, data.subarray(offset, offset + count));
