@@ -22,6 +22,9 @@ export const maxSourceBytes = 4 * 1024 * 1024;
 /** One tensor in memory: more is refused with its size instead of failing half way. */
 export const maxTensorBytes = 2 ** 31 - 1;
 
+/** Bytes of the JSON that describes the weights of an exported program: some 400 a tensor, so half a million of them. */
+export const maxConfigBytes = 256 * 1024 * 1024;
+
 /** Pickles inside pickles that are read as data: PyTorch nests once. */
 export const maxNesting = 3;
 

@@ -12,9 +12,11 @@ import type { ZipArchive, ZipEntry } from '../zip/types';
 import { verifyEntries } from '../zip/verify';
 import { assemble } from './assemble';
 import { type Collected, collect } from './collect';
+import { exportedPrefix, openExported } from './exported';
 import { type Judged, judgeBehind, judgeFileCalls, judgePickle, unjudged } from './judge';
 import { storageTypes } from './legacyStream';
 import { maxRecordBytes } from './limits';
+import { nativeCodeWarnings } from './nativeCode';
 import { scriptProgram } from './program';
 import { readTensorBytes, readTensorRange } from './readTensor';
 import { readScriptSource, scriptFacts, scriptSources } from './script';
@@ -24,6 +26,11 @@ import { zipStorage } from './storage';
 export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promise<ModelFile> {
   const archive = await readZip(source);
   const locate = locator(archive.entries);
+  const exported = exportedPrefix(archive);
+  if (exported !== undefined) {
+    const order = await readByteOrder(source, locate, exported);
+    return openExported(source, archive, exported, order === 'big', abort);
+  }
   const { pickle, prefix } = findPickle(archive, locate);
   if (!archive.recovered) await checkVersion(source, locate, prefix);
   const byteOrder = await readByteOrder(source, locate, prefix);
@@ -223,11 +230,7 @@ async function recordWarnings(
     const message = `The archive has ${folders.size} folders with a data.pkl: ${names.join(', ')}. PyTorch refuses it.`;
     warnings.push({ code: 'E_PT_TWO_ROOTS', message });
   }
-  const native = entries.filter(({ name }) => /\.(so|dll|dylib|pyd|ptx|cubin)$/i.test(name));
-  if (native.length > 0) {
-    const message = `The archive contains native code, such as ${JSON.stringify(native[0].name.slice(0, 80))}. Quantscope does not load it.`;
-    warnings.push({ code: 'E_PT_NATIVE_CODE', message });
-  }
+  warnings.push(...nativeCodeWarnings(entries));
   const alignment = locate(`${prefix}.storage_alignment`);
   if (alignment !== undefined && !(await isAlignment(source, alignment))) {
     const message = 'The record .storage_alignment holds no alignment that could be; it was ignored.';

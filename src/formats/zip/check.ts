@@ -14,6 +14,8 @@ export interface Directory {
   readonly count: number;
   /** Where the end records start. */
   readonly end: number;
+  /** Where end records stand, the one that counts first. */
+  readonly ends: readonly number[];
   /** Where the archive ends. */
   readonly archiveEnd: number;
   readonly warnings: readonly Warning[];

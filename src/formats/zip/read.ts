@@ -33,7 +33,7 @@ export async function readZip(source: ByteSource): Promise<ZipArchive> {
   const bytes = await source.read(directory.offset, directory.size);
   const entries = parseDirectory(bytes, directory);
   const warnings = checkEntries(entries, directory, source.size);
-  return { entries, recovered: false, warnings };
+  return { entries, recovered: false, warnings: [...twoEnds(directory, entries), ...warnings] };
 }
 
 /** The last end record whose comment fits into the file; undefined when there is none. */
@@ -49,18 +49,28 @@ async function findDirectory(source: ByteSource): Promise<Directory | undefined>
   }
   if (ends.length === 0) return undefined;
   const directory = await readEnd(source, view, ends[0], start);
-  return ends.length === 1 ? directory : { ...directory, warnings: [...directory.warnings, twoEnds(ends, start)] };
+  return { ...directory, ends: ends.map((at) => start + at) };
 }
 
-function twoEnds(ends: readonly number[], start: number) {
-  const places = ends.slice(0, 4).map((at) => `byte ${start + at}`);
-  return {
-    code: 'E_ZIP_TWO_EOCD',
-    message: `The file has ${ends.length} end records of archives, at ${places.join(' and ')}; tools disagree which archive this is. Quantscope reads the directory that the last one names, as PyTorch does.`,
-  };
+/**
+ * Other end records than the one that counts. An archive that is stored as a record of this one, as
+ * torch.export does with its sample inputs, has one too, and no reader stops there.
+ */
+function twoEnds({ ends, offset }: Directory, entries: readonly ZipEntry[]): ZipArchive['warnings'] {
+  const first = entries.reduce((least, { headerOffset }) => Math.min(least, headerOffset), offset);
+  const odd = ends.filter((at, i) => i === 0 || at >= offset || at < first);
+  if (odd.length < 2) return [];
+  const places = odd.slice(0, 4).map((at) => `byte ${at}`);
+  const message = `The file has ${odd.length} end records of archives, at ${places.join(' and ')}; tools disagree which archive this is. Quantscope reads the directory that the last one names, as PyTorch does.`;
+  return [{ code: 'E_ZIP_TWO_EOCD', message }];
 }
 
-async function readEnd(source: ByteSource, view: DataView, at: number, start: number): Promise<Directory> {
+async function readEnd(
+  source: ByteSource,
+  view: DataView,
+  at: number,
+  start: number,
+): Promise<Omit<Directory, 'ends'>> {
   const end = start + at;
   const count = view.getUint16(at + 10, true);
   const plain = { count, size: view.getUint32(at + 12, true), offset: view.getUint32(at + 16, true), end };
@@ -134,7 +144,7 @@ function parseDirectory(bytes: Uint8Array, directory: Directory): ZipEntry[] {
       found: `${entries.length} readable entries`,
       expected: `${count}`,
       // Offsets of a second archive count from its own start: PyTorch refuses these files too.
-      hint: directory.warnings.find(({ code }) => code === 'E_ZIP_TWO_EOCD')?.message,
+      hint: twoEnds(directory, entries)[0]?.message,
     });
   }
   return entries;
