@@ -90,9 +90,33 @@ function buildAll(
       child.name,
       built.get(child.path) as RunnableModule,
     ]);
-    built.set(node.path, replacements.get(node.path) ?? create(node, parameters, new Map(children)));
+    const module = replacements.get(node.path) ?? create(node, parameters, new Map(children));
+    built.set(node.path, named(module, node.path));
   }
   return built;
+}
+
+/** Errors that say already where they come from. */
+const placed = new WeakSet<QuantscopeError>();
+const namedModules = new WeakSet<RunnableModule>();
+
+/** The same module, whose errors start with its path: `decoder.rnn: input must have 3 dimensions, got 2`. */
+function named(module: RunnableModule, path: string): RunnableModule {
+  if (path === '' || namedModules.has(module)) return module;
+  namedModules.add(module);
+  const forward = module.forward.bind(module);
+  module.forward = (inputs, context) => {
+    try {
+      return forward(inputs, context);
+    } catch (error) {
+      if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted' || placed.has(error)) throw error;
+      const { details } = error;
+      const told = new QuantscopeError({ ...details, message: `${path}: ${details.message}` });
+      placed.add(told);
+      throw told;
+    }
+  };
+  return module;
 }
 
 function create(

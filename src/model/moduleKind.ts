@@ -111,7 +111,7 @@ function attentionKind(shapes: ParameterShapes): ModuleKind | undefined {
 }
 
 const embeddingNames = /emb|^wte$|^wpe$|token|vocab|lookup|^shared$/i;
-/** The transposed Linears of transformers' GPT-2. A square one looks like a Linear, which its int8 weight is anyway. */
+/** The transposed Linears of transformers' GPT-2. A square one looks like a Linear; the module above it may tell. */
 const conv1dNames = /^c_(attn|proj|fc)$/;
 const linearNames = /head|proj|fc|out|dense|linear|decoder|classifier|^lin/i;
 

@@ -214,7 +214,7 @@ function finishNode<T extends TensorEntry>(
     repr: written ?? (kind === undefined ? type : moduleRepr(kind)),
     record,
     joinsEqual: given.torch === '2' && record?.className === 'torch.nn.modules.container.ModuleList',
-    children: fused ? children.map((child) => ({ ...child, kind: undefined })) : children,
+    children: fused ? children.map((child) => ({ ...child, kind: undefined })) : withConv1d(children),
     tensors,
     bytes,
     parameters,
@@ -228,6 +228,20 @@ function fusedKind(givenType: string | undefined, [first]: readonly ModuleNode[]
   return givenType === 'LinearReLU' && first?.kind?.type === 'Linear'
     ? { ...first.kind, type: 'LinearReLU' }
     : undefined;
+}
+
+/**
+ * The square `c_proj` beside GPT-2's `c_attn`, whose shape [n, 3n] tells that both are Conv1D; where
+ * `c_attn` is [3n, n] they are Linears.
+ */
+function withConv1d<T extends TensorEntry>(children: readonly ModuleNode<T>[]): readonly ModuleNode<T>[] {
+  if (!children.some(({ name, kind }) => name === 'c_attn' && kind?.type === 'Conv1D')) return children;
+  return children.map((child) => {
+    const { name, kind, record } = child;
+    if (name !== 'c_proj' || kind?.type !== 'Linear' || !kind.bias || record !== undefined) return child;
+    const own: ModuleKind = { ...kind, type: 'Conv1D' };
+    return { ...child, kind: own, type: own.type, repr: moduleRepr(own) };
+  });
 }
 
 /** The tensors that a quantized form of the module takes the place of: of a fused pair, its Linear's. */

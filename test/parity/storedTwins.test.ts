@@ -1,46 +1,26 @@
 import assert from 'node:assert/strict';
 import { neverAborted } from '../../src/core/abort';
 import { noProgress } from '../../src/core/progress';
-import { selectKernels } from '../../src/engine/kernels/dispatch';
-import type { QuantizedEngine } from '../../src/engine/quantization/engines';
 import type { Tensor } from '../../src/engine/tensor/tensor';
 import { coverage } from '../../src/model/coverage';
 import { forwardModule } from '../../src/model/forwardModule';
-import { dynamicModules } from '../../src/model/loadPair';
-import { loadTree } from '../../src/model/loadTree';
-import { findModule, type Model } from '../../src/model/openModel';
+import { findModule } from '../../src/model/openModel';
 import { planQuantization } from '../../src/model/quantizePlan';
 import { runnableModules } from '../../src/model/runnable';
 import { storedTwins } from '../../src/model/storedTwin';
 import { fixtureVersions, openFixtureModel, spec } from '../support/models';
 import { unpack } from '../support/moduleCases';
 import { readNpzFixture } from '../support/npz';
-import { describeStoredState, engineOf, openTwin, type TwinForm, twinSets } from '../support/twins';
-
-/** Runs a module of a file as the file holds it: with its own codes, in σ and tanh of PyTorch 1.13. */
-async function runStored(model: Model, path: string, engine: QuantizedEngine, inputs: readonly Tensor[]) {
-  const node = path === '' ? model.root : findModule(model, path);
-  const tree = await loadTree(model, node, neverAborted);
-  const stored = new Map(storedTwins(node).map((each) => [each, 'default_dynamic' as const]));
-  const module = tree.assemble(dynamicModules(tree, stored, engine));
-  return module.forward(inputs, { kernels: selectKernels(), abort: neverAborted, activations: 'sleef' });
-}
-
-function worst(actual: readonly Tensor[], expected: readonly Tensor[]): number {
-  let largest = 0;
-  for (const [i, { data, shape }] of expected.entries()) {
-    assert.deepEqual(actual[i].shape, shape);
-    for (let at = 0; at < data.length; at++)
-      largest = Math.max(largest, Math.abs(Number(actual[i].data[at]) - Number(data[at])));
-  }
-  return largest;
-}
-
-/** σ and tanh are 1.13's to the bit; 2.13's come from MKL. Half precision sums in an order of its own. */
-function tolerance(set: string, path: string, version: string): number {
-  if (set === 'halves') return 1e-6;
-  return version === '2.13' && /lstm|gru|one|channels|cell/.test(path) ? 2.4e-7 : 0;
-}
+import {
+  describeStoredState,
+  engineOf,
+  openTwin,
+  runStored,
+  type TwinForm,
+  tolerance,
+  twinSets,
+  worst,
+} from '../support/twins';
 
 describe('modules that the file holds quantized run as PyTorch runs them', () => {
   for (const version of fixtureVersions) {

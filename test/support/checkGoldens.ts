@@ -166,7 +166,11 @@ function embeddingDigests(seed: number, matrices: number, bits: EmbeddingBits): 
   };
 }
 
-function linearDigests({ seed, linear }: Goldens, engine: QuantizedEngine): Record<LinearKind, Digest> {
+/** The outputs of the dynamic Linears that goldens.py asks for. */
+export function linearOutputs(
+  { seed, linear }: Pick<Goldens, 'seed' | 'linear'>,
+  engine: QuantizedEngine,
+): Record<LinearKind, Float32Array[]> {
   const generator = new Generator(seed);
   const outputs: Record<LinearKind, Float32Array[]> = { bias: [], no_bias: [], per_channel: [] };
   for (let i = 0; i < linear.modules; i++) {
@@ -182,6 +186,14 @@ function linearDigests({ seed, linear }: Goldens, engine: QuantizedEngine): Reco
     const [y] = module.forward([floatTensor(x, [rows, columns])], context);
     outputs[kind].push(y.data);
   }
+  return outputs;
+}
+
+export function linearDigests(
+  goldens: Pick<Goldens, 'seed' | 'linear'>,
+  engine: QuantizedEngine,
+): Record<LinearKind, Digest> {
+  const outputs = linearOutputs(goldens, engine);
   return {
     bias: digest(outputs.bias),
     no_bias: digest(outputs.no_bias),

@@ -1,9 +1,16 @@
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { neverAborted } from '../../src/core/abort';
+import { selectKernels } from '../../src/engine/kernels/dispatch';
 import type { QuantizedEngine } from '../../src/engine/quantization/engines';
 import type { Tensor } from '../../src/engine/tensor/tensor';
-import type { Model } from '../../src/model/openModel';
-import { type FixtureVersion, fixturePath } from './fixtures';
+import { dynamicModules } from '../../src/model/loadPair';
+import { loadTree } from '../../src/model/loadTree';
+import { findModule, type Model } from '../../src/model/openModel';
+import { storedTwins } from '../../src/model/storedTwin';
+import { fixturePath } from './fixtures';
 import { modelFrom } from './models';
 import type { PackedTensor } from './moduleCases';
 
@@ -19,19 +26,24 @@ export interface TwinSet {
   readonly outputs: Readonly<Record<string, Readonly<Record<string, readonly PackedTensor[]>>>>;
 }
 
-export function twinSets(version: FixtureVersion): Readonly<Record<string, TwinSet>> {
-  return JSON.parse(readFileSync(fixturePath('twins', `twins.${version}.json`), 'utf8')).sets;
+export function twinSets(version: string, folder = fixturePath('twins')): Readonly<Record<string, TwinSet>> {
+  return JSON.parse(readFileSync(join(folder, `twins.${version}.json`), 'utf8')).sets;
 }
 
 export type TwinForm = 'float.module' | 'module' | 'state';
 
-export async function openTwin(set: string, version: FixtureVersion, form: TwinForm): Promise<Model> {
+export async function openTwin(
+  set: string,
+  version: string,
+  form: TwinForm,
+  folder = fixturePath('twins'),
+): Promise<Model> {
   const fileName = `${set}.${version}.${form}.pt`;
-  return modelFrom(new Uint8Array(await readFile(fixturePath('twins', fileName))), fileName);
+  return modelFrom(new Uint8Array(await readFile(join(folder, fileName))), fileName);
 }
 
 /** The arithmetic that an engine has in the PyTorch of this version. */
-export function engineOf(engine: string, version: FixtureVersion): QuantizedEngine {
+export function engineOf(engine: string, version: string): QuantizedEngine {
   if (engine === 'onednn') return version === '1.13' ? 'onednn2' : 'onednn';
   if (engine === 'qnnpack') return version === '1.13' ? 'qnnpack' : 'qnnpackX86';
   return 'fbgemm';
@@ -66,4 +78,29 @@ function swapped({ data, shape: [a, b, width] }: Tensor): Tensor {
     }
   }
   return { dtype: 'float32', shape: [b, a, width], data: out };
+}
+
+/** Runs a module of a file as the file holds it: with its own codes, in σ and tanh of PyTorch 1.13. */
+export async function runStored(model: Model, path: string, engine: QuantizedEngine, inputs: readonly Tensor[]) {
+  const node = path === '' ? model.root : findModule(model, path);
+  const tree = await loadTree(model, node, neverAborted);
+  const stored = new Map(storedTwins(node).map((each) => [each, 'default_dynamic' as const]));
+  const module = tree.assemble(dynamicModules(tree, stored, engine));
+  return module.forward(inputs, { kernels: selectKernels(), abort: neverAborted, activations: 'sleef' });
+}
+
+export function worst(actual: readonly Tensor[], expected: readonly Tensor[]): number {
+  let largest = 0;
+  for (const [i, { data, shape }] of expected.entries()) {
+    assert.deepEqual(actual[i].shape, shape);
+    for (let at = 0; at < data.length; at++)
+      largest = Math.max(largest, Math.abs(Number(actual[i].data[at]) - Number(data[at])));
+  }
+  return largest;
+}
+
+/** σ and tanh are 1.13's to the bit; 2.13's come from MKL. Half precision sums in an order of its own. */
+export function tolerance(set: string, path: string, version: string): number {
+  if (set === 'halves') return 1e-6;
+  return version === '2.13' && /lstm|gru|one|channels|cell/.test(path) ? 2.4e-7 : 0;
 }

@@ -104,7 +104,10 @@ function runStep(
     throw invalid('E_SHAPE', `${mode}Cell: Expected input to be 1D or 2D, got ${shape.length}D instead`);
   }
   if (shape[shape.length - 1] !== inputSize) {
-    throw invalid('E_SHAPE', `input has inconsistent input_size: got ${shape[shape.length - 1]} expected ${inputSize}`);
+    throw invalid(
+      'E_SHAPE',
+      `input has inconsistent input_size: got ${shape[shape.length - 1]}, expected ${inputSize}`,
+    );
   }
   const stateShape = [...shape.slice(0, -1), hiddenSize];
   const rows = shape.length === 2 ? shape[0] : 1;

@@ -47,7 +47,13 @@ export function recurrentInput(mode: RecurrentMode, options: RecurrentOptions, i
   if (laid.sizes.length === 0) throw invalid('E_SHAPE', 'Expected sequence length to be larger than 0 in RNN');
   const states = options.numLayers * (options.bidirectional ? 2 : 1);
   const state = (index: number, width: number) =>
-    startState(optionalFloat(inputs[index + 1], index === 0 ? 'h0' : 'c0'), index, states, laid, width);
+    startState(
+      optionalFloat(inputs[index + 1], index === 0 ? 'h0' : 'c0'),
+      lstm ? `hidden[${index}]` : 'hidden',
+      states,
+      laid,
+      width,
+    );
   return {
     x: laid.x,
     sizes: laid.sizes,
@@ -90,7 +96,7 @@ function equalSizes(steps: number, batch: number): number[] {
 /** A copy of the state that a person gave, checked as PyTorch does, or zeros. */
 function startState(
   given: FloatTensor | undefined,
-  index: number,
+  name: string,
   states: number,
   { batch, layout }: Laid,
   width: number,
@@ -98,10 +104,7 @@ function startState(
   if (given === undefined) return new Float32Array(states * batch * width);
   const expected = layout === 'unbatched' ? [states, width] : [states, batch, width];
   if (given.shape.join() !== expected.join()) {
-    throw invalid(
-      'E_SHAPE',
-      `Expected hidden[${index}] size (${expected.join(', ')}), got [${given.shape.join(', ')}]`,
-    );
+    throw invalid('E_SHAPE', `Expected ${name} size (${expected.join(', ')}), got [${given.shape.join(', ')}]`);
   }
   return given.data.slice();
 }

@@ -1,6 +1,6 @@
-import { QuantscopeError } from '../../core/errors';
+import { invalid, QuantscopeError } from '../../core/errors';
 import type { ForwardContext } from '../nn/forwardContext';
-import { type EngineSemantics, engineSemantics, type QuantizedEngine } from './engines';
+import { type EngineSemantics, engineSemantics, type QuantizedEngine, scaledSum } from './engines';
 import { saturatedShare } from './explainElement';
 import { observeRange } from './observers';
 import { chooseQParams, type QParams } from './qparams';
@@ -53,6 +53,7 @@ export function dynamicLinear(
   const { weight } = packed;
   const semantics = engineSemantics[packed.engine];
   const { min, max } = x.length === 0 ? { min: 0, max: 0 } : observeRange(x);
+  if (min === Number.NEGATIVE_INFINITY || max === Number.POSITIVE_INFINITY) throw infiniteInput(packed.engine);
   const qparams = chooseQParams(min, max, semantics.reduceRange);
   const codes = new Uint8Array(x.length);
   const clamped = kernels.quantizeActivation(x, qparams.scale, qparams.zeroPoint, semantics, codes);
@@ -82,6 +83,16 @@ export function dynamicLinear(
   return scaleOutput(packed, sums, m, qparams, semantics);
 }
 
+/** In PyTorch's words; fbgemm says nothing there and returns infinities and undefined numbers. */
+function infiniteInput(engine: QuantizedEngine): QuantscopeError {
+  const message = engine.startsWith('onednn')
+    ? 'could not execute a primitive'
+    : engine.startsWith('qnnpack')
+      ? 'failed to create op with requantization scale: inf: requantization scale must be finite and positive'
+      : 'The input contains infinity, which has no scale; fbgemm would return undefined numbers';
+  return invalid('E_INF_INPUT', message, { hint: 'The input of this module contains infinity.' });
+}
+
 function scaleOutput(
   { weight, bias }: PackedLinear,
   sums: Float64Array,
@@ -97,7 +108,7 @@ function scaleOutput(
     const multiplier = perChannel ? semantics.multiplier(scale, weight.scales[channel]) : whole;
     for (let row = 0; row < m; row++) {
       const i = row * n + channel;
-      const sum = Math.fround(sums[i]);
+      const sum = scaledSum(semantics, sums[i], scale);
       out[i] =
         bias === undefined
           ? semantics.outputWithoutBias(sum, multiplier)

@@ -6,8 +6,11 @@ import { fma32 } from '../../core/fma';
  */
 export type QuantizedEngine = 'fbgemm' | 'x86' | 'onednn' | 'qnnpack' | EngineVariant;
 
-/** An engine as one PyTorch has it: `onednn2` in 1.13, `qnnpackX86` in every build that has FBGEMM too. */
-export type EngineVariant = 'onednn2' | 'qnnpackX86';
+/**
+ * An engine as one PyTorch has it: `onednn2` in 1.13, `onednnAvx512` is oneDNN 3 where it finds
+ * AVX-512, `qnnpackX86` is in every build that has FBGEMM too.
+ */
+export type EngineVariant = 'onednn2' | 'onednnAvx512' | 'qnnpackX86';
 
 /** The engines that a person chooses from, each in its current form. */
 export const quantizedEngines: readonly QuantizedEngine[] = ['fbgemm', 'x86', 'onednn', 'qnnpack'];
@@ -19,6 +22,8 @@ export interface EngineSemantics {
   inverse(scale: number): number;
   /** An activation before rounding to an integer; it is then rounded to even and clamped to 0…255. */
   code(value: number, inverse: number, zeroPoint: number): number;
+  /** Where the sum is multiplied with the input's scale first, by itself; `multiplier` is the weight's part then. */
+  readonly inputFactor?: (scale: number) => number;
   /** The factor of one output channel. */
   multiplier(scale: number, weightScale: number): number;
   /** An output from its int32 sum, already float32. */
@@ -53,6 +58,13 @@ const onednn: EngineSemantics = {
   multiplier: (scale, weightScale) => f(f(1 / f(1 / scale)) * f(1 / f(1 / weightScale))),
   output: (sum, multiplier, bias) => f(f(sum * multiplier) + bias),
   outputWithoutBias: (sum, multiplier) => f(sum * multiplier),
+};
+
+/** oneDNN 3 on AVX-512: the two scales are multiplied with the sum one after the other. */
+const onednnAvx512: EngineSemantics = {
+  ...onednn,
+  inputFactor: (scale) => f(1 / f(1 / scale)),
+  multiplier: (_, weightScale) => f(1 / f(1 / weightScale)),
 };
 
 /**
@@ -94,5 +106,11 @@ export const engineSemantics: Readonly<Record<QuantizedEngine, EngineSemantics>>
   onednn,
   qnnpack,
   onednn2,
+  onednnAvx512,
   qnnpackX86,
 };
+
+/** An int32 sum as float32, as the multiplier takes it. */
+export function scaledSum({ inputFactor }: EngineSemantics, sum: number, scale: number): number {
+  return inputFactor === undefined ? f(sum) : f(f(sum) * inputFactor(scale));
+}

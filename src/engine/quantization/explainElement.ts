@@ -1,6 +1,6 @@
 import { invalid } from '../../core/errors';
 import type { PackedLinear } from './dynamicLinear';
-import { engineSemantics } from './engines';
+import { engineSemantics, scaledSum } from './engines';
 import type { QParams } from './qparams';
 
 /** Everything that makes one output number of a quantized product. */
@@ -50,7 +50,7 @@ export function explainElement(
   const semantics = engineSemantics[engine];
   const weightScale = weight.scales[weight.scheme === 'per_tensor' ? 0 : channel];
   const multiplier = semantics.multiplier(scale, weightScale);
-  const sum = Math.fround(accumulator);
+  const sum = scaledSum(semantics, accumulator, scale);
   return {
     values: values.slice(row * k, (row + 1) * k),
     codes: ownCodes,

@@ -215,3 +215,25 @@ describe('names with empty parts', () => {
     assert.equal(deepest?.tensors.length, 1);
   });
 });
+
+describe('the square c_proj of GPT-2', () => {
+  const block = (attention: readonly [number, number]) =>
+    buildModuleTree(
+      entries({
+        'h.0.attn.c_attn.weight': attention,
+        'h.0.attn.c_attn.bias': [12],
+        'h.0.attn.c_proj.weight': [4, 4],
+        'h.0.attn.c_proj.bias': [4],
+      }),
+      'file',
+    );
+  const types = (root: ModuleNode) => [...walk(root)].filter(({ kind }) => kind !== undefined).map(({ type }) => type);
+
+  it('is a Conv1D beside a c_attn of [n, 3n]: transformers', () => {
+    assert.deepEqual(types(block([4, 12])), ['Conv1D', 'Conv1D']);
+  });
+
+  it('is a Linear beside a c_attn of [3n, n]: other people’s GPT', () => {
+    assert.deepEqual(types(block([12, 4])), ['Linear', 'Linear']);
+  });
+});

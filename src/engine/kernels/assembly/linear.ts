@@ -12,13 +12,13 @@ import { quantizeBytes, quantizeWords } from './quantize';
 import { highest, lowest, observe, setRange } from './range';
 import { multiplyWords } from './words';
 
-/** Observes x and writes what `multiply` takes: see operand.ts. False for NaN. */
+/** Observes x and writes what `multiply` takes: see operand.ts. False for NaN and infinity. */
 export function prepare(product: usize, x: usize, m: i32, operand: usize): bool {
   if (kindOf(product) == FLOAT) {
     padRows(x, m, columnsOf(product), paddedOf(product), operand);
     return true;
   }
-  if (!observe(x, m * columnsOf(product))) return false;
+  if (!observe(x, m * columnsOf(product)) || !isFinite(lowest) || !isFinite(highest)) return false;
   quantizeRows(product, x, m, operand);
   return true;
 }

@@ -164,7 +164,7 @@ export class WasmKernels implements Kernels {
     return work >= workForTeam && this.threads > 1;
   }
 
-  /** False when the operands do not fit, or x has a NaN that somebody must report. */
+  /** False when the operands do not fit, or x has a NaN or infinity that somebody must report. */
   private product(product: Product, x: Float32Array, m: number, out: Float32Array, abort: AbortCheck): boolean {
     const { n, padded, k, int8, record } = product;
     const rowBytes = 4 * k + this.kernels.operandBytes(record, 1) + 4 * padded;
@@ -173,7 +173,7 @@ export class WasmKernels implements Kernels {
     if (at === undefined) return false;
     const [atX, operand, atOut, range] = at;
     const [low, high] = atOnce < m && int8 ? this.rangeOf(x, atX, atOnce * k, range) : [0, 0];
-    if (Number.isNaN(low)) return false;
+    if (!Number.isFinite(low) || !Number.isFinite(high)) return false;
     for (let row = 0; row < m; row += atOnce) {
       abort.throwIfAborted();
       const count = Math.min(atOnce, m - row);
