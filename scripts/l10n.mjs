@@ -42,6 +42,7 @@ export function shownTexts() {
       if (ts.isCallExpression(node)) for (const argument of textArguments(node)) add(argument);
     });
   }
+  for (const key of engineCodes()) texts.set(key, 'src');
   for (const text of engineTexts()) texts.set(text, texts.get(text) ?? 'src/model');
   return texts;
 }
@@ -49,6 +50,19 @@ export function shownTexts() {
 /** Texts that come from the engine's thread, which knows no language: the webview translates them where it shows them. */
 function engineTexts() {
   return JSON.parse(readFileSync(join(root, 'l10n', 'engineTexts.json'), 'utf8'));
+}
+
+/** Codes of errors and warnings, or their families, that have a sentence of their own in other languages. */
+export function engineCodes() {
+  return JSON.parse(readFileSync(join(root, 'l10n', 'engineCodes.json'), 'utf8'));
+}
+
+/** Every code that the engine's sources name. */
+export function usedCodes() {
+  const used = new Set();
+  for (const path of sources('src'))
+    for (const [code] of readFileSync(path, 'utf8').matchAll(/\bE_[A-Z0-9]+(_[A-Z0-9]+)*\b/g)) used.add(code);
+  return [...used].sort();
 }
 
 const attributes = new Set(['title', 'aria-label', 'placeholder', 'label', 'alt']);

@@ -79,6 +79,13 @@ const quietSettings = {
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
 };
 
+/** No folder is trusted and nobody is asked. */
+const restrictedSettings = {
+  'security.workspace.trust.enabled': true,
+  'security.workspace.trust.startupPrompt': 'never',
+  'security.workspace.trust.banner': 'never',
+};
+
 /** Writes the user settings of a profile folder. */
 export function writeSettings(userDataDir, settings = {}) {
   const target = join(userDataDir, 'User');
@@ -87,11 +94,11 @@ export function writeSettings(userDataDir, settings = {}) {
 }
 
 /** Starts the server on the loopback interface and waits until it answers; `environment` reaches the extension host. */
-export async function startServer({ profile, settings = {}, environment = {}, verbose = false }) {
+export async function startServer({ profile, settings = {}, environment = {}, restricted = false, verbose = false }) {
   const userDataDir = join(profile, 'user');
   const extensionsDir = join(profile, 'extensions');
   mkdirSync(extensionsDir, { recursive: true });
-  writeSettings(userDataDir, settings);
+  writeSettings(userDataDir, { ...settings, ...(restricted ? restrictedSettings : {}) });
   const port = await freePort();
   const args = [
     join(home, 'out', 'node', 'entry.js'),
@@ -105,7 +112,7 @@ export async function startServer({ profile, settings = {}, environment = {}, ve
     extensionsDir,
     '--disable-telemetry',
     '--disable-update-check',
-    '--disable-workspace-trust',
+    ...(restricted ? [] : ['--disable-workspace-trust']),
     '--disable-getting-started-override',
   ];
   const child = spawn(node, args, {

@@ -127,7 +127,7 @@ export class TreeRows {
       ticked: plan === null ? null : tickState(node, plan),
       note,
       after:
-        plan === null || afterBytes === node.bytes
+        plan === null || (!replaced && afterBytes === node.bytes)
           ? null
           : {
               dtype: replaced ? dtypeAfter(plan, node.path) : 'mixed',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fixturePath } from '../support/fixtures';
@@ -59,6 +59,70 @@ describe('the inspector in a browser', function () {
     await page.getByTestId('error-card').waitFor();
     assert.deepEqual(await axeViolations(page), []);
     assert.deepEqual(problems, []);
+  });
+
+  it('an error is said in Korean by its code, with the exact words of the engine below it', async () => {
+    const text = join(folder, 'page.pt');
+    await writeFile(text, '<!doctype html><title>404</title>');
+    const { page, problems } = await show(text, { language: 'ko' });
+    await page.getByTestId('error-card').filter({ hasText: '웹 페이지' }).waitFor();
+    assert.match((await page.locator('[lang=en]').textContent()) ?? '', /web page/);
+    assert.deepEqual(await axeViolations(page), []);
+    assert.deepEqual(problems, []);
+  });
+
+  for (const language of ['en', 'ko'] as const) {
+    it(`a file that is cut off shows how much of it is there, and axe accepts that, ${language}`, async () => {
+      const cut = join(folder, `cut-${language}.pt`);
+      const whole = await readFile(fixturePath('torch-2.13', 'word_lm.pt'));
+      await writeFile(cut, whole.subarray(0, Math.floor(whole.length * 0.6)));
+      const { page, problems, setTheme } = await show(cut, { language });
+      const banner = page.getByTestId('cut-banner');
+      await banner.waitFor();
+      assert.match((await banner.textContent()) ?? '', /[1-9]\d? of 11|11개 중 [1-9]/);
+      for (const theme of themes) {
+        await setTheme(theme);
+        assert.deepEqual(await axeViolations(page), [], theme);
+      }
+      assert.deepEqual(problems, []);
+    });
+  }
+
+  it('a type and a single module get a form of their own, and the tree follows', async () => {
+    const { page, document } = await show(fixturePath('torch-2.13', 'word_lm.pt'));
+    const choices = page.getByTestId('choices').getByRole('combobox');
+    await choices.nth(2).selectOption('float16_dynamic');
+    await page.locator('[data-id="m:encoder"]').click();
+    await choices.nth(3).selectOption('float_qparams');
+    await page.getByTestId('quantize').click();
+    await page.locator('[data-id="m:encoder"]').filter({ hasText: 'quint8' }).waitFor();
+    await page.locator('[data-id="m:decoder"]').filter({ hasText: 'float16' }).waitFor();
+    assert.deepEqual(document.snapshot.quantizedSpec?.overrides, [
+      { target: 'Linear', qconfig: 'float16_dynamic' },
+      { target: 'encoder', qconfig: 'float_qparams' },
+    ]);
+  });
+
+  it('shows weights and their error side by side above 1600 px', async () => {
+    const { page } = await show(fixturePath('torch-2.13', 'mlp.pt'), { width: 1700, height: 900 });
+    await page.getByTestId('quantize').click();
+    await page.getByTestId('coverage').waitFor();
+    await page.locator('[data-id="t:2.weight"]').click();
+    await page.getByTestId('weights').waitFor();
+    await page.getByTestId('error-view').waitFor({ timeout: 30_000 });
+    assert.deepEqual(await axeViolations(page), []);
+    await page.setViewportSize({ width: 1200, height: 900 });
+    await page.getByTestId('error-view').waitFor({ state: 'detached' });
+    await page.getByTestId('weights').waitFor();
+  });
+
+  it('a long answer that is cancelled leaves the page as it was', async () => {
+    const { page, document } = await show(fixturePath('torch-2.13', 'word_lm.pt'));
+    await page.getByTestId('measure-break-even').click();
+    await page.getByTestId('cancel').click();
+    await page.getByTestId('cancel').waitFor({ state: 'detached' });
+    assert.equal(document.snapshot.breakEven, null);
+    assert.equal(document.snapshot.notice, null);
   });
 
   describe('no text goes around the translation', () => {

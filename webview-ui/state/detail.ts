@@ -3,6 +3,7 @@ import type { ErrorDto } from '../../src/protocol/dto';
 import type { ActivationDetailDto, ProductDto } from '../../src/protocol/forwardDto';
 import type { TensorDetailDto } from '../../src/protocol/tensorDto';
 import { host } from '../host';
+import { engineMessage, isTranslated, t } from '../l10n';
 import { firstTensor } from './rows';
 import { page, snapshot } from './store';
 
@@ -75,7 +76,7 @@ async function loadDetail(
 ): Promise<TensorDetailDto | string> {
   try {
     const name = id.startsWith('t:') ? id.slice(2) : await firstTensor(id.slice(2));
-    if (name === undefined) return 'This module has no tensors of its own.';
+    if (name === undefined) return t('This module has no tensors of its own.');
     const query = { name, scheme, bins: histogramBins };
     if (detail.peek()?.name !== name) {
       const values = await host.call('tensorDetail', { ...query, only: 'values' });
@@ -85,7 +86,11 @@ async function loadDetail(
     return await host.call('tensorDetail', query);
   } catch (error) {
     const details = (error as { details?: ErrorDto }).details;
-    return details === undefined ? String(error) : `${details.message} ${details.hint ?? ''}`;
+    return details === undefined
+      ? String(error)
+      : isTranslated(details)
+        ? engineMessage(details)
+        : `${details.message} ${details.hint ?? ''}`;
   }
 }
 

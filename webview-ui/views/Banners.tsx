@@ -1,8 +1,10 @@
+import type { WarningDto } from '../../src/protocol/dto';
 import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
-import { t } from '../l10n';
+import { engineMessage, isTranslated, t } from '../l10n';
 import { act } from '../state/store';
+import { Original } from './ErrorCard';
 import { Icon } from './Icon';
 
 /** Full-width notices: what a file would do in Python, what is odd about it, what just failed. */
@@ -15,8 +17,8 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
         <div class="banner" role="alert" data-testid="safety-banner">
           <Icon name="shield" kind="warning" />
           <div>
-            {dangers.slice(0, 3).map(({ message }) => (
-              <Danger key={message} message={message} />
+            {dangers.slice(0, 3).map((warning) => (
+              <Danger key={warning.message} warning={warning} />
             ))}
             {dangers.length > 3 && <p>{t('and {0} more', dangers.length - 3)}</p>}
             <p>
@@ -45,9 +47,10 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
           <Icon name="error" kind="error" />
           <div>
             <p>
-              <b>{visible(state.notice.message)}</b>
+              <b>{visible(engineMessage(state.notice))}</b>
             </p>
-            {state.notice.hint !== undefined && <p>{visible(state.notice.hint)}</p>}
+            <Original error={state.notice} />
+            {state.notice.hint !== undefined && !isTranslated(state.notice) && <p>{visible(state.notice.hint)}</p>}
             <SourcePlace notice={state.notice} />
           </div>
         </div>
@@ -91,7 +94,18 @@ function SourcePlace({ notice: { where } }: { readonly notice: NonNullable<ViewS
 }
 
 /** The first sentence is the headline. */
-function Danger({ message }: { readonly message: string }) {
+function Danger({ warning }: { readonly warning: WarningDto }) {
+  const { message } = warning;
+  if (isTranslated(warning)) {
+    return (
+      <>
+        <p>
+          <b>{engineMessage(warning)}</b>
+        </p>
+        <Original error={warning} />
+      </>
+    );
+  }
   const end = message.indexOf('Quantscope did not run it.') + 'Quantscope did not run it.'.length;
   return (
     <p>

@@ -1,6 +1,6 @@
 import type { ErrorDto } from '../../src/protocol/dto';
 import { count, visible } from '../format';
-import { t } from '../l10n';
+import { engineMessage, isTranslated, t } from '../l10n';
 import { act } from '../state/store';
 import { Icon } from './Icon';
 
@@ -23,7 +23,7 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
         <h1>
           <Icon name="error" kind="error" /> {headline(error)}
         </h1>
-        <p>{visible(error.message)}</p>
+        <p>{visible(engineMessage(error))}</p>
         <dl>
           {places.map(
             ([name, value]) =>
@@ -35,7 +35,8 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
               ),
           )}
         </dl>
-        {error.hint !== undefined && <p>{visible(error.hint)}</p>}
+        <Original error={error} />
+        {error.hint !== undefined && !isTranslated(error) && <p>{visible(error.hint)}</p>}
         <p class="buttons">
           <button type="button" class="vscode-button" onClick={() => act('reload', {})}>
             <Icon name="refresh" /> {t('Try Again')}
@@ -47,6 +48,20 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
         </p>
       </div>
     </main>
+  );
+}
+
+/** The engine's own words with the details, where a shorter sentence stands above them. */
+export function Original({
+  error,
+}: {
+  readonly error: { readonly code: string; readonly message: string; readonly hint?: string };
+}) {
+  if (!isTranslated(error)) return null;
+  return (
+    <p class="muted" lang="en">
+      {visible([error.message, error.hint].filter(Boolean).join(' '))}
+    </p>
   );
 }
 

@@ -2,11 +2,12 @@ import type { HealthDto, ModelSummaryDto, OverviewDto } from '../../src/protocol
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { Treemap } from '../charts/Treemap';
 import { bytes, count, significant, visible } from '../format';
-import { engineText, plural, t } from '../l10n';
+import { engineMessage, engineText, plural, t } from '../l10n';
 import { checkHealth, health, overview } from '../state/overview';
 import { act } from '../state/store';
 import { BreakEven } from './BreakEven';
 import { Coverage } from './Coverage';
+import { Original } from './ErrorCard';
 import { Icon } from './Icon';
 import { QuantizeChoices } from './QuantizeChoices';
 
@@ -29,10 +30,14 @@ export function Overview({ state, model }: Props) {
       {oddities.length > 0 && (
         <section>
           <h2>{t('Warnings')}</h2>
-          {oddities.map(({ code, message }) => (
-            <p key={code + message}>
-              <Icon name="warning" kind="warning" /> {visible(message)} <span class="muted code">{code}</span>
-            </p>
+          {oddities.map((warning) => (
+            <div key={warning.code + warning.message}>
+              <p>
+                <Icon name="warning" kind="warning" /> {visible(engineMessage(warning))}{' '}
+                <span class="muted code">{warning.code}</span>
+              </p>
+              <Original error={warning} />
+            </div>
           ))}
         </section>
       )}

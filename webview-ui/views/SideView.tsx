@@ -1,7 +1,7 @@
 import type { ComponentChild } from 'preact';
 import { WeightHistogram } from '../charts/WeightHistogram';
 import { decibel, shape, shortName, significant } from '../format';
-import { t } from '../l10n';
+import { engineMessage, t } from '../l10n';
 import { detail, detailError } from '../state/detail';
 import { act, snapshot } from '../state/store';
 import { SqnrBar } from './Row';
@@ -13,7 +13,7 @@ export function SideView() {
   const state = snapshot.value;
   if (state === null || state.phase === 'empty')
     return <p class="side muted">{t('Select a module or tensor of an open model.')}</p>;
-  if (state.phase === 'failed') return <p class="side">{state.error?.message}</p>;
+  if (state.phase === 'failed') return <p class="side">{state.error === null ? '' : engineMessage(state.error)}</p>;
   const tensor = detail.value;
   if (tensor === null) return <p class="side muted">{detailError.value || t('Reading the values…')}</p>;
   const { quantization: q } = tensor;

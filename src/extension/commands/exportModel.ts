@@ -3,6 +3,7 @@ import { toErrorDetails } from '../../core/errors';
 import { formatBytes } from '../../core/text';
 import type { ExportFormat, ExportReportDto, ExportRequestDto } from '../../protocol/exportDto';
 import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
+import { errorText } from '../errorText';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import { notificationProgress } from '../progressText';
 import type { Services } from '../services';
@@ -93,7 +94,7 @@ export async function exportModel(document: InspectorDocument | undefined, { log
     const details = toErrorDetails(error, document.snapshot.file);
     if (details.kind === 'aborted') return;
     log.warn(`export failed: ${details.code} ${details.message}`);
-    void vscode.window.showErrorMessage([details.message, details.hint].filter(Boolean).join(' '));
+    void vscode.window.showErrorMessage(errorText(details));
   }
 }
 

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
+import { errorText } from '../errorText';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import { notificationProgress } from '../progressText';
 
@@ -31,7 +32,7 @@ export async function exportReport(document: InspectorDocument | undefined): Pro
   } catch (error) {
     const details = toErrorDetails(error, file);
     if (details.kind !== 'aborted') {
-      void vscode.window.showErrorMessage(vscode.l10n.t('The report could not be written: {0}', details.message));
+      void vscode.window.showErrorMessage(vscode.l10n.t('The report could not be written: {0}', errorText(details)));
     }
     return;
   }

@@ -14,7 +14,7 @@ describe('a view in a real VS Code', function () {
 
   before(async () => {
     workbench = await Workbench.open({
-      files: { 'recipe_lstm.pt': lstm, 'word_lm.pt': words, 'replaced.pt': lstm },
+      files: { 'recipe_lstm.pt': lstm, 'word_lm.pt': words, 'replaced.pt': lstm, 'hidden.pt': lstm },
     });
   });
   after(() => workbench?.close());
@@ -49,6 +49,20 @@ describe('a view in a real VS Code', function () {
     await workbench.openFile('recipe_lstm.pt');
     await workbench.webview().getByTestId('coverage').waitFor({ timeout: 30_000 });
     await selectedRow('weight_hh_l0').waitFor();
+  });
+
+  it('shows what happened while it was hidden', async () => {
+    await workbench.openFile('hidden.pt');
+    await row('weight_hh_l0').waitFor({ timeout: 30_000 });
+    await workbench.openFile('word_lm.pt');
+    await row('rnn').first().waitFor({ timeout: 30_000 });
+    await cp(words, join(workbench.folder, 'hidden.pt'));
+    // It is noticed behind the other tab, where the page does not exist.
+    await workbench.page.waitForTimeout(4000);
+    assert.equal(await workbench.webview().getByTestId('changed-banner').count(), 0);
+    await workbench.openFile('hidden.pt');
+    await workbench.webview().getByTestId('changed-banner').waitFor({ timeout: 20_000 });
+    await row('weight_hh_l0').waitFor();
   });
 
   it('shows the same in two editors of one file', async () => {

@@ -30,7 +30,11 @@ interface Server {
 
 interface Harness {
   ensureServer(): Promise<void>;
-  startServer(options: { profile: string; environment?: Readonly<Record<string, string>> }): Promise<Server>;
+  startServer(options: {
+    profile: string;
+    restricted?: boolean;
+    environment?: Readonly<Record<string, string>>;
+  }): Promise<Server>;
   installExtension(profile: string, vsix: string): Promise<void>;
   developmentUrl(server: Server, folder: string, extra?: readonly (readonly [string, string])[]): string;
 }
@@ -76,6 +80,8 @@ export interface WorkbenchOptions {
   /** Files to put into the workspace: name in it, path of the original. */
   readonly files: Readonly<Record<string, string>>;
   readonly theme?: ThemeName;
+  /** The folder is not trusted: VS Code's Restricted Mode. */
+  readonly restricted?: boolean;
   /** Install this package instead of loading the repository as a development extension. */
   readonly vsix?: string;
 }
@@ -108,7 +114,7 @@ export class Workbench {
     this.problems = watchConsole(page);
   }
 
-  static async open({ files, theme = 'dark', vsix }: WorkbenchOptions): Promise<Workbench> {
+  static async open({ files, theme = 'dark', vsix, restricted }: WorkbenchOptions): Promise<Workbench> {
     const { ensureServer, startServer, installExtension } = await harness();
     await ensureServer();
     const profile = await mkdtemp(join(tmpdir(), 'quantscope-profile-'));
@@ -116,7 +122,7 @@ export class Workbench {
     await mkdir(folder);
     for (const [name, original] of Object.entries(files)) await cp(original, join(folder, name));
     if (vsix !== undefined) await installExtension(profile, vsix);
-    const server = await startServer({ profile });
+    const server = await startServer({ profile, restricted });
     try {
       const workbench = await Workbench.connect(server, profile, folder, Object.keys(files)[0], vsix === undefined);
       await workbench.setTheme(theme);
