@@ -19,6 +19,7 @@ export async function writeFileAtomically(
   abort: AbortCheck,
 ): Promise<void> {
   const temporary = temporaryName(path);
+  let filled: Promise<void> = Promise.resolve();
   try {
     const mode = await stat(path).then(
       (found) => found.mode & 0o777,
@@ -28,21 +29,51 @@ export async function writeFileAtomically(
       temporary,
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0),
     );
-    try {
-      await writeAll(handle, chunks, abort);
-      abort.throwIfAborted();
-      if (mode !== undefined) await handle.chmod(mode);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    filled = fill(handle, chunks, mode, abort);
+    await orAborted(filled, abort);
     await renamePatiently(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
     // The first error is the one to tell, whatever else fails while tidying up.
     await rm(temporary, { force: true }).catch(() => {});
+    // Windows removes no file that is open: once more when the last write has let go of it.
+    void filled.catch(() => rm(temporary, { force: true })).catch(() => {});
     throw error instanceof QuantscopeError ? error : writeError(error, path);
   }
+}
+
+async function fill(
+  handle: FileHandle,
+  chunks: AsyncIterable<Uint8Array>,
+  mode: number | undefined,
+  abort: AbortCheck,
+): Promise<void> {
+  try {
+    await writeAll(handle, chunks, abort);
+    abort.throwIfAborted();
+    if (mode !== undefined) await handle.chmod(mode);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+const abortPollMs = 20;
+
+/** A flush of the disk takes as long as it takes: an abort does not wait for it. */
+function orAborted(work: Promise<void>, abort: AbortCheck): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setInterval(() => {
+      try {
+        abort.throwIfAborted();
+      } catch (error) {
+        clearInterval(timer);
+        reject(error);
+      }
+    }, abortPollMs);
+    const stop = () => clearInterval(timer);
+    work.finally(stop).then(resolve, reject);
+  });
 }
 
 /** Bytes after which the disk is asked to keep what it has, so that the last flush has little left. */
@@ -87,7 +118,9 @@ async function writeAll(handle: FileHandle, chunks: AsyncIterable<Uint8Array>, a
 }
 
 function temporaryName(target: string): string {
-  return join(dirname(target), `.${basename(target)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
+  // The name of a file that just fits would not with all that is added; a character has up to four bytes.
+  const start = Array.from(basename(target)).slice(0, 40).join('');
+  return join(dirname(target), `.${start}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
 }
 
 const leftoverName = /^\..+\.(\d+)\.[0-9a-f]{12}\.tmp$/;

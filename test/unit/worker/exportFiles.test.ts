@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,10 +98,20 @@ describe('exportFiles', () => {
       },
       true,
     ],
+    [
+      'a pipe of that name',
+      'E_NOT_A_FILE',
+      async () => {
+        execFileSync('mkfifo', [join(folder, 'pipe.pt')]);
+        return 'pipe.pt';
+      },
+      true,
+    ],
     ['a folder that does not exist', 'E_EXPORT_FOLDER', async () => join('nowhere', 'a.pt'), true],
   ];
   for (const [what, code, prepare, overwrite] of refusals) {
-    it(`refuses ${what}`, async () => {
+    it(`refuses ${what}`, async function () {
+      if (process.platform === 'win32') this.skip();
       const name = await prepare();
       const before = (await readdir(folder)).sort();
       await assert.rejects(run(planned([name.split('/').at(-1) ?? '', 'x']), name, overwrite), { code });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { neverAborted, sharedAbort } from '../../../src/core/abort';
 import { writeFileAtomically } from '../../../src/worker/writeFile';
@@ -85,6 +85,26 @@ describe('writeFileAtomically', () => {
       );
       await assertUntouched();
     });
+  });
+
+  it('writes a file whose name is as long as the disk allows', async () => {
+    const name = `${'한'.repeat(84)}.pt`;
+    await writeFileAtomically(at(name), chunks('x'), neverAborted);
+    assert.deepEqual(await readdir(folder), [name]);
+  });
+
+  it('refuses a longer name with what to do', async () => {
+    const failed = writeFileAtomically(at('n'.repeat(300)), chunks('x'), neverAborted);
+    await assert.rejects(failed, { code: 'E_WRITE', message: /ENAMETOOLONG/ });
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('keeps the mode of the file that it replaces', async function () {
+    if (process.platform === 'win32') this.skip();
+    await writeFile(at('a.pt'), 'old');
+    await chmod(at('a.pt'), 0o640);
+    await writeFileAtomically(at('a.pt'), chunks('new'), neverAborted);
+    assert.equal((await stat(at('a.pt'))).mode & 0o777, 0o640);
   });
 
   it('a folder of that name stays', async () => {

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildBundles, temporaryFolder } from '../support/bundles';
+import { fixturePath, openBytes } from '../support/fixtures';
+import { runCli } from '../support/runCli';
+
+const mlp = fixturePath('torch-2.13', 'mlp.pt');
+const module = fixturePath('torch-1.13', 'mlp.module.pt');
+
+describe('what the command line writes', function () {
+  this.timeout(30_000);
+  let folder: string;
+  const at = (name: string) => join(folder, name);
+
+  before(async () => {
+    folder = await temporaryFolder();
+    await buildBundles(folder, ['cli', 'engineWorker']);
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  async function done(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await runCli(folder, args);
+    assert.deepEqual([code, stderr], [0, '']);
+    return stdout;
+  }
+
+  const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+  it('quantize --whole-module is PyTorch’s own file, with the lines that load it', async () => {
+    const out = at('mlp.onednn.quantized_module.pt');
+    const text = await done('quantize', module, '-o', out, '--whole-module', '--engine', 'onednn');
+    assert.match(text, /^model = torch\.load\("mlp\.onednn\.quantized_module\.pt", weights_only=False\)$/m);
+    const expected = fixturePath('torch-1.13', 'mlp.onednn.quantized_module.pt');
+    assert.equal(digest(await readFile(out)), digest(await readFile(expected)));
+  });
+
+  it('export --whole-module of a state dict is refused with the reason', async () => {
+    const { code, stderr } = await runCli(folder, ['export', mlp, '-o', at('no.pt'), '--whole-module']);
+    assert.equal(code, 1);
+    assert.match(stderr, /does not say of which classes its modules are/);
+    assert.ok(!(await readdir(folder)).includes('no.pt'));
+  });
+
+  it('quantize to safetensors names its source by hash', async () => {
+    await done('quantize', mlp, '-o', at('a.safetensors'));
+    const { metadata } = await openBytes(new Uint8Array(await readFile(at('a.safetensors'))), 'a.safetensors');
+    assert.equal(JSON.parse(metadata.quantization).source.sha256, digest(await readFile(mlp)));
+  });
+
+  it('export replaces a file only when it is told to', async () => {
+    await done('export', mlp, '-o', at('twice.npz'));
+    const again = await runCli(folder, ['export', mlp, '-o', at('twice.npz')]);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /exists already/);
+    await done('export', mlp, '-o', at('twice.npz'), '--force');
+  });
+
+  it('export in shards writes an index and says every file', async () => {
+    const out = at('parts.safetensors');
+    const { files, verified } = JSON.parse(await done('export', mlp, '-o', out, '--shard-bytes', '9000', '--json'));
+    assert.deepEqual(
+      files.map(({ name }: { name: string }) => name),
+      ['parts-00001-of-00002.safetensors', 'parts-00002-of-00002.safetensors', 'parts.safetensors.index.json'],
+    );
+    assert.equal(verified, 4);
+  });
+
+  it('a whole model of containers becomes one ONNX graph', async () => {
+    const text = await done('quantize', module, '-o', at('whole.onnx'));
+    assert.match(text, /onnxruntime\.InferenceSession\("whole\.onnx"\)/);
+    const { onnx } = await openBytes(new Uint8Array(await readFile(at('whole.onnx'))), 'whole.onnx');
+    assert.equal(onnx?.graph?.nodes.filter(({ opType }) => opType === 'MatMulInteger').length, 2);
+  });
+
+  it('GGUF is refused for names that are not llama.cpp’s', async () => {
+    const { code, stderr } = await runCli(folder, ['export', mlp, '-o', at('a.gguf')]);
+    assert.equal(code, 1);
+    assert.match(stderr, /do not have llama\.cpp’s names/);
+  });
+
+  it('report is one HTML page that loads nothing, or JSON with the same figures', async () => {
+    await done('report', mlp, '-o', at('report.html'), '--engine', 'qnnpack');
+    const html = await readFile(at('report.html'), 'utf8');
+    assert.match(html, /^<!doctype html>/i);
+    assert.doesNotMatch(html, /<script|<link|src="|https?:\/\/(?!www\.w3\.org)/i);
+    assert.match(html, /qnnpack/);
+    await done('report', mlp, '-o', at('report.json'), '--engine', 'qnnpack');
+    const report = JSON.parse(await readFile(at('report.json'), 'utf8'));
+    assert.ok(JSON.stringify(report).includes('qnnpack'));
+    const wrong = await runCli(folder, ['report', mlp, '-o', at('report.txt')]);
+    assert.equal(wrong.code, 2);
+  });
+
+  it('forward --outputs gives the outputs as npz', async () => {
+    await done('forward', mlp, '--module', '0', '--runs', '1', '--outputs', at('outputs.npz'));
+    const file = await openBytes(new Uint8Array(await readFile(at('outputs.npz'))), 'outputs.npz');
+    assert.deepEqual(
+      file.tensors.map(({ name, tensor }) => [name, tensor.dtype, ...tensor.shape]),
+      [['output.0', 'float32', 20, 64]],
+    );
+  });
+});
