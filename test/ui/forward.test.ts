@@ -68,6 +68,18 @@ describe('the Forward view in a browser', function () {
     });
   }
 
+  it('the Forward tab of an ONNX file complains of nothing', async () => {
+    const { page, document } = await show(fixturePath('torch-2.13', 'mlp.onnx'));
+    await document.loaded;
+    await page.getByTestId('tab-forward').click();
+    await page
+      .getByTestId('whole')
+      .getByText(/quantscope forward mlp\.onnx/)
+      .waitFor();
+    await document.prepareWhole();
+    assert.equal(document.snapshot.notice, null);
+  });
+
   it('a source that fails says where, and the place is a link', async () => {
     const path = join(folder, 'broken.py');
     await writeFile(

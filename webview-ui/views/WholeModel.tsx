@@ -7,7 +7,16 @@ import { PlanEditor } from './PlanEditor';
 /** By what the whole model runs, what that takes for granted, and the other ways. */
 export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
   const { whole, model, plan } = state;
-  if (model === null || model.code === 'onnx') return null;
+  if (model === null) return null;
+  if (model.code === 'onnx') {
+    return (
+      <section class="whole" data-testid="whole">
+        <p class="muted">
+          {t('The whole graph runs from the command line:')} <code>quantscope forward {visible(state.file)}</code>
+        </p>
+      </section>
+    );
+  }
   const busy = state.busy !== null;
   const printed = state.forward?.program?.printed ?? [];
   return (

@@ -170,7 +170,7 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   /** Whether anybody chose what runs the model, or the file says it itself. */
   get knowsCode(): boolean {
-    return this.state.model?.code !== undefined || this.code.source !== undefined || this.code.plan !== undefined;
+    return this.state.model?.code === 'archive' || this.code.source !== undefined || this.code.plan !== undefined;
   }
 
   /** Builds the whole model once, where it is known what it runs by. */

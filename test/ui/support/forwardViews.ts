@@ -72,6 +72,14 @@ export const forwardViews: readonly View[] = [
     },
   },
   {
+    name: 'forward: an ONNX graph',
+    file: fixturePath('torch-2.13', 'mlp.onnx'),
+    async show({ page }) {
+      await page.getByTestId('tab-forward').click();
+      await page.getByTestId('whole').waitFor();
+    },
+  },
+  {
     name: 'forward: a class that does not fit',
     file: wordLm,
     async show({ page, document }) {
