@@ -126,7 +126,9 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   target(['torch-zip'], '.pt', 'module data.pkl', async () => zipEntries(await torch('mlp.module.pt'), /data\.pkl$/)),
   target(['torch-zip'], '.pt', 'TorchScript', async () => zipEntries(await torch('mlp.trace.pt'), /\.(pkl|py)$/)),
   target(['torch-zip'], '.pt2', 'description of an exported program', async () =>
-    zipEntries(await readFixture('exported', 'mlp.pt2'), /_config\.json$/),
+    zipEntries(await readFixture('exported', 'mlp.pt2'), /_config\.json$/, (bytes, random) =>
+      utf8(mutateTokens(new TextDecoder().decode(bytes), random)),
+    ),
   ),
   target(['torch-legacy'], '.pth', 'whole file', async () => wholeFile(await torch('recipe_lstm.legacy.pth'))),
   target(['torch-tar'], '.pt', 'tar of 0.1', () => wholeFile(tar(torchMembers()))),
