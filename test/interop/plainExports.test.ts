@@ -99,8 +99,8 @@ describeWithTorch(
       const plan = planTorchFile({ items, versions: [] }, { archiveName: 'model', style: '2', engine: 'fbgemm' });
       const model = await openModel(bytesSource(await joinChunks(plan.chunks()), 'model.pt'), neverAborted);
       const arrays = await writeExport(folder, model, 'model.npz', { format: 'npz' });
-      const { file } = await writeExport(folder, model, 'model.gguf', { format: 'gguf', spec: spec() });
-      assert.deepEqual(await askPython(python as Python, 'read_gguf.py', file, arrays.file), {
+      const { file, load } = await writeExport(folder, model, 'model.gguf', { format: 'gguf', spec: spec() });
+      assert.deepEqual(await askPython(python as Python, 'read_gguf.py', file, arrays.file, load), {
         'token_embd.weight': ['Q8_0', true],
         'blk.0.attn_q.weight': ['Q8_0', true],
         'blk.0.ffn_norm.weight': ['F32', true],
@@ -112,6 +112,7 @@ describeWithTorch(
         'read_gguf.py',
         halves.file,
         arrays.file,
+        halves.load,
       );
       assert.deepEqual(report['token_embd.weight'], ['F16', true]);
     });
