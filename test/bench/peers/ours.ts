@@ -13,6 +13,7 @@ import { addToBins, emptyBins, sumStats } from '../../../src/engine/stats/tensor
 import { createWorkload, type Workload } from '../../../src/model/benchmark';
 import { type BenchmarkCase, benchmarkCases, multiplyAdds } from '../../../src/model/benchmarkCases';
 import { installKernelFiles } from '../../../src/worker/kernelFiles';
+import { KernelThreads } from '../../../src/worker/kernelThreads';
 
 export { benchmarkCases, multiplyAdds };
 
@@ -20,6 +21,11 @@ export { benchmarkCases, multiplyAdds };
 export function install(dist: string): string {
   installKernelFiles(dist);
   return selectKernels().name;
+}
+
+/** Runs the kernels of a built dist/ on so many threads from now on; returns how many there are. */
+export function useThreads(dist: string, count: number): Promise<number> {
+  return new KernelThreads(dist).use(count);
 }
 
 /** One forward pass of a case, as a function to time. */

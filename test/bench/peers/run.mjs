@@ -40,9 +40,9 @@ async function ours() {
     format: 'cjs',
     logLevel: 'error',
   });
-  const { install, contender, benchmarkCases, multiplyAdds, statistics, interpreted } = createRequire(import.meta.url)(
-    outfile,
-  );
+  const { install, contender, benchmarkCases, multiplyAdds, statistics, interpreted, useThreads } = createRequire(
+    import.meta.url,
+  )(outfile);
   const version = install(join(root, 'dist'));
   const make = (one) => {
     const at = contender(one);
@@ -51,7 +51,15 @@ async function ours() {
       return async (ms) => timed(pass, ms);
     };
   };
-  return { benchmarkCases, multiplyAdds, statistics, interpreted, contender: { name: 'Quantscope', version, make } };
+  const two = () => useThreads(join(root, 'dist'), 2);
+  return {
+    benchmarkCases,
+    multiplyAdds,
+    statistics,
+    interpreted,
+    two,
+    contender: { name: 'Quantscope', version, make },
+  };
 }
 
 function timed(pass, ms) {
@@ -115,19 +123,33 @@ async function onnxPeers(python, cases) {
   await run(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: install, stdio: 'ignore' });
   const require = createRequire(join(install, 'package.json'));
   const node = require('onnxruntime-node');
-  peers.push(
-    onnxRuntime('onnxruntime-node', node, await packageVersion(install, 'onnxruntime-node'), models, {
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-    }),
-  );
+  const nodeVersion = await packageVersion(install, 'onnxruntime-node');
+  const onThreads = (intraOpNumThreads) => {
+    const session = { intraOpNumThreads, interOpNumThreads: 1, executionMode: 'sequential' };
+    return onnxRuntime('onnxruntime-node', node, nodeVersion, models, session);
+  };
+  peers.push({ ...onThreads(1), onTwo: onThreads(2) });
   const web = await import('onnxruntime-web');
   web.env.wasm.numThreads = 1;
   web.env.logLevel = 'error';
   const webVersion = await packageVersion(root, 'onnxruntime-web');
   peers.push(onnxRuntime('onnxruntime-web', web, webVersion, models, { executionProviders: ['wasm'] }));
   return { left: [], peers };
+}
+
+/** Shapes whose targets speak of two threads. */
+const shared = ['LSTM 256', 'LSTM 1024 × 2 layers', 'Linear 1024 → 4096, batch 1', 'Linear 768 → 3072, batch 128'];
+
+/** Ours and onnxruntime-node on two threads each; none where there are not two. */
+async function measureTwoThreads(peers) {
+  const node = peers.find(({ name }) => name === 'onnxruntime-node');
+  if (node === undefined || (await two()) < 2) return [];
+  const results = [];
+  for (const [index, one] of chosen.entries()) {
+    if (!shared.includes(one.name)) continue;
+    results.push({ name: one.name, entries: await measureCase(one, index, [contender, node.onTwo]) });
+  }
+  return results;
 }
 
 async function packageVersion(folder, name) {
@@ -216,7 +238,7 @@ function pythonPath() {
 }
 
 await mkdir(work, { recursive: true });
-const { benchmarkCases, multiplyAdds, statistics, interpreted, contender } = await ours();
+const { benchmarkCases, multiplyAdds, statistics, interpreted, two, contender } = await ours();
 const chosen = benchmarkCases.filter(({ name }) => name.toLowerCase().includes(options.filter.toLowerCase()));
 const python = pythonPath();
 const { left, peers } = await onnxPeers(python, chosen);
@@ -238,6 +260,7 @@ for (const [index, one] of chosen.entries()) {
 }
 const streams = await measureStatistics();
 const interpreter = programs.map(measureInterpreter);
+const twoThreads = await measureTwoThreads(peers);
 torch?.stop();
 const machine = `${cpus()[0].model.trim()}, ${cpus().length} logical CPUs, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
 const text = report({
@@ -250,6 +273,7 @@ const text = report({
   results,
   streams,
   interpreter,
+  twoThreads,
   rounds,
   turnMs,
 });
