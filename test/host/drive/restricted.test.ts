@@ -21,7 +21,7 @@ describe('a restricted window', function () {
     await workbench.page.locator('.statusbar-item').filter({ hasText: 'Restricted Mode' }).waitFor({ timeout: 30_000 });
   });
 
-  it('opens and quantizes a model, and shows what that did', async () => {
+  it('opens, quantizes and runs a model, and shows what that did', async () => {
     await workbench.openFile('recipe_lstm.pt');
     const view = workbench.webview();
     await view.getByTestId('quantize').click({ timeout: 60_000 });
@@ -29,6 +29,9 @@ describe('a restricted window', function () {
     await view.getByTestId('row').filter({ hasText: 'weight_hh_l0' }).click();
     await view.getByTestId('scale-value').waitFor();
     assert.equal(await view.getByTestId('scale-value').getAttribute('title'), '0.002759933704510331');
+    await view.getByTestId('run-forward').click();
+    await view.getByTestId('percent').waitFor({ timeout: 60_000 });
+    assert.equal(await view.getByTestId('percent').innerText(), '1.21');
     assert.deepEqual(workbench.problems, []);
     await workbench.screenshot('restricted');
   });
