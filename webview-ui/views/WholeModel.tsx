@@ -12,7 +12,7 @@ export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
     return (
       <section class="whole" data-testid="whole">
         <p class="muted">
-          {t('The whole graph runs from the command line:')} <code>quantscope forward {visible(state.file)}</code>
+          {t('The whole graph runs from the command line:')} <code>{`quantscope forward ${visible(state.file)}`}</code>
         </p>
       </section>
     );
