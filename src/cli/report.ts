@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { type Command, parse, quantizeSpec, specOptions, UsageError } from './command';
 
 export const report: Command = {
@@ -12,13 +11,10 @@ export const report: Command = {
       throw new UsageError('report needs -o with a name that ends in .html or .json.');
     }
     const options = { signal, onProgress: progress };
-    const { html, json } = await engine(positionals[0]).call(
-      'report',
-      { spec: quantizeSpec(values), forward: null },
-      options,
-    );
+    const client = engine(positionals[0]);
+    const { html, json } = await client.call('report', { spec: quantizeSpec(values), forward: null }, options);
     const text = /\.json$/i.test(target) ? json : html;
-    await writeFile(target, text);
-    return { json: { written: target, bytes: Buffer.byteLength(text) }, text: `wrote ${target}` };
+    const { bytes } = await client.call('writeText', { path: target, text }, options);
+    return { json: { written: target, bytes }, text: `wrote ${target}` };
   },
 };

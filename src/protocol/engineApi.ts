@@ -81,6 +81,8 @@ export interface EngineApi {
   compareWith(args: { path: string }): ComparisonDto;
   /** The recipe's five steps; without a request the first module that can be run is. */
   report(args: { spec: QuantizeSpecDto; forward: ForwardRequestDto | null }): ReportDto;
+  /** Writes a text that was made before, as a whole or not at all. */
+  writeText(args: { path: string; text: string }): { readonly bytes: number };
   /** null asks for every tensor; those that cannot be read are named instead. */
   stats(args: { tensor: string | null; bins: number }): StatsReportDto;
   quantize(args: QuantizeSpecDto): QuantizeReportDto;

@@ -32,7 +32,7 @@ import { onnxForward } from './onnxForward';
 import { loadPlan, planPath, proposePlanFor, savePlan } from './planFiles';
 import { sourceHash } from './sourceHash';
 import { verifyExport } from './verifyExport';
-import { writeFileAtomically } from './writeFile';
+import { writeFileAtomically, writeTextAtomically } from './writeFile';
 
 export interface EngineOptions {
   readonly openSource: (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
@@ -191,6 +191,7 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
     sensitivity: (request, { progress }) => opened().forwards.sensitivity(request, progress),
     breakEven: (request, { progress }) => breakEven(opened().model, request, abort, progress),
     recipe: ({ engine, runs }, { progress }) => runRecipe(engine, runs, abort, progress),
+    writeText: async ({ path, text }) => ({ bytes: await writeTextAtomically(path, text, abort) }),
     bench: ({ filter }, { progress }) => runBenchmarks(filter, abort, progress),
     writeRecipe: async ({ path }) => {
       const file = recipeFile();

@@ -9,7 +9,7 @@ import { reportPlan } from '../model/plan/planProgram';
 import { proposePlan } from '../model/plan/proposePlan';
 import { parsePlan, readPlan } from '../model/plan/readPlan';
 import type { ForwardPlanDto, PlanReportDto, ProposedPlanDto } from '../protocol/planDto';
-import { writeFileAtomically } from './writeFile';
+import { writeTextAtomically } from './writeFile';
 
 type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
 
@@ -52,11 +52,5 @@ export async function savePlan(
   abort: AbortCheck,
 ): Promise<{ path: string; bytes: number }> {
   const plan = readPlan(given);
-  const bytes = new TextEncoder().encode(`${JSON.stringify(plan, null, 2)}\n`);
-  await writeFileAtomically(path, onePiece(bytes), abort);
-  return { path, bytes: bytes.length };
-}
-
-async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+  return { path, bytes: await writeTextAtomically(path, `${JSON.stringify(plan, null, 2)}\n`, abort) };
 }

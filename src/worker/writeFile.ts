@@ -42,6 +42,17 @@ export async function writeFileAtomically(
   }
 }
 
+/** The same for a text, as UTF-8; returns the bytes written. */
+export async function writeTextAtomically(path: string, text: string, abort: AbortCheck): Promise<number> {
+  const bytes = new TextEncoder().encode(text);
+  await writeFileAtomically(path, onePiece(bytes), abort);
+  return bytes.length;
+}
+
+async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
 async function fill(
   handle: FileHandle,
   chunks: AsyncIterable<Uint8Array>,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildBundles, temporaryFolder } from '../support/bundles';
 import { fixturePath, openBytes } from '../support/fixtures';
@@ -91,6 +91,26 @@ describe('what the command line writes', function () {
     assert.ok(JSON.stringify(report).includes('qnnpack'));
     const wrong = await runCli(folder, ['report', mlp, '-o', at('report.txt')]);
     assert.equal(wrong.code, 2);
+  });
+
+  it('report replaces a file as a whole, beside it first, and where it cannot it leaves nothing', async () => {
+    await writeFile(at('old.html'), 'x'.repeat(1_000_000));
+    await done('report', mlp, '-o', at('old.html'));
+    assert.match(await readFile(at('old.html'), 'utf8'), /^<!doctype html>[\s\S]*<\/html>\n$/i);
+    if (process.platform === 'win32') return;
+    // Written in place it would go through the link.
+    await writeFile(at('kept.html'), 'kept');
+    await symlink(at('kept.html'), at('link.html'));
+    await done('report', mlp, '-o', at('link.html'));
+    assert.equal(await readFile(at('kept.html'), 'utf8'), 'kept');
+    await mkdir(at('folder.html'));
+    const { code, stderr } = await runCli(folder, ['report', mlp, '-o', at('folder.html')]);
+    assert.equal(code, 1);
+    assert.match(stderr, /E_WRITE/);
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => name.endsWith('.tmp')),
+      [],
+    );
   });
 
   it('forward --outputs gives the outputs as npz', async () => {

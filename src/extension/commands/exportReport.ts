@@ -21,12 +21,12 @@ export async function exportReport(document: InspectorDocument | undefined): Pro
       async (progress, token) => {
         const controller = new AbortController();
         token.onCancellationRequested(() => controller.abort());
-        const { html, json } = await document.report({
-          signal: controller.signal,
-          onProgress: notificationProgress(progress),
-        });
+        const options = { signal: controller.signal, onProgress: notificationProgress(progress) };
+        const { html, json } = await document.report(options);
         const text = target.path.endsWith('.json') ? json : html;
-        await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));
+        if (target.scheme === 'file') await document.writeText(target.fsPath, text, options);
+        // Only VS Code reaches other file systems.
+        else await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));
       },
     );
   } catch (error) {

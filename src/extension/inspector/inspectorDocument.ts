@@ -398,6 +398,11 @@ export class InspectorDocument implements vscode.CustomDocument {
     return this.engine.call('report', { spec, forward: this.lastForward ?? null }, options);
   }
 
+  /** Writes a text on this machine's disk as exports are written: as a whole or not at all. */
+  async writeText(path: string, text: string, options: EngineCallOptions): Promise<void> {
+    await this.engine.call('writeText', { path, text }, options);
+  }
+
   /** The file is another one now; what is shown stays until somebody reloads. */
   markChangedOnDisk(): void {
     if (!this.state.changedOnDisk && this.state.phase !== 'loading') this.update({ changedOnDisk: true });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { neverAborted, sharedAbort } from '../../../src/core/abort';
-import { writeFileAtomically } from '../../../src/worker/writeFile';
+import { writeFileAtomically, writeTextAtomically } from '../../../src/worker/writeFile';
 import { temporaryFolder } from '../../support/bundles';
 
 async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
@@ -28,6 +28,12 @@ describe('writeFileAtomically', () => {
     await writeFile(at('a.pt'), 'a much longer old content');
     await writeFileAtomically(at('a.pt'), chunks('new'), neverAborted);
     assert.equal(await readFile(at('a.pt'), 'utf8'), 'new');
+  });
+
+  it('writes a text as UTF-8 over what was there, and says its bytes', async () => {
+    await writeFile(at('a.html'), 'a much longer old content');
+    assert.equal(await writeTextAtomically(at('a.html'), '양자화', neverAborted), 9);
+    assert.equal(await readFile(at('a.html'), 'utf8'), '양자화');
   });
 
   it('replaces a link, not what it points to', async function () {
@@ -67,6 +73,12 @@ describe('writeFileAtomically', () => {
         yield Buffer.from('whole');
       }
       await assert.rejects(writeFileAtomically(at('a.pt'), aborting(), sharedAbort(flag)), { code: 'E_ABORTED' });
+      await assertUntouched();
+    });
+
+    it('when the writing of a text is aborted', async () => {
+      const flag = new Int32Array(new SharedArrayBuffer(4)).fill(1);
+      await assert.rejects(writeTextAtomically(at('a.pt'), 'whole', sharedAbort(flag)), { code: 'E_ABORTED' });
       await assertUntouched();
     });
 
