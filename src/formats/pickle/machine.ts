@@ -1,6 +1,6 @@
 import type { Cursor } from './cursor';
 import { kindOf } from './kindOf';
-import { maxGlobals, maxMemo, maxStack } from './limits';
+import type { PickleLimits } from './limits';
 import {
   PickleCall,
   PickleDict,
@@ -32,7 +32,10 @@ export class Machine {
   private depth = 0;
   private frameEnd = 0;
 
-  constructor(private readonly cursor: Cursor) {}
+  constructor(
+    private readonly cursor: Cursor,
+    private readonly limits: PickleLimits,
+  ) {}
 
   get inFrame(): boolean {
     return this.cursor.at < this.frameEnd;
@@ -42,8 +45,8 @@ export class Machine {
   checkOpcode(startedInFrame: boolean): void {
     if (startedInFrame && this.cursor.at > this.frameEnd)
       this.warnOnce('E_PICKLE_FRAME', `${this.cursor.opcode} reaches over the end of its frame.`);
-    if (this.depth + this.stack.length > maxStack)
-      throw this.cursor.fail('E_PICKLE_LIMIT', `The pickle's stack grows beyond ${maxStack}.`);
+    if (this.depth + this.stack.length > this.limits.stack)
+      throw this.cursor.fail('E_PICKLE_LIMIT', `The pickle's stack grows beyond ${this.limits.stack}.`);
   }
 
   finish(trailing: 'warn' | 'expected'): PickleResult {
@@ -68,8 +71,8 @@ export class Machine {
     const counts = value instanceof PickleGlobal ? this.used.get(value) : undefined;
     if (counts !== undefined) counts.pushes++;
     if (typeof value === 'object' && value !== null) this.shared.add(value);
-    if (this.shared.size > maxMemo)
-      throw this.cursor.fail('E_PICKLE_LIMIT', `More than ${maxMemo} values of the pickle are used again.`);
+    if (this.shared.size > this.limits.memo)
+      throw this.cursor.fail('E_PICKLE_LIMIT', `More than ${this.limits.memo} values of the pickle are used again.`);
     this.push(value);
   }
 
@@ -160,8 +163,8 @@ export class Machine {
       counts.pushes++;
       return known;
     }
-    if (this.used.size >= maxGlobals)
-      throw this.cursor.fail('E_PICKLE_LIMIT', `The pickle imports more than ${maxGlobals} names.`);
+    if (this.used.size >= this.limits.globals)
+      throw this.cursor.fail('E_PICKLE_LIMIT', `The pickle imports more than ${this.limits.globals} names.`);
     const global = new PickleGlobal(module, name, this.cursor.opcodeAt);
     this.used.set(global, { pushes: 1, calls: 0 });
     if (!judgedByUse.has(name)) this.names.set(full, global);
@@ -179,9 +182,11 @@ export class Machine {
   }
 
   put(index: number | undefined): void {
-    if (index === undefined || index < 0 || this.memo.size >= maxMemo) {
+    if (index === undefined || index < 0) {
       throw this.cursor.fail('E_PICKLE_MEMO', `${this.cursor.opcode} names a memo entry that cannot be.`);
     }
+    if (this.memo.size >= this.limits.memo && !this.memo.has(index))
+      throw this.cursor.fail('E_PICKLE_LIMIT', `The pickle keeps more than ${this.limits.memo} values in its memo.`);
     this.memo.set(index, this.top());
   }
 

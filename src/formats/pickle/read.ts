@@ -1,7 +1,7 @@
 import { type AbortCheck, neverAborted } from '../../core/abort';
 import { Cursor } from './cursor';
 import { opcodes } from './handlers';
-import { maxOpcodes } from './limits';
+import { type PickleLimits, pickleLimits } from './limits';
 import { Machine } from './machine';
 import { opcodeNames } from './opcodes';
 import type { PickleResult } from './types';
@@ -11,6 +11,7 @@ export interface PickleOptions {
   readonly base?: number;
   /** Whether bytes after STOP are odd, or what a stream of several pickles has. */
   readonly trailing?: 'warn' | 'expected';
+  readonly limits?: PickleLimits;
 }
 
 const abortEvery = 1 << 16;
@@ -23,13 +24,14 @@ export function readPickle(
   bytes: Uint8Array,
   entry: string | undefined,
   abort: AbortCheck = neverAborted,
-  { base = 0, trailing = 'warn' }: PickleOptions = {},
+  { base = 0, trailing = 'warn', limits = pickleLimits }: PickleOptions = {},
 ): PickleResult {
   const cursor = new Cursor(bytes, entry, base);
-  const machine = new Machine(cursor);
+  const machine = new Machine(cursor, limits);
   for (let count = 0; ; count++) {
     if (count % abortEvery === 0) abort.throwIfAborted();
-    if (count > maxOpcodes) throw cursor.fail('E_PICKLE_LIMIT', `The pickle has more than ${maxOpcodes} opcodes.`);
+    if (count >= limits.opcodes)
+      throw cursor.fail('E_PICKLE_LIMIT', `The pickle has more than ${limits.opcodes} opcodes.`);
     const startsInFrame = machine.inFrame;
     const name = nextOpcode(cursor);
     if (name === 'STOP') return machine.finish(trailing);

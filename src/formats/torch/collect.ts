@@ -137,7 +137,14 @@ class Collector {
       return [];
     }
     if (!isObject(value)) return [];
-    if (this.entered.has(value) || depth > maxDepth) return [];
+    if (this.entered.has(value)) return [];
+    if (depth >= maxDepth) {
+      this.context.warn?.({
+        code: 'E_PT_LIMIT',
+        message: `The file nests containers deeper than ${maxDepth} levels; what is below was not looked at.`,
+      });
+      return [];
+    }
     this.entered.add(value);
     return this.childrenOf(value, path);
   }

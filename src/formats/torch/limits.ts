@@ -7,7 +7,7 @@ export const maxNodes = 16_000_000;
 /** Keys of one dict that are compared with each other. */
 export const maxKeys = 4_000_000;
 
-/** Depth of containers below which tensors are not looked for. */
+/** Containers in each other, below which tensors are not looked for: a path of more levels is no name of a module. */
 export const maxDepth = 1_000;
 
 /** Bytes of small records such as `version` and `byteorder`. */

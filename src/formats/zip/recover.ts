@@ -9,7 +9,7 @@ import type { ZipArchive, ZipEntry } from './types';
  * in a descriptor behind the data.
  */
 export async function recoverEntries(source: ByteSource): Promise<ZipArchive> {
-  const entries = await walkLocalHeaders(source);
+  const { entries, stoppedAt } = await walkLocalHeaders(source);
   if (entries.length === 0) {
     throw malformed(
       'E_ZIP_TRUNCATED',
@@ -31,6 +31,7 @@ export async function recoverEntries(source: ByteSource): Promise<ZipArchive> {
         code: 'E_ZIP_TRUNCATED',
         message: `The end of the file is missing, where the table of its records stands; other readers refuse it. ${entries.length} whole records were found from the front, the last one ${JSON.stringify(last.name.slice(0, 80))}. The download or copy did not finish.`,
       },
+      ...(stoppedAt === undefined ? [] : [stopped(entries.length, stoppedAt)]),
     ],
   };
 }
@@ -39,16 +40,28 @@ const localSignature = 0x04034b50;
 const descriptorSignature = 0x08074b50;
 const descriptorFlag = 0x08;
 
-async function walkLocalHeaders(source: ByteSource): Promise<ZipEntry[]> {
+/** `stoppedAt` is where the search ended for its limits, although another record begins there. */
+async function walkLocalHeaders(source: ByteSource): Promise<{ entries: ZipEntry[]; stoppedAt: number | undefined }> {
   const entries: ZipEntry[] = [];
   let at = 0;
-  while (entries.length < maxRecoveredEntries && at + 30 <= Math.min(source.size, maxRecoveredBytes)) {
+  while (at + 30 <= source.size) {
+    const beyond = entries.length >= maxRecoveredEntries || at + 30 > maxRecoveredBytes;
+    if (beyond) return { entries, stoppedAt: (await startsRecord(source, at)) ? at : undefined };
     const found = await wholeEntry(source, at);
     if (found === undefined) break;
     entries.push(found.entry);
     at = found.end;
   }
-  return entries;
+  return { entries, stoppedAt: undefined };
+}
+
+async function startsRecord(source: ByteSource, at: number): Promise<boolean> {
+  return viewOf(await source.read(at, 4)).getUint32(0, true) === localSignature;
+}
+
+function stopped(count: number, at: number): ZipArchive['warnings'][number] {
+  const message = `More records follow from byte ${at} on. They were not looked for: a file without its table is searched for ${maxRecoveredEntries} records in its first ${maxRecoveredBytes} bytes, and ${count} were found.`;
+  return { code: 'E_ZIP_DIRECTORY_LIMIT', message };
 }
 
 async function wholeEntry(source: ByteSource, at: number): Promise<{ entry: ZipEntry; end: number } | undefined> {
