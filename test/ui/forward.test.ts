@@ -29,6 +29,25 @@ describe('the Forward view in a browser', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
+  const meanings = [
+    ['en', /float here means the values that its stored codes stand for/],
+    ['ko', /float은 저장된 코드가 나타내는 값/],
+  ] as const;
+  for (const [language, meaning] of meanings) {
+    it(`says what float means where the file is quantized already, ${language}, and nothing of it elsewhere`, async () => {
+      for (const [name, notes] of [
+        ['recipe_lstm.fbgemm.quantized.pt', 1],
+        ['recipe_lstm.pt', 0],
+      ] as const) {
+        const { page } = await show(fixturePath('torch-2.13', name), { language });
+        await page.getByTestId('tab-forward').click();
+        await page.getByTestId('run-forward').click();
+        await page.getByTestId('percent').waitFor({ timeout: 30_000 });
+        assert.equal(await page.getByTestId('stored-note').filter({ hasText: meaning }).count(), notes, name);
+      }
+    });
+  }
+
   for (const language of ['en', 'ko'] as const) {
     for (const view of forwardViews) {
       it(`${view.name}, ${language}: axe finds no violation in four themes, the console is silent`, async () => {

@@ -36,6 +36,11 @@ export function ForwardView({ state, model }: Props) {
               </button>
             </p>
           )}
+          {forward.stored && (
+            <p class="pad muted" data-testid="stored-note">
+              {t('This file is quantized already: float here means the values that its stored codes stand for.')}
+            </p>
+          )}
           <Sentences forward={forward} />
           <RuntimeScales forward={forward} />
           <ExplainPanel />

@@ -5,6 +5,7 @@ import type { View } from './views';
 /** The states of the Forward view, each as a person reaches it. */
 
 const recipe = fixturePath('torch-2.13', 'recipe_lstm.pt');
+const recipeInt8 = fixturePath('torch-2.13', 'recipe_lstm.fbgemm.quantized.pt');
 const script = fixturePath('torch-2.13', 'recipe_lstm.script.pt');
 const wordLm = fixturePath('torch-2.13', 'word_lm.pt');
 export const recipeSource = { path: fixturePath('forward', 'recipe.py'), className: null, init: {} };
@@ -27,6 +28,16 @@ export const forwardViews: readonly View[] = [
     async show({ page }) {
       await page.getByTestId('tab-forward').click();
       await page.getByTestId('choose-code').waitFor();
+    },
+  },
+  {
+    name: 'forward: a file that is quantized already',
+    file: recipeInt8,
+    async show(inspector) {
+      await inspector.page.getByTestId('tab-forward').click();
+      await inspector.page.getByTestId('run-forward').click();
+      await ran(inspector);
+      await inspector.page.getByTestId('stored-note').waitFor();
     },
   },
   {
