@@ -13,7 +13,10 @@ import { quantize } from './quantize';
 import { registerReprDiff, showReprDiff } from './reprDiff';
 import { runForward } from './runForward';
 
-const modelFiles = { Models: ['pt', 'pth', 'ckpt', 'bin', 'safetensors', 'onnx', 'gguf'], 'All files': ['*'] };
+const modelFiles = {
+  Models: ['pt', 'pth', 'pt2', 'ptl', 'ckpt', 'bin', 'safetensors', 'onnx', 'gguf'],
+  'All files': ['*'],
+};
 
 /** The Runs view and the actions on classes register their own. */
 type OwnCommand = Exclude<

@@ -40,7 +40,19 @@ describe('package.json', () => {
     );
   });
 
-  const opened = ['.pt', '.pth', '.ckpt', '.safetensors', '.onnx', '.gguf', '.npy', '.npz', '.safetensors.index.json'];
+  const opened = [
+    '.pt',
+    '.pth',
+    '.pt2',
+    '.ptl',
+    '.ckpt',
+    '.safetensors',
+    '.onnx',
+    '.gguf',
+    '.npy',
+    '.npz',
+    '.safetensors.index.json',
+  ];
   const offered = ['.bin', '.pkl'];
 
   it('opens model files by default, and offers itself for suffixes that others use too', () => {
