@@ -18,7 +18,8 @@ export const defaultTypes: Readonly<Record<QuantizedDType, readonly string[]>> =
   quint4x2: ['EmbeddingBag'],
 };
 
-function baseQConfig({ dtype, perChannel }: QuantizeSpecDto): QConfigName {
+/** What a spec gives where no override decides. */
+export function baseQConfig({ dtype, perChannel }: QuantizeSpecDto): QConfigName {
   switch (dtype) {
     case 'qint8':
       return perChannel ? 'per_channel_dynamic' : 'default_dynamic';

@@ -1,8 +1,8 @@
 import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
-import type { QuantizeSpecDto, SkippedModuleDto } from '../protocol/quantizeDto';
+import type { QConfigOverrideDto, QuantizeSpecDto, SkippedModuleDto } from '../protocol/quantizeDto';
 import type { ModuleKind } from './moduleKind';
 import { type ModuleNode, packedTensors, type TensorEntry, walk } from './moduleTree';
-import { type Choice, cannotTake, choices, defaultTypes } from './qconfigSpec';
+import { baseQConfig, type Choice, cannotTake, choices, defaultTypes } from './qconfigSpec';
 import { isQuantizedRecord } from './recordRepr';
 
 /**
@@ -50,6 +50,22 @@ export function planQuantization<T extends TensorEntry>(root: ModuleNode<T>, spe
   const halfStorage = spec.halfStorage ?? false;
   const bytesAfter = sizesAfter(root, weights, halfStorage);
   return { quantized, qconfigs, halfStorage, skipped, weights: new Set(weights.keys()), bytesAfter };
+}
+
+/**
+ * What a spec lacks for the modules at and below `path` to be quantized: where a type, a module above
+ * or a pattern is left in float32, an override for each module by itself.
+ */
+export function overridesToQuantize(root: ModuleNode, spec: QuantizeSpecDto, path: string): QConfigOverrideDto[] {
+  const qconfig = baseQConfig(spec);
+  const needed = planQuantization(root, spec).skipped.filter(
+    ({ path: module, reason }) =>
+      reason === 'excluded' && (path === '' || module === path || module.startsWith(`${path}.`)),
+  );
+  if (needed.length === 0) return [];
+  const added = needed.map(({ path: target }) => ({ target, qconfig }));
+  const { quantized } = planQuantization(root, { ...spec, overrides: [...(spec.overrides ?? []), ...added] });
+  return added.filter(({ target }) => quantized.has(target));
 }
 
 const readByAttention = 'MultiheadAttention reads this weight itself (NonDynamicallyQuantizableLinear)';

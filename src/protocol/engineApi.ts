@@ -36,7 +36,7 @@ import type {
   VerificationDto,
 } from './modelDto';
 import type { ForwardPlanDto, PlanReportDto, ProposedPlanDto } from './planDto';
-import type { QuantizedSummaryDto, QuantizeReportDto, QuantizeSpecDto } from './quantizeDto';
+import type { QConfigOverrideDto, QuantizedSummaryDto, QuantizeReportDto, QuantizeSpecDto } from './quantizeDto';
 import type { RowPlaceDto, RowsPageDto, RowsQueryDto, SparklineDto } from './rowsDto';
 import type {
   StatsReportDto,
@@ -90,6 +90,8 @@ export interface EngineApi {
   quantizeSummary(args: QuantizeSpecDto): QuantizedSummaryDto;
   /** Paths of the modules that the spec would quantize, with everything below `path` when given. */
   quantizable(args: { path: string }): readonly string[];
+  /** The overrides that quantize the modules at and below `path` although the spec leaves them in float32. */
+  overridesToQuantize(args: { path: string; spec: QuantizeSpecDto }): readonly QConfigOverrideDto[];
   forward(args: ForwardRequestDto): ForwardResultDto;
   /** The whole model by its own code, by a class of a Python file, or by a plan: builds it and proposes inputs, without running it. */
   whole(args: { source?: ModelSourceDto; plan?: ForwardPlanDto }): WholeModelDto;

@@ -14,7 +14,7 @@ import { reportPlan } from '../model/plan/planProgram';
 import { parsePlan } from '../model/plan/readPlan';
 import { pythonLines } from '../model/pythonLines';
 import { quantizeModel, summarizeReport } from '../model/quantizeModel';
-import { planQuantization } from '../model/quantizePlan';
+import { overridesToQuantize, planQuantization } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
 import { modelReport } from '../model/report';
 import { sparkline, tensorDetail, tensorStats, unreadableTensors } from '../model/tensorDetail';
@@ -151,6 +151,7 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
       const { quantized } = planQuantization(opened().model.tree, everything);
       return [...quantized.keys()].filter((module) => path === '' || module === path || module.startsWith(`${path}.`));
     },
+    overridesToQuantize: ({ path, spec }) => overridesToQuantize(opened().model.tree, spec, path),
     forward: async (request, { progress }) => {
       const { forwards } = opened();
       await useThreads?.(request.threads ?? 1);

@@ -27,6 +27,7 @@ const light = new Set<keyof EngineApi>([
   'scan',
   'inspect',
   'quantizable',
+  'overridesToQuantize',
   'overview',
   'python',
   'locate',

@@ -103,6 +103,23 @@ describe('the inspector in a browser', function () {
     ]);
   });
 
+  it('ticking a module whose type is left in float32 quantizes that module alone', async () => {
+    const { page, document } = await show(fixturePath('torch-2.13', 'mlp.pt'));
+    await document.loaded;
+    document.setSpec({ overrides: [{ target: 'Linear', qconfig: null }] });
+    await page.getByTestId('quantize').click();
+    const box = page.locator('[data-id="m:2"]').getByRole('checkbox');
+    await box.waitFor();
+    assert.equal(await box.getAttribute('aria-checked'), 'false');
+    await box.click();
+    await page.locator('[data-id="m:2"] [role=checkbox][aria-checked=true]').waitFor();
+    assert.equal(await page.locator('[data-id="m:0"]').getByRole('checkbox').getAttribute('aria-checked'), 'false');
+    assert.deepEqual(document.snapshot.quantizedSpec?.overrides, [
+      { target: 'Linear', qconfig: null },
+      { target: '2', qconfig: 'default_dynamic' },
+    ]);
+  });
+
   it('shows weights and their error side by side above 1600 px', async () => {
     const { page } = await show(fixturePath('torch-2.13', 'mlp.pt'), { width: 1700, height: 900 });
     await page.getByTestId('quantize').click();

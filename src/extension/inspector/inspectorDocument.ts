@@ -11,7 +11,7 @@ import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import { rememberCode, rememberedCode } from '../forward/codeMemory';
 import type { Services } from '../services';
 import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
-import { leaving, sameMeasure, withTicks } from './specChanges';
+import { leaving, sameMeasure, withOverrides, withTicks } from './specChanges';
 import type { ViewMemory } from './viewMemory';
 
 /** Timed runs of each size: the median of so many is steady enough for a curve. */
@@ -259,7 +259,10 @@ export class InspectorDocument implements vscode.CustomDocument {
   /** Ticks or unticks a module with everything below it; after Quantize the result follows at once. */
   async tick(path: string, ticked: boolean): Promise<void> {
     const below = new Set(await this.engine.call('quantizable', { path }));
-    this.update({ spec: withTicks(this.state.spec, below, ticked) });
+    const spec = withTicks(this.state.spec, below, ticked);
+    // A tick would do nothing where a type or a module above is left in float32.
+    const added = ticked ? await this.engine.call('overridesToQuantize', { path, spec }) : [];
+    this.update({ spec: withOverrides(spec, added) });
     if (this.state.quantized !== null) await this.quantize();
   }
 

@@ -1,4 +1,4 @@
-import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
+import type { QConfigOverrideDto, QuantizeSpecDto } from '../../protocol/quantizeDto';
 
 /**
  * Ticks are kept in `exclude`. Where a choice by type or module overrides the base, that choice
@@ -9,6 +9,14 @@ import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 export function withTicks(spec: QuantizeSpecDto, paths: ReadonlySet<string>, ticked: boolean): QuantizeSpecDto {
   const others = spec.exclude.filter((path) => !paths.has(path));
   return leaving(spec, ticked ? others : [...others, ...paths]);
+}
+
+/** The same spec with these choices for single modules, after all others but the ticks, which still win. */
+export function withOverrides(spec: QuantizeSpecDto, added: readonly QConfigOverrideDto[]): QuantizeSpecDto {
+  if (added.length === 0) return spec;
+  const targets = new Set(added.map(({ target }) => target));
+  const others = (spec.overrides ?? []).filter(({ target }) => !targets.has(target));
+  return leaving({ ...spec, overrides: [...others, ...added] }, spec.exclude);
 }
 
 /** The same spec with exactly these modules unticked. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { leaving, sameMeasure, withTicks } from '../../../src/extension/inspector/specChanges';
+import { leaving, sameMeasure, withOverrides, withTicks } from '../../../src/extension/inspector/specChanges';
 import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
 
 const base: QuantizeSpecDto = { engine: 'fbgemm', dtype: 'qint8', perChannel: false, modules: null, exclude: [] };
@@ -25,6 +25,27 @@ describe('ticks in a spec', () => {
   it('leaves a type that was set to float32 alone', () => {
     const without: QuantizeSpecDto = { ...base, overrides: [{ target: 'LSTM', qconfig: null }] };
     assert.deepEqual(leaving(leaving(without, ['a']), []).overrides, [{ target: 'LSTM', qconfig: null }]);
+  });
+
+  it('a choice for one module comes after the others, in place of its own, and before the ticks', () => {
+    const spec = leaving(
+      {
+        ...base,
+        overrides: [
+          { target: 'Linear', qconfig: null },
+          { target: 'a', qconfig: null },
+        ],
+      },
+      ['b'],
+    );
+    const chosen = withOverrides(spec, [{ target: 'a', qconfig: 'default_dynamic' }]);
+    assert.deepEqual(chosen.overrides, [
+      { target: 'Linear', qconfig: null },
+      { target: 'a', qconfig: 'default_dynamic' },
+      { target: 'b', qconfig: null },
+    ]);
+    assert.deepEqual(chosen.exclude, ['b']);
+    assert.equal(withOverrides(spec, []), spec);
   });
 
   it('ticks do not change what each layer alone was measured with; a choice by type does', () => {

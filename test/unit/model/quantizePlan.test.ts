@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { buildModuleTree, type ModuleNode } from '../../../src/model/moduleTree';
-import { isQuantizedWeight, planQuantization, refusedByPyTorch } from '../../../src/model/quantizePlan';
+import {
+  isQuantizedWeight,
+  overridesToQuantize,
+  planQuantization,
+  refusedByPyTorch,
+} from '../../../src/model/quantizePlan';
 import { spec } from '../../support/models';
 import { entries, type Shapes } from '../../support/tensorEntries';
 
@@ -157,6 +162,44 @@ describe('isQuantizedWeight', () => {
   for (const [name, quantized] of table) {
     it(`${name}: ${quantized ? 'becomes int8' : 'stays float'}`, () => {
       assert.equal(isQuantizedWeight(name), quantized);
+    });
+  }
+});
+
+describe('overridesToQuantize', () => {
+  const linearLeft = spec({ perChannel: true, overrides: [{ target: 'Linear', qconfig: null }] });
+
+  it('names each module at or below a path that its type leaves in float32, with what the spec gives', () => {
+    const added = overridesToQuantize(model, linearLeft, 'encoder');
+    assert.deepEqual(added, [{ target: 'encoder.fc', qconfig: 'per_channel_dynamic' }]);
+    const after = planQuantization(model, { ...linearLeft, overrides: [...(linearLeft.overrides ?? []), ...added] });
+    assert.deepEqual([...after.quantized.keys()], ['encoder.rnn', 'encoder.fc']);
+  });
+
+  const cases: readonly [
+    what: string,
+    changes: Parameters<typeof spec>[0],
+    path: string,
+    targets: readonly string[],
+  ][] = [
+    [
+      'a module above that is left',
+      { overrides: [{ target: 'encoder', qconfig: null }] },
+      'encoder.fc',
+      ['encoder.fc'],
+    ],
+    ['a pattern that excludes', { exclude: ['*.fc'] }, '', ['encoder.fc', 'decoder.fc']],
+    ['a path is no prefix of a name', { exclude: ['*.fc'] }, 'enc', []],
+    ['nothing that is left', {}, '', []],
+    ['a type outside the spec', { modules: ['LSTM'] }, '', []],
+    ['a module that could not take it', { overrides: [{ target: 'Embedding', qconfig: null }] }, 'emb', []],
+  ];
+  for (const [what, changes, path, targets] of cases) {
+    it(what, () => {
+      assert.deepEqual(
+        overridesToQuantize(model, spec(changes), path).map(({ target }) => target),
+        targets,
+      );
     });
   }
 });
