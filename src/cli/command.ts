@@ -81,7 +81,7 @@ export const specOptions = {
   'half-storage': { type: 'boolean' },
 } as const satisfies Options;
 
-interface SpecValues {
+export interface SpecValues {
   readonly engine?: string;
   readonly dtype?: string;
   readonly 'per-channel'?: boolean;

@@ -1,15 +1,14 @@
 import type { ForwardRequestDto, ModelSourceDto, OnnxForwardRequestDto } from '../protocol/forwardDto';
 import type { PlanReportDto } from '../protocol/planDto';
 import type { EngineClient } from '../worker/enginePool';
-import { engineName, shapeOption, UsageError, wholeNumber } from './command';
+import { quantizeSpec, type SpecValues, shapeOption, specOptions, UsageError, wholeNumber } from './command';
 
 export const forwardOptions = {
+  ...specOptions,
   module: { type: 'string' },
   random: { type: 'string' },
   inputs: { type: 'string' },
   shape: { type: 'string', multiple: true },
-  engine: { type: 'string' },
-  'per-channel': { type: 'boolean' },
   quantized: { type: 'boolean' },
   runs: { type: 'string' },
   threads: { type: 'string' },
@@ -23,13 +22,11 @@ export const forwardOptions = {
   'save-plan': { type: 'string' },
 } as const;
 
-interface ForwardValues {
+interface ForwardValues extends SpecValues {
   readonly module?: string;
   readonly random?: string;
   readonly inputs?: string;
   readonly shape?: readonly string[];
-  readonly engine?: string;
-  readonly 'per-channel'?: boolean;
   readonly runs?: string;
   readonly threads?: string;
   readonly source?: string;
@@ -91,14 +88,16 @@ export async function forwardRequest(
   if (values.inputs !== undefined && (values.random !== undefined || values.shape !== undefined)) {
     throw new UsageError('--inputs goes without --random and --shape.');
   }
+  const spec = quantizeSpec(values);
   const shapes = values.shape?.map(shapeOption) ?? found.inputs.map(({ shape }) => shape);
   return {
     module: found.path,
     seed: wholeNumber('--random', values.random, 29592),
     shapes,
     inputs: values.inputs === undefined ? null : { kind: 'file', path: values.inputs },
-    engine: engineName(values.engine),
-    perChannel: values['per-channel'] ?? false,
+    engine: spec.engine,
+    perChannel: spec.perChannel,
+    spec,
     runs: Math.max(wholeNumber('--runs', values.runs, 100), 1),
     warmup,
     threads,

@@ -4,6 +4,7 @@ import { dynamicTwin } from '../engine/nn/dynamicTwin';
 import type { DynamicModule, RunnableModule } from '../engine/nn/module';
 import type { QuantizedEngine } from '../engine/quantization/engines';
 import type { QConfigName } from '../engine/quantization/qconfigs';
+import type { ForwardRequestDto } from '../protocol/forwardDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type LoadedTree, loadTree } from './loadTree';
 import { type ModuleNode, walk } from './moduleTree';
@@ -26,11 +27,15 @@ export interface LoadedPair {
   readonly dynamics: ReadonlyMap<string, DynamicModule>;
 }
 
-/** The spec under which one module is compared: its own type even where PyTorch's default leaves it out. */
+/**
+ * The spec under which one module is compared: the request's where it quantizes something of it,
+ * else the module's own type, even where PyTorch's default leaves it out.
+ */
 export function comparisonSpec(
-  node: ModuleNode,
-  { engine, perChannel }: Pick<QuantizeSpecDto, 'engine' | 'perChannel'>,
+  node: ModuleNode<ModelTensor>,
+  { engine, perChannel, spec }: Pick<ForwardRequestDto, 'engine' | 'perChannel' | 'spec'>,
 ): QuantizeSpecDto {
+  if (spec !== undefined && planQuantization(node, spec).quantized.size > 0) return spec;
   const one = node.children.length === 0 || node.kind?.type === 'LinearReLU';
   const modules = node.kind !== undefined && one ? [node.kind.type] : null;
   return { engine, dtype: 'qint8', perChannel, modules, exclude: [] };

@@ -96,9 +96,13 @@ export function prepareProgram(
   };
 }
 
-/** The spec of a forward pass: everything that PyTorch would quantize. */
-export function requestSpec({ engine, perChannel }: Pick<ForwardRequestDto, 'engine' | 'perChannel'>): QuantizeSpecDto {
-  return { engine, dtype: 'qint8', perChannel, modules: null, exclude: [] };
+/** The spec of a forward pass: the one it names, else everything that PyTorch would quantize. */
+export function requestSpec({
+  engine,
+  perChannel,
+  spec,
+}: Pick<ForwardRequestDto, 'engine' | 'perChannel' | 'spec'>): QuantizeSpecDto {
+  return spec ?? { engine, dtype: 'qint8', perChannel, modules: null, exclude: [] };
 }
 
 function toValue({ dtype, shape, data }: Tensor): StridedTensor {

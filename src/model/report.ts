@@ -29,6 +29,7 @@ export async function modelReport(
       shapes: first.inputs.map(({ shape }) => shape),
       engine: spec.engine,
       perChannel: spec.perChannel,
+      spec,
       runs,
       warmup,
     });

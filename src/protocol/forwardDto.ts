@@ -1,6 +1,7 @@
 import type { EngineName } from './dto';
 import type { RunnableDto } from './modelDto';
 import type { ForwardPlanDto } from './planDto';
+import type { QuantizeSpecDto } from './quantizeDto';
 
 /** Forward passes: what runs, on which inputs, and every scale that was chosen. */
 
@@ -12,6 +13,11 @@ export interface ForwardRequestDto {
   readonly shapes: readonly (readonly number[])[];
   readonly engine: EngineName;
   readonly perChannel: boolean;
+  /**
+   * What is quantized, with the engine above; without it PyTorch's default. A single module that it
+   * leaves in float32 is compared with its own int8 all the same.
+   */
+  readonly spec?: QuantizeSpecDto;
   /** Instead of random inputs: a file with arrays, or what a person typed. */
   readonly inputs?: GivenInputsDto | null;
   /** Timed runs of each model, after the warm-up. */

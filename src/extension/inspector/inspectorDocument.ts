@@ -307,6 +307,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       inputs,
       engine,
       perChannel,
+      spec,
       runs: forwardRuns(),
       warmup: forwardWarmup(),
       ...(source && { source }),

@@ -102,6 +102,45 @@ describe('inputs of a whole model are proposed from its code and its shapes', ()
   }
 });
 
+describe('a forward pass quantizes what was chosen, and no more', () => {
+  const wordLm = fixturePath('forward', 'word_lm.pt');
+  const chosen = source('models.py', 'WordLM');
+
+  const run = async (changes: Partial<ForwardRequestDto>) => {
+    const forwards = await open(wordLm);
+    return forwards.forward(proposed(await forwards.describe({ source: chosen }), { ...changes }), noProgress);
+  };
+
+  it('a layer that is left in float32 takes no scale in the whole model', async () => {
+    const all = await run({ source: chosen });
+    const some = await run({ source: chosen, spec: spec({ exclude: ['decoder'] }) });
+    const modules = (result: typeof all) => [...new Set(result.products.map(({ module }) => module))];
+    assert.deepEqual(modules(all), ['rnn', 'decoder']);
+    assert.deepEqual(modules(some), ['rnn']);
+    assert.notEqual(all.accuracy.sqnrDb, some.accuracy.sqnrDb);
+  });
+
+  it('in half precision nothing takes a scale, and the error is small', async () => {
+    for (const changes of [{ source: chosen }, { module: 'decoder', shapes: [[20, 16]] }]) {
+      const half = await run({ ...changes, spec: spec({ dtype: 'float16' }) });
+      assert.deepEqual(
+        half.products.flatMap(({ scale }) => [...scale]),
+        [],
+      );
+      assert.ok(half.accuracy.sqnrDb > 60, `${half.accuracy.sqnrDb} dB`);
+      assert.ok(half.accuracy.maxAbsDiff > 0);
+    }
+  });
+
+  it('a single module that the choice leaves in float32 is compared with its own int8', async () => {
+    const { products } = await run({ module: 'decoder', shapes: [[20, 16]], spec: spec({ exclude: ['decoder'] }) });
+    assert.deepEqual(
+      products.map(({ module }) => module),
+      ['decoder'],
+    );
+  });
+});
+
 describe('a whole model answers what a single module answers', () => {
   let folder: string;
   before(async () => {
