@@ -242,8 +242,6 @@ describe('what ordinary programs wrote', () => {
 });
 
 describe('every file among the fixtures', () => {
-  // As scripts that ran, and as modules that were imported.
-  const scripts = new Set(['__main__', 'models']);
   const roots = [fixturePath(), process.env.QUANTSCOPE_CORPUS].filter((root) => root !== undefined);
   const files = roots.flatMap((root) =>
     readdirSync(root, { recursive: true, encoding: 'utf8' })
