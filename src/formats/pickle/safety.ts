@@ -153,11 +153,11 @@ const storageNames =
 /** What Quantscope interprets itself, as data. */
 const interpreted = new RegExp(
   `^(torch\\.(cuda\\.|sparse\\.)*${storageNames}(Storage|Tensor)|torch\\.storage\\.(_?Typed|_?Untyped)Storage|torch\\.(${dtypeNames})` +
-    '|torch\\.per_(tensor|channel)_(affine|symmetric|affine_float_qparams)|torch\\._utils\\._rebuild_\\w+|torch\\._tensor\\._rebuild_from_type(_v2)?|torch\\.nested\\._internal\\.nested_tensor\\._rebuild_njt' +
+    '|torch\\.per_(tensor|channel)_(affine|symmetric|affine_float_qparams)|torch\\._utils\\._rebuild_\\w+|torch\\._?tensor\\._rebuild_from_type(_v2)?|torch\\.nested\\._internal\\.nested_tensor\\._rebuild_njt' +
     '|torch\\.(Size|device|Tensor|ScriptObject|strided|contiguous_format|preserve_format|channels_last|channels_last_3d)|torch\\._C\\.ScriptObject' +
     '|torch\\.serialization\\._get_layout|torch\\._utils\\.torch|torch\\.nn\\.parameter\\.(Parameter|Buffer|UninitializedParameter)|torch\\.autograd\\.variable\\.Variable' +
     '|collections\\.(OrderedDict|defaultdict|Counter|deque)|_codecs\\.encode|(copyreg|copy_reg)\\._reconstructor' +
-    '|numpy\\.(core|_core)\\.multiarray\\.(_reconstruct|scalar)|numpy\\.(core|_core)\\.numeric\\._frombuffer|numpy\\.(dtype|ndarray)(\\[.*\\])?|numpy\\.dtypes\\.\\w+' +
+    '|numpy\\.(core|_core)\\.multiarray\\.(_reconstruct|scalar)|numpy\\.(core|_core)\\.numeric\\._frombuffer|numpy\\.(dtype|ndarray)(\\[.*\\])?|numpy\\.dtypes\\.\\w+|numpy\\.random\\.(_pickle\\.__\\w+_ctor|mtrand\\.RandomState)' +
     '|torch\\.jit\\._pickle\\.\\w+|datetime\\.\\w+|pathlib(\\._local)?\\.\\w*Path|argparse\\.Namespace|uuid\\.UUID|decimal\\.Decimal)$',
 );
 
