@@ -86,7 +86,7 @@ function latency({ forward, forwardFailure }: ReportParts): string {
       ? `int8 is ${ratio.toFixed(2)} times faster here.`
       : `int8 is ${(1 / ratio).toFixed(2)} times slower here.`;
   return `<h2>4. Latency</h2>
-<p class="muted">${escapeHtml(forward.module || '(root)')} ${escapeHtml(forward.moduleType)}, ${forward.inputs.map(({ name, shape }) => `${escapeHtml(name)} ${shape.join(' × ')}`).join(', ')}, seed ${forward.seed}; ${float.threads} ${float.threads === 1 ? 'thread' : 'threads'}, ${float.warmup} warm-up, ${Math.min(float.runs, quantized.runs)} runs, µs. Quantscope's own kernels, not PyTorch's.</p>
+<p class="muted">${escapeHtml(forward.module || '(root)')} ${escapeHtml(forward.moduleType)}, ${forward.inputs.map(({ name, shape }) => `${escapeHtml(name)} ${shape.join(' × ')}`).join(', ')}, seed ${forward.seed}; ${float.threads} ${float.threads === 1 ? 'thread' : 'threads'}, ${float.warmup} warm-up, ${Math.min(float.runs, quantized.runs)} runs, µs. ${forward.runtime === 'onnx' ? "ONNX Runtime's WebAssembly build." : "Quantscope's own kernels, not PyTorch's."}</p>
 ${table(['', 'median', 'p95'], rows)}<p><b>${verdict}</b></p>`;
 }
 
@@ -108,7 +108,11 @@ mean absolute value of the difference between the output tensors is <b>${meanAbs
 <p class="muted">SQNR ${decibel(sqnrDb)} dB · cosine ${cosine.toFixed(6)} · largest difference ${number(maxAbsDiff)}</p>
 ${outputs(forward)}
 <h3>Scales chosen at run time</h3>
-${table(['product', 'scales', 'smallest', 'largest', 'over calls and steps'], rows)}`;
+${
+  forward.runtime === 'onnx'
+    ? '<p class="muted">Not available: ONNX Runtime chooses them inside its own kernels.</p>'
+    : table(['product', 'scales', 'smallest', 'largest', 'over calls and steps'], rows)
+}`;
 }
 
 function missing(failure: string): string {

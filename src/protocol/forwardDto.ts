@@ -207,6 +207,8 @@ export interface ForwardResultDto {
    * same with the weights that its codes stand for, so that only the activations differ.
    */
   readonly stored?: boolean;
+  /** ONNX Runtime ran the graph; it tells no scales, so that there are no products. */
+  readonly runtime?: 'onnx';
   /** Only for whole models that ran their own code. */
   readonly program?: ProgramRunDto;
 }

@@ -84,7 +84,7 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
       const source = await openSource(path);
       try {
         const model = await openModel(source, abort);
-        const forwards = new Forwards(model, openSource, abort);
+        const forwards = new Forwards(model, path, openSource, abort);
         session = { model, path, forwards, reports: new Map(), rows: undefined };
         return summarize(model);
       } catch (error) {

@@ -26,6 +26,7 @@ import type {
   WholeModelDto,
 } from '../protocol/forwardDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
+import { describeGraph, forwardGraph, isGraph } from './onnxWhole';
 import { activationArrays, numbers, type OutputArrays, outputArrays, outputImage, writeArrays } from './outputArrays';
 import { isWhole, type OpenSource, type WholeCode, WholeModels } from './wholeModels';
 
@@ -42,20 +43,24 @@ export class Forwards {
 
   constructor(
     private readonly model: Model,
+    /** Where the file is. */
+    private readonly path: string,
     private readonly openSource: OpenSource,
     private readonly abort: AbortCheck,
   ) {
     this.whole = new WholeModels(model, openSource, abort);
   }
 
-  describe(by: WholeCode): Promise<WholeModelDto> {
-    return this.whole.describe(by);
+  async describe(by: WholeCode): Promise<WholeModelDto> {
+    return isGraph(this.model, { module: '', ...by }) ? describeGraph(this.model) : this.whole.describe(by);
   }
 
   async forward(request: ForwardRequestDto, progress: Progress): Promise<ForwardResultDto> {
     this.last = undefined;
     if (isWhole(this.model, request)) return this.whole.forward(request, requestSpec(request), progress);
-    const result = await forwardModule(this.model, request, this.abort, progress, await this.given(request));
+    const result = isGraph(this.model, request)
+      ? await this.graph(request)
+      : await forwardModule(this.model, request, this.abort, progress, await this.given(request));
     if (request.outputsFile !== undefined) {
       const { path, quantized } = request.outputsFile;
       const outputs = await this.outputs(request);
@@ -112,9 +117,22 @@ export class Forwards {
     return { bytes: await writeArrays(target, arrays, this.abort), arrays: arrays.length };
   }
 
+  /** Keeps the outputs: they are there already. */
+  private async graph(request: ForwardRequestDto): Promise<ForwardResultDto> {
+    const { result, outputs } = await forwardGraph(this.model, this.path, request, this.openSource, this.abort);
+    this.last = { key: JSON.stringify(request), outputs };
+    return result;
+  }
+
   private async outputs(request: ForwardRequestDto): Promise<OutputArrays> {
     const key = JSON.stringify(request);
     if (this.last?.key === key) return this.last.outputs;
+    if (isGraph(this.model, request)) {
+      const once = { ...request, runs: 0, warmup: 0 };
+      const { outputs } = await forwardGraph(this.model, this.path, once, this.openSource, this.abort);
+      this.last = { key, outputs };
+      return outputs;
+    }
     const outputs = isWhole(this.model, request)
       ? await this.whole.outputs(request, requestSpec(request))
       : await moduleOutputs(this.model, request, this.abort, await this.given(request));

@@ -20,15 +20,23 @@ import { numbers, writeArrays } from './outputArrays';
 type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
 
 /** What an open size of an input becomes when nothing says more. */
-const openSize = 1;
+export const openSize = 1;
 /** Random indices stay below this where the graph does not show the table that they are looked up in. */
-const indexLimit = 2;
+export const indexLimit = 2;
 
 /** What one graph gave. */
-interface Ran {
+export interface Ran {
   readonly tensors: readonly Tensor[];
   readonly outputs: readonly OutputDto[];
   readonly latencyUs: LatencyDto;
+}
+
+/** Both graphs on the same inputs; `bytes` are those of the model with the files beside it. */
+export interface RanGraphs {
+  readonly inputs: OnnxForwardDto['inputs'];
+  readonly float: Ran;
+  readonly bytes: number;
+  readonly quantized?: Ran & { readonly bytes: number };
 }
 
 /**
@@ -43,24 +51,42 @@ export async function onnxForward(
   openSource: OpenSource,
   abort: AbortCheck,
 ): Promise<OnnxForwardDto> {
+  const { inputs, float, quantized } = await runGraphs(model, path, request, undefined, openSource, abort);
+  if (request.outputsFile !== null) {
+    const { tensors } = request.quantizedOutputs && quantized !== undefined ? quantized : float;
+    const arrays = tensors.map((tensor, i) => ({ name: `output.${i}`, ...tensor }));
+    await writeArrays(request.outputsFile, arrays, abort);
+  }
+  return {
+    inputs,
+    outputs: float.outputs,
+    latencyUs: float.latencyUs,
+    ...(quantized === undefined ? {} : { quantized: compared(float, quantized) }),
+  };
+}
+
+/** The same with the tensors themselves; `given` stands in for the inputs of the request. */
+export async function runGraphs(
+  model: Model,
+  path: string,
+  request: OnnxForwardRequestDto,
+  given: readonly Tensor[] | undefined,
+  openSource: OpenSource,
+  abort: AbortCheck,
+): Promise<RanGraphs> {
   const graph = model.file.onnx?.graph;
   const source = await openSource(path);
   const parts = await readParts(source, graph).finally(() => source.close());
   const session = await openSession(parts, request.values, abort);
   try {
-    const inputs = await inputsOf(session, request, graph, openSource, abort);
+    const inputs = await inputsOf(session, request, given, graph, openSource, abort);
     const float = await runGraph(session, inputs, request, abort);
     const quantized = request.quantized ? await runQuantized(model, inputs, request, abort) : undefined;
-    if (request.outputsFile !== null) {
-      const { tensors } = request.quantizedOutputs && quantized !== undefined ? quantized : float;
-      const arrays = tensors.map((tensor, i) => ({ name: `output.${i}`, ...tensor }));
-      await writeArrays(request.outputsFile, arrays, abort);
-    }
     return {
       inputs: inputs.map(({ shape, dtype }, i) => ({ name: session.inputs[i].name, shape, dtype })),
-      outputs: float.outputs,
-      latencyUs: float.latencyUs,
-      ...(quantized === undefined ? {} : { quantized: compared(float, quantized) }),
+      float,
+      bytes: parts.external.reduce((sum, { data }) => sum + data.length, parts.model.length),
+      ...(quantized === undefined ? {} : { quantized }),
     };
   } finally {
     await session.close();
@@ -82,14 +108,16 @@ async function openSession(
 async function inputsOf(
   { inputs: wanted }: OnnxSession,
   request: OnnxForwardRequestDto,
+  given: readonly Tensor[] | undefined,
   graph: OnnxGraph | undefined,
   openSource: OpenSource,
   abort: AbortCheck,
-): Promise<Tensor[]> {
+): Promise<readonly Tensor[]> {
   const inputs =
-    request.inputsFile === null
+    given ??
+    (request.inputsFile === null
       ? randomOnes(wanted, request, indexLimits(graph))
-      : await fromFile(request.inputsFile, openSource, abort);
+      : await fromFile(request.inputsFile, openSource, abort));
   if (inputs.length !== wanted.length) {
     throw invalid('E_ONNX_INPUT', `The graph takes ${wanted.length} inputs, not ${inputs.length}.`, {
       expected: wanted

@@ -87,16 +87,25 @@ describe('the Forward view in a browser', function () {
     });
   }
 
-  it('the Forward tab of an ONNX file complains of nothing', async () => {
-    const { page, document } = await show(fixturePath('torch-2.13', 'mlp.onnx'));
+  it('an ONNX graph runs float and int8 on the inputs that it names, and says which figures there are not', async () => {
+    const { page, document } = await show(fixturePath('onnxRuntime', 'block.onnx'));
     await document.loaded;
     await page.getByTestId('tab-forward').click();
     await page
       .getByTestId('whole')
-      .getByText(/quantscope forward mlp\.onnx/)
+      .getByText(/ONNX Runtime runs the whole graph/)
       .waitFor();
     await document.prepareWhole();
     assert.equal(document.snapshot.notice, null);
+    await page.getByTestId('form-run').click();
+    await page.getByTestId('percent').waitFor({ timeout: 30_000 });
+    const { forward } = document.snapshot;
+    assert.equal(await page.getByTestId('percent').innerText(), forward?.accuracy.percent.toFixed(2));
+    assert.ok(forward !== null && forward.accuracy.maxAbsDiff > 0 && forward.latencyUs.quantized.p95 > 0);
+    await page.getByTestId('no-scales').waitFor();
+    assert.equal(await page.getByTestId('explain').count(), 0);
+    await page.getByTestId('outputs').locator('.segmented').first().getByRole('button').nth(1).click();
+    await page.getByTestId('heatmap').waitFor();
   });
 
   it('a source that fails says where, and the place is a link', async () => {

@@ -43,11 +43,22 @@ export function ForwardView({ state, model }: Props) {
           )}
           <Sentences forward={forward} />
           <RuntimeScales forward={forward} />
-          <ExplainPanel />
+          {forward.runtime === 'onnx' ? <NoScales /> : <ExplainPanel />}
           <Outputs forward={forward} busy={state.busy !== null} />
         </div>
       )}
     </div>
+  );
+}
+
+/** Why there are no charts of scales below a pass of ONNX Runtime. */
+function NoScales() {
+  return (
+    <p class="pad muted" data-testid="no-scales">
+      {t(
+        'Run-time scales are not available: ONNX Runtime chooses them inside its own kernels and does not tell them step by step.',
+      )}
+    </p>
   );
 }
 

@@ -17,6 +17,20 @@ export function ProductTable({ forward, stale }: { readonly forward: ForwardResu
     const next = forward.products[forward.products.indexOf(chosen) + change];
     if (next !== undefined) setPage({ product: productKey(next) });
   };
+  if (forward.products.length === 0) {
+    return (
+      <div class={stale ? 'products stale' : 'products'}>
+        <div class="product-list">
+          <p class="pad muted">
+            {forward.runtime === 'onnx'
+              ? t('ONNX Runtime does not tell the scales of its products.')
+              : t('Nothing in it is quantized at run time.')}
+          </p>
+        </div>
+        <Latency forward={forward} />
+      </div>
+    );
+  }
   return (
     <div class={stale ? 'products stale' : 'products'}>
       <div
@@ -55,7 +69,6 @@ export function ProductTable({ forward, stale }: { readonly forward: ForwardResu
             </div>
           </Fragment>
         ))}
-        {forward.products.length === 0 && <p class="pad muted">{t('Nothing in it is quantized at run time.')}</p>}
       </div>
       <Latency forward={forward} />
     </div>
@@ -120,9 +133,11 @@ function Latency({ forward }: { readonly forward: ForwardResultDto }) {
         <p>
           <Icon name="warning" kind="warning" /> <b>{t('int8 is {0} times slower here.', (1 / ratio).toFixed(1))}</b>{' '}
           <span class="muted">
-            {t(
-              'Measuring and rounding each input costs more than the smaller product saves. These are Quantscope’s own kernels, not PyTorch’s.',
-            )}
+            {forward.runtime === 'onnx'
+              ? t('These are the kernels of ONNX Runtime’s WebAssembly build.')
+              : t(
+                  'Measuring and rounding each input costs more than the smaller product saves. These are Quantscope’s own kernels, not PyTorch’s.',
+                )}
           </span>
         </p>
       )}

@@ -12,8 +12,11 @@ export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
     return (
       <section class="whole" data-testid="whole">
         <p class="muted">
-          {t('The whole graph runs from the command line:')} <code>{`quantscope forward ${visible(state.file)}`}</code>
+          {t(
+            'ONNX Runtime runs the whole graph on one thread: as it is, and as dynamic quantization rewrites it, every layer that can be.',
+          )}
         </p>
+        <Notes notes={whole?.notes ?? []} />
       </section>
     );
   }
@@ -55,13 +58,7 @@ export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
           </button>
         )}
       </p>
-      {whole !== null && whole.by !== 'plan' && whole.notes.length > 0 && (
-        <ul class="notes muted">
-          {whole.notes.map((note) => (
-            <li key={note}>{engineText(visible(note))}</li>
-          ))}
-        </ul>
-      )}
+      {whole !== null && whole.by !== 'plan' && <Notes notes={whole.notes} />}
       {whole?.by === 'plan' && plan !== null && <PlanEditor report={plan} busy={busy} />}
       {printed.length > 0 && (
         <details>
@@ -70,5 +67,17 @@ export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
         </details>
       )}
     </section>
+  );
+}
+
+/** Assumptions that a person should know. */
+function Notes({ notes }: { readonly notes: readonly string[] }) {
+  if (notes.length === 0) return null;
+  return (
+    <ul class="notes muted">
+      {notes.map((note) => (
+        <li key={note}>{engineText(visible(note))}</li>
+      ))}
+    </ul>
   );
 }

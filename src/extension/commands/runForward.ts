@@ -20,8 +20,7 @@ export async function runForward(document: InspectorDocument | undefined): Promi
   }
   // A whole module of PyTorch's own classes needs no source.
   const complete = model.runnable.some(({ path }) => path === '');
-  // An ONNX file is a graph already: no class of Python stands for it.
-  if (!complete && model.code !== 'onnx' && !document.declinedCode && (await hasClasses(document))) {
+  if (!complete && !document.declinedCode && (await hasClasses(document))) {
     if (await chooseCode(document, true)) return runWhole(document);
     document.declinedCode = true;
   }

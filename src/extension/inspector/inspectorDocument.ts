@@ -170,7 +170,7 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   /** Whether anybody chose what runs the model, or the file says it itself. */
   get knowsCode(): boolean {
-    return this.state.model?.code === 'archive' || this.code.source !== undefined || this.code.plan !== undefined;
+    return this.state.model?.code !== undefined || this.code.source !== undefined || this.code.plan !== undefined;
   }
 
   /** Builds the whole model once, where it is known what it runs by. */
@@ -356,7 +356,9 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   /** The error that each layer makes alone, ticked or not: on the inputs of the last pass of the whole model, where there was one. */
   async measureSensitivity(): Promise<void> {
-    const last = this.lastForward?.module === '' ? this.lastForward : undefined;
+    // ONNX Runtime runs a graph whole: its layers are not measured there.
+    const whole = this.lastForward?.module === '' && this.state.model?.code !== 'onnx';
+    const last = whole ? this.lastForward : undefined;
     const { source, plan } = last ?? this.code;
     const spec = this.state.quantizedSpec ?? this.state.spec;
     await this.work(vscode.l10n.t('Measuring each layer'), async (options) => {

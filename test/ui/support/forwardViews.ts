@@ -83,6 +83,15 @@ export const forwardViews: readonly View[] = [
     },
   },
   {
+    name: 'forward: an ONNX graph that ran',
+    file: fixturePath('onnxRuntime', 'block.onnx'),
+    async show({ page }) {
+      await page.getByTestId('run-forward').click();
+      await page.getByTestId('percent').waitFor({ timeout: 30_000 });
+      await page.getByTestId('no-scales').waitFor();
+    },
+  },
+  {
     name: 'forward: an ONNX graph',
     file: fixturePath('torch-2.13', 'mlp.onnx'),
     async show({ page }) {

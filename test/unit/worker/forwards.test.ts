@@ -14,7 +14,7 @@ import { readNpz } from '../../support/npz';
 const noProgress = () => {};
 
 async function open(path: string): Promise<Forwards> {
-  return new Forwards(await openModel(await openFileSource(path), neverAborted), openFileSource, neverAborted);
+  return new Forwards(await openModel(await openFileSource(path), neverAborted), path, openFileSource, neverAborted);
 }
 
 const source = (file: string, className: string | null = null) => ({

@@ -1,0 +1,123 @@
+import type { AbortCheck } from '../core/abort';
+import { invalid } from '../core/errors';
+import { accuracy } from '../engine/quantization/errorMetrics';
+import { floatTensor, type Tensor } from '../engine/tensor/tensor';
+import type { OnnxDimension } from '../formats/onnx/types';
+import { series } from '../model/forwardModule';
+import { literalInputs } from '../model/givenInputs';
+import type { Model } from '../model/openModel';
+import type { ForwardRequestDto, ForwardResultDto, OnnxForwardRequestDto, WholeModelDto } from '../protocol/forwardDto';
+import { indexLimit, openSize, runGraphs } from './onnxForward';
+import { indexLimits } from './onnxParts';
+import { numbers, type OutputArrays } from './outputArrays';
+import type { OpenSource } from './wholeModels';
+
+/** The whole graph of an ONNX file as the Forward view shows whole models. ONNX Runtime tells no scales, so there are no products. */
+
+/** TensorProto.DataType of the inputs that can be drawn. */
+const drawn = new Map<number, 'float32' | 'int64'>([
+  [1, 'float32'],
+  [7, 'int64'],
+]);
+
+/** True where the graph of the file runs, and no other code in its place. */
+export function isGraph(
+  { file }: Model,
+  { module, source, plan }: Pick<ForwardRequestDto, 'module' | 'source' | 'plan'>,
+): boolean {
+  return (
+    module === '' &&
+    source === undefined &&
+    plan === undefined &&
+    file.program === undefined &&
+    file.onnx?.graph !== undefined
+  );
+}
+
+/** The inputs that the graph names, with 1 for every size that it leaves open; constants are none. */
+export function describeGraph({ file }: Model): WholeModelDto {
+  const graph = file.onnx?.graph;
+  const constants = new Set(graph?.initializers.map(({ name }) => name));
+  const wanted = (graph?.inputs ?? []).filter(({ name }) => !constants.has(name));
+  const limits = indexLimits(graph);
+  const open = wanted.some(({ shape }) => shape?.some((size) => fixedSize(size) === undefined));
+  const other = wanted.some(({ elemType }) => !drawn.has(elemType));
+  return {
+    by: 'onnx',
+    className: graph?.name ?? '',
+    file: '',
+    inputs: wanted.map(({ name, elemType, shape = [] }) => {
+      const dtype = drawn.get(elemType);
+      return {
+        name,
+        shape: shape.map((size) => fixedSize(size) ?? openSize),
+        ...(dtype === undefined ? {} : { dtype }),
+        ...(dtype === 'int64' ? { high: limits.get(name) ?? indexLimit } : {}),
+      };
+    }),
+    notes: [
+      ...(open ? ['sizes that the graph leaves open are 1 until others are typed'] : []),
+      ...(other ? ['inputs that are neither float32 nor int64 are not drawn: give all inputs in a file'] : []),
+    ],
+  };
+}
+
+function fixedSize(size: OnnxDimension): number | undefined {
+  return typeof size === 'number' && size >= 0 ? size : undefined;
+}
+
+/** Runs the graph and the one that dynamic quantization makes of it, in ONNX Runtime, on the same inputs. */
+export async function forwardGraph(
+  model: Model,
+  path: string,
+  request: ForwardRequestDto,
+  openSource: OpenSource,
+  abort: AbortCheck,
+): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputArrays }> {
+  const { inputs } = request;
+  const given = inputs?.kind === 'literal' ? literalInputs(inputs.text, describeGraph(model).inputs) : undefined;
+  const ran = await runGraphs(model, path, graphRequest(request), given, openSource, abort);
+  const { float, quantized } = ran;
+  if (quantized === undefined || float.tensors.length === 0) {
+    throw invalid('E_NO_OUTPUT', 'The forward gives no tensor.');
+  }
+  const [a, b] = [asFloat(float.tensors[0]), asFloat(quantized.tensors[0])];
+  const result: ForwardResultDto = {
+    module: '',
+    moduleType: model.file.onnx?.graph?.name ?? '',
+    engine: request.engine,
+    seed: request.seed,
+    inputs: ran.inputs.map(({ name, shape }) => ({ name, shape })),
+    outputs: float.outputs.map((output, i) => ({ float: output, quantized: quantized.outputs[i] })),
+    accuracy: accuracy(a.data, b.data),
+    size: { floatBytes: ran.bytes, quantizedBytes: quantized.bytes, ratio: ran.bytes / quantized.bytes },
+    latencyUs: {
+      float: float.latencyUs,
+      quantized: quantized.latencyUs,
+      ratio: float.latencyUs.median / quantized.latencyUs.median,
+    },
+    codeMax: 255,
+    products: [],
+    series: series(a, b),
+    runtime: 'onnx',
+  };
+  return { result, outputs: { float: float.tensors, quantized: quantized.tensors } };
+}
+
+function asFloat(tensor: Tensor) {
+  return floatTensor(numbers(tensor), tensor.shape);
+}
+
+function graphRequest({ seed, shapes, inputs, perChannel, runs, warmup }: ForwardRequestDto): OnnxForwardRequestDto {
+  return {
+    seed,
+    shapes,
+    inputsFile: inputs?.kind === 'file' ? inputs.path : null,
+    outputsFile: null,
+    values: [],
+    quantized: true,
+    perChannel,
+    runs,
+    warmup,
+  };
+}

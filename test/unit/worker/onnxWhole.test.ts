@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AbortCheck, neverAborted } from '../../../src/core/abort';
+import { aborted, type QuantscopeError } from '../../../src/core/errors';
+import { openModel } from '../../../src/model/openModel';
+import type { ForwardRequestDto } from '../../../src/protocol/forwardDto';
+import { openFileSource } from '../../../src/worker/fileSource';
+import { Forwards } from '../../../src/worker/forwards';
+import { fixturePath } from '../../support/fixtures';
+import { readNpz } from '../../support/npz';
+import { runOnnx } from '../../support/onnxForwards';
+
+const noProgress = () => {};
+
+const opened: { close(): Promise<void> }[] = [];
+
+async function open(path: string, abort: AbortCheck = neverAborted): Promise<Forwards> {
+  const source = await openFileSource(path);
+  opened.push(source);
+  return new Forwards(await openModel(source, neverAborted), path, openFileSource, abort);
+}
+
+function request(shapes: ForwardRequestDto['shapes'], changes: Partial<ForwardRequestDto> = {}): ForwardRequestDto {
+  return { module: '', seed: 5, shapes, engine: 'fbgemm', perChannel: false, runs: 3, warmup: 1, ...changes };
+}
+
+async function proposedShapes(forwards: Forwards): Promise<ForwardRequestDto['shapes']> {
+  return (await forwards.describe({})).inputs.map(({ shape }) => shape);
+}
+
+describe('the graph of an ONNX file answers as a whole model', function () {
+  this.timeout(30_000);
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'onnx-whole-'));
+  });
+  afterEach(async () => {
+    for (const source of opened.splice(0)) await source.close();
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  for (const name of ['block', 'lstm', 'word_lm', 'external']) {
+    for (const perChannel of [false, true]) {
+      it(`${name}${perChannel ? ' per channel' : ''}: the numbers of forward --quantized`, async () => {
+        const path = fixturePath('onnxRuntime', `${name}.onnx`);
+        const forwards = await open(path);
+        const shapes = await proposedShapes(forwards);
+        const result = await forwards.forward(request(shapes, { perChannel }), noProgress);
+        const line = await runOnnx(path, { seed: 5, shapes, quantized: true, perChannel });
+        assert.deepEqual(
+          result.outputs.map(({ float }) => float),
+          line.outputs,
+        );
+        assert.deepEqual(
+          result.outputs.map(({ quantized }) => quantized),
+          line.quantized?.outputs,
+        );
+        assert.deepEqual(result.accuracy, line.quantized?.accuracy);
+        assert.equal(result.size.quantizedBytes, line.quantized?.bytes);
+        assert.equal(result.latencyUs.float.runs, 3);
+        assert.deepEqual([result.runtime, result.products], ['onnx', []]);
+      });
+    }
+  }
+
+  it('inputs are those that the graph names, indices below their table', async () => {
+    const path = fixturePath('onnxRuntime', 'word_lm.onnx');
+    const { by, inputs, notes } = await (await open(path)).describe({});
+    assert.equal(by, 'onnx');
+    assert.deepEqual(inputs, [{ name: 'ids', shape: [7, 2], dtype: 'int64', high: 30 }]);
+    assert.deepEqual(notes, []);
+  });
+
+  it('sizes that the graph leaves open are 1, and a note says so, as of inputs that cannot be drawn', async () => {
+    const { inputs, notes } = await (await open(fixturePath('onnx', 'scoped.onnx'))).describe({});
+    assert.deepEqual(
+      inputs.map(({ name, shape, dtype }) => [name, shape, dtype]),
+      [
+        ['x', [2], 'float32'],
+        ['cond', [], undefined],
+        ['ids', [1, 1], 'int64'],
+      ],
+    );
+    assert.deepEqual(
+      notes.map((note) => /leaves open|neither float32/.exec(note)?.[0]),
+      ['leaves open', 'neither float32'],
+    );
+  });
+
+  it('typed numbers run, and those of another shape are refused in ONNX Runtime’s words', async () => {
+    const forwards = await open(fixturePath('onnxRuntime', 'matmul.onnx'));
+    const row = [1, -2, 3, -4, 5, -6, 7, -8];
+    const typed = (rows: readonly unknown[]) =>
+      forwards.forward(request([[3, 8]], { inputs: { kind: 'literal', text: JSON.stringify(rows) } }), noProgress);
+    const { inputs, accuracy, series } = await typed([row, row, row]);
+    assert.deepEqual(inputs, [{ name: 'x', shape: [3, 8] }]);
+    assert.ok(accuracy.maxAbsDiff > 0 && accuracy.sqnrDb > 15);
+    const columns = series.float.length / 3;
+    assert.deepEqual(series.float.slice(0, columns), series.float.slice(columns, 2 * columns));
+    await assert.rejects(typed([row]), (error: QuantscopeError) => error.code === 'E_ONNX_RUNTIME');
+  });
+
+  it('both outputs are saved as the pass gave them, from a file of inputs', async () => {
+    const path = fixturePath('onnxRuntime', 'block.npz');
+    const asked = request([], { inputs: { kind: 'file', path } });
+    const expected = await readNpz(path);
+    for (const ranBefore of [true, false]) {
+      const forwards = await open(fixturePath('onnxRuntime', 'block.onnx'));
+      if (ranBefore) await forwards.forward(asked, noProgress);
+      const target = join(folder, `block.${ranBefore}.npz`);
+      await forwards.save({ request: asked, what: { kind: 'outputs', which: 'both' }, target });
+      const written = await readNpz(target);
+      for (const [own, golden] of [
+        ['float.output.0', 'float.0'],
+        ['int8.output.0', 'int8.0'],
+      ]) {
+        const [a, b] = [written.get(own), expected.get(golden)];
+        assert.deepEqual(a?.shape, b?.shape);
+        const worst = Math.max(
+          ...Array.from((a?.data ?? []) as Float32Array, (value, i) => Math.abs(Number(value) - Number(b?.data[i]))),
+        );
+        assert.ok(worst <= 1e-5, `${own}: ${worst}`);
+      }
+      const image = await forwards.outputImage({ request: asked, output: 0, layer: 'error' });
+      assert.ok(image.cells.some((value) => value !== 0));
+    }
+  });
+
+  it('a pass is cancelled between two runs', async () => {
+    let checks = 0;
+    const abort: AbortCheck = {
+      throwIfAborted() {
+        checks++;
+        if (checks > 50) throw aborted();
+      },
+    };
+    const forwards = await open(fixturePath('onnxRuntime', 'matmul.onnx'), abort);
+    const shapes = await proposedShapes(forwards);
+    await assert.rejects(
+      forwards.forward(request(shapes, { runs: 1_000_000 }), noProgress),
+      (error: QuantscopeError) => error.code === 'E_ABORTED',
+    );
+  });
+
+  it('a graph that is quantized already says so', async () => {
+    const forwards = await open(fixturePath('onnx', 'mlp.dynamic.onnx'));
+    await assert.rejects(forwards.forward(request(await proposedShapes(forwards)), noProgress), /quantized already/);
+  });
+});
