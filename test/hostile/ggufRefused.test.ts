@@ -85,6 +85,27 @@ const rejected: readonly Rejected[] = [
     offset: headBytes,
   },
   {
+    id: 'G-24',
+    name: 'an alignment of 13 before a table of tensors',
+    bytes: () => ggufFile({ kvs: [align(13)], tensors: [tensorEntry()] }),
+    code: 'E_GGUF_ALIGNMENT',
+    offset: headBytes,
+  },
+  {
+    id: 'G-29',
+    name: 'an alignment of 13 before tensors and their data',
+    bytes: () => ggufFile({ kvs: [align(13)], tensors: [tensorEntry()], alignment: 13, data: new Uint8Array(64) }),
+    code: 'E_GGUF_ALIGNMENT',
+    offset: headBytes,
+  },
+  {
+    id: 'ID-14',
+    name: 'a version in big-endian order before numbers that are not',
+    bytes: () => ggufFile({ version: 0x03000000, tensors: [tensorEntry()] }),
+    code: 'E_GGUF_COUNT',
+    offset: 8,
+  },
+  {
     id: 'G-16',
     name: 'five dimensions',
     bytes: () => ggufFile({ tensors: [tensorEntry({ dims: [1, 1, 1, 1, 1] })] }),

@@ -70,6 +70,13 @@ const partial: readonly Partial[] = [
     found: '31 bytes',
   },
   {
+    id: 'G-30',
+    name: 'data that follow another alignment than the file names',
+    spec: { kvs: [align(64)], tensors: table(sound, { offset: 32 }), data: concat(eightFloats, eightFloats) },
+    tensors: ['', 'E_GGUF_OFFSET'],
+    found: '32',
+  },
+  {
     id: 'G-31',
     name: 'two tensors that fill memory together',
     spec: { tensors: table({ dims: [huge], type: 24 }, { dims: [huge], type: 24, offset: huge }) },
@@ -151,6 +158,25 @@ describe('GGUF tensors that cannot be', () => {
       }
     });
   }
+
+  it('G-33: data of an alignment of their own are where it says', async () => {
+    const pad = new Uint8Array(32);
+    const file = await open(
+      ggufFile({
+        kvs: [align(64)],
+        tensors: table(sound, { offset: 64 }),
+        alignment: 64,
+        data: concat(pad, pad, eightFloats),
+      }),
+    );
+    const values = [];
+    for (const { tensor } of file.tensors) {
+      const bytes = await file.readTensor(tensor, neverAborted);
+      values.push([...new Float32Array(bytes.slice().buffer)]);
+    }
+    assert.deepEqual(values, [Array(8).fill(0), [0, 1, 2, 3, 4, 5, 6, 7]]);
+    assert.deepEqual(codesOf(file), []);
+  });
 
   it('G-37: data that start past the end of the file leave every tensor unread', async () => {
     const whole = ggufFile({ kvs: [align(2 ** 20)], tensors: table(sound, { offset: 2 ** 20 }) });

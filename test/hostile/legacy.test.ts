@@ -172,7 +172,7 @@ describe('the stream of PyTorch before 1.6', () => {
 });
 
 describe('the tar archive of PyTorch 0.1', () => {
-  it('is read in place: tensors, and tensors on a part of a storage', async () => {
+  it('ID-09: is read in place: tensors, and tensors on a part of a storage', async () => {
     const file = await openBytes(tar(members()));
     assert.equal(file.format, 'torch-tar');
     assert.deepEqual(file.warnings, []);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFile, chmod, mkdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { openFileSource } from '../../../src/worker/fileSource';
 import { temporaryFolder } from '../../support/bundles';
@@ -120,7 +122,11 @@ describe('openFileSource', () => {
     }
   });
 
-  describe('refuses without waiting', () => {
+  describe('refuses without waiting (ID-10)', () => {
+    const sockets: Server[] = [];
+    after(() => {
+      for (const server of sockets) server.close();
+    });
     const cases: readonly [what: string, code: string, make: () => Promise<string>][] = [
       ['a file that is not there', 'E_IO', async () => at('missing.pt')],
       [
@@ -154,6 +160,17 @@ describe('openFileSource', () => {
           execFileSync('mkfifo', [at('pipe')]);
           await symlink(at('pipe'), at('link.pt'));
           return at('link.pt');
+        },
+      ],
+      [
+        'a socket',
+        'E_NOT_A_FILE',
+        async () => {
+          const server = createServer().listen(at('socket.pt'));
+          await once(server, 'listening');
+          server.unref();
+          sockets.push(server);
+          return at('socket.pt');
         },
       ],
       ['an endless device', 'E_NOT_A_FILE', async () => '/dev/zero'],

@@ -106,7 +106,7 @@ describe('values', () => {
 });
 
 describe('metadata', () => {
-  it('has scalars as they are and long arrays by type and length', async () => {
+  it('has scalars as they are, long arrays by type and length, and the byte order (ID-14)', async () => {
     const { metadata, label } = await openFixture('little');
     assert.equal(label, 'GGUF model, llama');
     assert.equal(metadata.GGUF, 'version 3, little endian, aligned to 32 bytes');
