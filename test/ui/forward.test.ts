@@ -108,6 +108,21 @@ describe('the Forward view in a browser', function () {
     await page.getByTestId('heatmap').waitFor();
   });
 
+  it('a pass of an ONNX graph is cancelled, and the next one runs', async () => {
+    const { page, document } = await show(fixturePath('onnxRuntime', 'block.onnx'));
+    await document.loaded;
+    await page.getByTestId('tab-forward').click();
+    await document.prepareWhole();
+    const shapes = document.snapshot.whole?.inputs.map(({ shape }) => shape) ?? [];
+    const endless = { module: '', seed: 1, shapes, engine: 'fbgemm', perChannel: false, warmup: 0 } as const;
+    const controller = new AbortController();
+    const running = document.engine.call('forward', { ...endless, runs: 1_000_000_000 }, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 500);
+    await assert.rejects(running, (error: { code?: string }) => error.code === 'E_ABORTED');
+    await page.getByTestId('form-run').click();
+    await page.getByTestId('percent').waitFor({ timeout: 30_000 });
+  });
+
   it('a source that fails says where, and the place is a link', async () => {
     const path = join(folder, 'broken.py');
     await writeFile(
