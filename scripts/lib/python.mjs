@@ -13,6 +13,9 @@ const systemPython = '/usr/bin/python3';
 /** What the interop scripts import in the current environment. */
 const packages = ['torch', 'numpy', 'onnx', 'onnxruntime', 'safetensors', 'gguf'];
 
+/** Families of models for the whole-model proof, which has more of them with torchvision, if it fits this torch, too. */
+const families = ['transformers'];
+
 /** The CPU build of PyTorch, where it can be reached: the one of the package index brings a gigabyte of CUDA. */
 const cpuIndex = 'https://download.pytorch.org/whl/cpu';
 
@@ -57,6 +60,10 @@ async function currentTorch() {
     const quiet = ['--quiet', '--disable-pip-version-check', '--no-warn-script-location'];
     const args = ['-m', 'pip', 'install', ...quiet, ...patience, '--extra-index-url', cpuIndex, ...packages];
     await run(environmentPython, args, { stdio: ['ignore', 'ignore', 'ignore'] });
+    const optional = [...args.slice(0, -packages.length), ...families];
+    await run(environmentPython, optional, { stdio: ['ignore', 'ignore', 'ignore'] }).catch(({ message }) =>
+      console.error(`Without ${families.join(' and ')} fewer models are compared: ${message}`),
+    );
   } catch (error) {
     console.error(`A current PyTorch could not be installed: ${error.message}`);
   }

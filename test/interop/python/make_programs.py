@@ -723,7 +723,7 @@ def main():
                 arrays.update(int8)
                 arrays = {k: v.astype(np.int64) if v.dtype == bool and not k.startswith("input") else v for k, v in arrays.items()}
                 arrays = {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in arrays.items()}
-                np.savez(path + ".npz", **{name: np.ascontiguousarray(a) for name, a in arrays.items()})
+                np.savez(path + ".npz", **{name: np.array(a, order="C") for name, a in arrays.items()})
                 made += 1
             except Exception as error:
                 failed.append("%s.%s: %s" % (name, kind, str(error).split("\n")[0][:160]))
