@@ -29,10 +29,13 @@ function textArguments(call) {
   return name === 'plural' ? call.arguments.slice(1, 3) : [];
 }
 
+/** Beside the page and the extension: what the engine's thread says in the words that it is given. */
+const reportSources = ['src/model/reportHtml.ts', 'src/protocol/engineText.ts'].map((path) => join(root, path));
+
 /** Texts by the place that uses them first. A choice between two literals counts as both. */
 export function shownTexts() {
   const texts = new Map();
-  for (const path of [...sources('webview-ui'), ...sources('src/extension')]) {
+  for (const path of [...sources('webview-ui'), ...sources('src/extension'), ...reportSources]) {
     const file = parse(path);
     const add = (node) => {
       if (ts.isStringLiteralLike(node)) texts.set(node.text, texts.get(node.text) ?? relative(root, path));

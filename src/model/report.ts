@@ -6,17 +6,19 @@ import type { Model } from './openModel';
 import { skippedGroups } from './overview';
 import { pythonLines } from './pythonLines';
 import { renderReport } from './reportHtml';
+import type { ReportWords } from './reportWords';
 
 /** Timed runs where nobody asked for another number. */
 const runs = 100;
 const warmup = 30;
 
-/** The recipe's five steps for this file, as one HTML page and as JSON. Without a request the first module that can be run is. */
+/** The recipe's five steps for this file, as one HTML page in the given words and as JSON. Without a request the first module that can be run is. */
 export async function modelReport(
   model: Model,
   spec: QuantizeSpecDto,
   request: ForwardRequestDto | null,
   quantized: QuantizeReportDto,
+  words: ReportWords,
   run: (chosen: ForwardRequestDto) => Promise<ForwardResultDto>,
 ): Promise<ReportDto> {
   const summary = summarize(model);
@@ -35,13 +37,16 @@ export async function modelReport(
     });
   let forward: ForwardResultDto | null = null;
   let forwardFailure = '';
+  let failureSaid = '';
   if (chosen !== undefined) {
     try {
       forward = await run(chosen);
     } catch (error) {
-      if ((error as { code?: string }).code === 'E_ABORTED') throw error;
+      const { code = '' } = error as { code?: string };
+      if (code === 'E_ABORTED') throw error;
       // The other four steps stand without it, and the report says why it is missing.
       forwardFailure = error instanceof Error ? error.message : String(error);
+      failureSaid = words.error(code, forwardFailure);
     }
   }
   const python = pythonLines(model, spec);
@@ -56,8 +61,9 @@ export async function modelReport(
     quantized,
     skipped: skippedGroups(quantized.skipped),
     forward,
-    forwardFailure,
+    forwardFailure: failureSaid,
     python,
+    words,
   });
   return { html, json };
 }

@@ -2,6 +2,7 @@ import { formatBytes } from '../core/text';
 import type { ForwardResultDto, ProductDto } from '../protocol/forwardDto';
 import type { ModelSummaryDto, OverviewDto } from '../protocol/modelDto';
 import type { QuantizeReportDto } from '../protocol/quantizeDto';
+import type { ReportWords } from './reportWords';
 
 export interface ReportParts {
   readonly summary: ModelSummaryDto;
@@ -10,6 +11,7 @@ export interface ReportParts {
   readonly forward: ForwardResultDto | null;
   readonly forwardFailure: string;
   readonly python: string;
+  readonly words: ReportWords;
 }
 
 const maxRows = 1_000;
@@ -17,22 +19,31 @@ const maxProducts = 24;
 
 /** One HTML file that needs nothing else: no script, no link, no font. Every name from the model is escaped. */
 export function renderReport(parts: ReportParts): string {
-  const { summary, quantized } = parts;
+  const { summary, quantized, words } = parts;
+  const { t, engine } = words;
+  const facts = [
+    engine(summary.label),
+    t('{0} parameters', count(summary.parameters)),
+    summary.dtype,
+    `pickle: ${verdict(parts)}`,
+    t('quantized as PyTorch’s {0} engine does', quantized.engine),
+    t('by Quantscope, nothing in the file was run'),
+  ];
   return `<!DOCTYPE html>
-<html lang="en">
+<html lang="${escapeHtml(words.language)}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(summary.file)}: dynamic quantization</title>
+<title>${escapeHtml(t('{0}: dynamic quantization', summary.file))}</title>
 <style>${style}</style>
 </head>
 <body>
 <h1>${escapeHtml(summary.file)}</h1>
-<p class="muted">${escapeHtml(summary.label)} · ${count(summary.parameters)} parameters · ${escapeHtml(summary.dtype)} · pickle: ${escapeHtml(summary.safety.verdict)} · quantized as PyTorch's ${quantized.engine} engine does · by Quantscope, nothing in the file was run</p>
+<p class="muted">${escapeHtml(facts.join(' · '))}</p>
 ${setUp(parts)}
 ${quantizeStep(parts)}
-${size(quantized)}
+${size(parts)}
 ${latency(parts)}
 ${accuracy(parts)}
 </body>
@@ -40,58 +51,97 @@ ${accuracy(parts)}
 `;
 }
 
-function setUp({ summary, python }: ReportParts): string {
-  return `<h2>1. Set up</h2>
-<pre>${escapeHtml(summary.repr)}</pre>
-<details><summary>The same in PyTorch</summary><pre>${escapeHtml(python)}</pre></details>`;
+function verdict({ summary, words: { t } }: ReportParts): string {
+  switch (summary.safety.verdict) {
+    case 'safe':
+      return t('Safe');
+    case 'dangerous':
+      return t('Runs code when loaded');
+    case 'suspicious':
+      return t('Suspicious');
+    case 'unknown':
+      return t('Names unknown code');
+  }
 }
 
-function quantizeStep({ quantized, skipped }: ReportParts): string {
+function setUp({ summary, python, words: { t } }: ReportParts): string {
+  return `<h2>1. ${escapeHtml(t('Set up'))}</h2>
+<pre>${escapeHtml(summary.repr)}</pre>
+<details><summary>${escapeHtml(t('The same in PyTorch'))}</summary><pre>${escapeHtml(python)}</pre></details>`;
+}
+
+function quantizeStep({ quantized, skipped, words: { t, plural, engine } }: ReportParts): string {
   const rows = quantized.modules
     .flatMap(({ path, weights }) =>
       weights.map(({ name, scheme, scales, sqnrDb, rmse, maxAbsError }) => [
         escapeHtml(path === '' ? name : `${path}.${name}`),
         scheme,
-        scales.length === 1 ? number(scales[0]) : `${count(scales.length)} scales`,
+        scales.length === 1 ? number(scales[0]) : escapeHtml(t('{0} scales', count(scales.length))),
         `${bar(sqnrDb)} ${decibel(sqnrDb)}`,
         number(rmse),
         number(maxAbsError),
       ]),
     )
     .slice(0, maxRows);
-  return `<h2>2. Quantize</h2>
-<p>${count(quantized.modules.length)} modules quantized.${skipped
-    .map(({ type, reason, count: n }) => ` ${count(n)} × ${escapeHtml(type)} stay float32: ${escapeHtml(reason)}.`)
-    .join('')}</p>
-<details><summary>print(model) after</summary><pre>${escapeHtml(quantized.repr.after)}</pre></details>
-${table(['weight', 'scheme', 'scale', 'SQNR, dB', 'RMSE', 'max |error|'], rows)}`;
+  const n = quantized.modules.length;
+  const done = plural(n, '{0} module quantized.', '{0} modules quantized.', count(n));
+  const left = skipped.map(({ type, reason, count: k }) =>
+    plural(k, '{0} × {1} stays float32: {2}.', '{0} × {1} stay float32: {2}.', count(k), type, engine(reason)),
+  );
+  return `<h2>2. ${escapeHtml(t('Quantize'))}</h2>
+<p>${escapeHtml([done, ...left].join(' '))}</p>
+<details><summary>${escapeHtml(t('print(model) after'))}</summary><pre>${escapeHtml(quantized.repr.after)}</pre></details>
+${table([t('weight'), t('scheme'), t('scale'), 'SQNR, dB', 'RMSE', t('max |error|')], rows)}`;
 }
 
-function size({ bytes }: QuantizeReportDto): string {
+function size({ quantized: { bytes }, words: { t } }: ReportParts): string {
+  const exact = (value: number) => escapeHtml(`${formatBytes(value)} (${t('{0} bytes', count(value))})`);
   const ratio = bytes.before / bytes.after;
-  return `<h2>3. Size</h2>
-<p><span class="bar float" style="width:${barWidth(1)}px"></span> ${formatBytes(bytes.before)} (${count(bytes.before)} bytes)<br>
-<span class="bar int8" style="width:${barWidth(1 / ratio)}px"></span> ${formatBytes(bytes.after)} (${count(bytes.after)} bytes), <b>${ratio.toFixed(2)} times smaller</b></p>`;
+  return `<h2>3. ${escapeHtml(t('Size'))}</h2>
+<p><span class="bar float" style="width:${barWidth(1)}px"></span> ${exact(bytes.before)}<br>
+<span class="bar int8" style="width:${barWidth(1 / ratio)}px"></span> ${exact(bytes.after)}, <b>${escapeHtml(t('{0} times smaller', ratio.toFixed(2)))}</b></p>`;
 }
 
-function latency({ forward, forwardFailure }: ReportParts): string {
-  if (forward === null) return `<h2>4. Latency</h2><p>${missing(forwardFailure)}</p>`;
+function latency(parts: ReportParts): string {
+  const { forward, words } = parts;
+  const { t, plural } = words;
+  const heading = `<h2>4. ${escapeHtml(t('Latency'))}</h2>`;
+  if (forward === null) return `${heading}<p>${missing(parts)}</p>`;
   const { float, quantized, ratio } = forward.latencyUs;
   const rows = [
     ['float32', number(float.median), number(float.p95)],
     ['int8', number(quantized.median), number(quantized.p95)],
   ];
-  const verdict =
+  const verdictLine =
     ratio >= 1
-      ? `int8 is ${ratio.toFixed(2)} times faster here.`
-      : `int8 is ${(1 / ratio).toFixed(2)} times slower here.`;
-  return `<h2>4. Latency</h2>
-<p class="muted">${escapeHtml(forward.module || '(root)')} ${escapeHtml(forward.moduleType)}, ${forward.inputs.map(({ name, shape }) => `${escapeHtml(name)} ${shape.join(' × ')}`).join(', ')}, seed ${forward.seed}; ${float.threads} ${float.threads === 1 ? 'thread' : 'threads'}, ${float.warmup} warm-up, ${Math.min(float.runs, quantized.runs)} runs, µs. ${forward.runtime === 'onnx' ? "ONNX Runtime's WebAssembly build." : "Quantscope's own kernels, not PyTorch's."}</p>
-${table(['', 'median', 'p95'], rows)}<p><b>${verdict}</b></p>`;
+      ? t('int8 is {0} times faster here.', ratio.toFixed(2))
+      : t('int8 is {0} times slower here.', (1 / ratio).toFixed(2));
+  const { threads, warmup } = float;
+  const facts = [
+    `${forward.module || '(root)'} ${forward.moduleType}`,
+    ...forward.inputs.map(({ name, shape }) => `${name} ${shape.join(' × ')}`),
+    t('seed {0}', forward.seed),
+    plural(
+      threads,
+      '{0} thread, {1} warm-up, {2} runs',
+      '{0} threads, {1} warm-up, {2} runs',
+      threads,
+      warmup,
+      Math.min(float.runs, quantized.runs),
+    ),
+    'µs',
+    forward.runtime === 'onnx' ? t('ONNX Runtime’s WebAssembly build') : t('Quantscope’s own kernels, not PyTorch’s'),
+  ];
+  return `${heading}
+<p class="muted">${escapeHtml(facts.join(' · '))}</p>
+${table(['', t('median'), 'p95'], rows)}<p><b>${escapeHtml(verdictLine)}</b></p>`;
 }
 
-function accuracy({ forward, forwardFailure }: ReportParts): string {
-  if (forward === null) return `<h2>5. Accuracy</h2><p>${missing(forwardFailure)}</p>`;
+function accuracy(parts: ReportParts): string {
+  const { forward, words } = parts;
+  const { t } = words;
+  const heading = `<h2>5. ${escapeHtml(t('Accuracy'))}</h2>`;
+  if (forward === null) return `${heading}<p>${missing(parts)}</p>`;
   const { meanAbsFloat, meanAbsQuantized, meanAbsDiff, percent, sqnrDb, cosine, maxAbsDiff } = forward.accuracy;
   const products = forward.products.slice(0, maxProducts);
   const rows = products.map((product) => [
@@ -101,26 +151,32 @@ function accuracy({ forward, forwardFailure }: ReportParts): string {
     number(Math.max(...product.scale)),
     sparkline(product),
   ]);
-  return `<h2>5. Accuracy</h2>
+  const figures = [
+    `SQNR ${decibel(sqnrDb)} dB`,
+    t('cosine {0}', cosine.toFixed(6)),
+    t('largest difference {0}', number(maxAbsDiff)),
+  ];
+  // The recipe's own printed lines, word for word in every language.
+  return `${heading}
 <p>mean absolute value of output tensor values in the FP32 model is <b>${meanAbsFloat.toFixed(5)}</b><br>
 mean absolute value of output tensor values in the INT8 model is <b>${meanAbsQuantized.toFixed(5)}</b><br>
 mean absolute value of the difference between the output tensors is <b>${meanAbsDiff.toFixed(5)}</b> or <b>${percent.toFixed(2)} percent</b></p>
-<p class="muted">SQNR ${decibel(sqnrDb)} dB · cosine ${cosine.toFixed(6)} · largest difference ${number(maxAbsDiff)}</p>
-${outputs(forward)}
-<h3>Scales chosen at run time</h3>
+<p class="muted">${escapeHtml(figures.join(' · '))}</p>
+${outputs(forward, words)}
+<h3>${escapeHtml(t('Scales chosen at run time'))}</h3>
 ${
   forward.runtime === 'onnx'
-    ? '<p class="muted">Not available: ONNX Runtime chooses them inside its own kernels.</p>'
-    : table(['product', 'scales', 'smallest', 'largest', 'over calls and steps'], rows)
+    ? `<p class="muted">${escapeHtml(t('Not available: ONNX Runtime chooses them inside its own kernels.'))}</p>`
+    : table([t('product'), t('scales'), t('smallest'), t('largest'), t('over calls and steps')], rows)
 }`;
 }
 
-function missing(failure: string): string {
-  return failure === '' ? 'No module of this file can be run by itself.' : escapeHtml(failure);
+function missing({ forwardFailure, words: { t } }: ReportParts): string {
+  return escapeHtml(forwardFailure || t('No module of this file can be run by itself.'));
 }
 
 /** Float and int8 outputs on one axis. */
-function outputs({ series }: ForwardResultDto): string {
+function outputs({ series }: ForwardResultDto, { t, engine }: ReportWords): string {
   const { float, quantized, label } = series;
   const all = [...float, ...quantized];
   const low = Math.min(...all);
@@ -132,7 +188,7 @@ function outputs({ series }: ForwardResultDto): string {
           `${((760 * i) / Math.max(1, values.length - 1)).toFixed(1)},${(116 - (112 * (value - low)) / span).toFixed(1)}`,
       )
       .join(' ');
-  return `<figure><svg viewBox="0 0 760 120" role="img" aria-label="Outputs of float32 and int8"><polyline class="float" points="${points(float)}"/><polyline class="int8" points="${points(quantized)}"/></svg><figcaption>Outputs, ${escapeHtml(label)}: <span class="key float">float32</span> <span class="key int8">int8</span></figcaption></figure>`;
+  return `<figure><svg viewBox="0 0 760 120" role="img" aria-label="${escapeHtml(t('Outputs of float32 and int8'))}"><polyline class="float" points="${points(float)}"/><polyline class="int8" points="${points(quantized)}"/></svg><figcaption>${escapeHtml(t('Outputs, {0}:', engine(label)))} <span class="key float">float32</span> <span class="key int8">int8</span></figcaption></figure>`;
 }
 
 function sparkline({ scale }: ProductDto): string {
@@ -147,11 +203,11 @@ function sparkline({ scale }: ProductDto): string {
   return `<svg class="small" viewBox="0 0 120 18" aria-hidden="true"><polyline class="int8" points="${points}"/></svg>`;
 }
 
-/** Cells are HTML already. */
+/** Cells are HTML already, the heads are text. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[], tag: 'td' | 'th') =>
     `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
-  return `<table><thead>${line(head, 'th')}</thead><tbody>${rows.map((cells) => line(cells, 'td')).join('')}</tbody></table>`;
+  return `<table><thead>${line(head.map(escapeHtml), 'th')}</thead><tbody>${rows.map((cells) => line(cells, 'td')).join('')}</tbody></table>`;
 }
 
 function bar(sqnrDb: number): string {

@@ -32,6 +32,12 @@ export interface ComparisonDto {
   readonly tensors: readonly ComparedTensorDto[];
 }
 
+/** The language that a report is to be in: its texts by the English ones, as VS Code's bundle has them. */
+export interface ReportTextsDto {
+  readonly language: string;
+  readonly texts: Readonly<Record<string, string>>;
+}
+
 /** The report of one file in both forms. */
 export interface ReportDto {
   readonly html: string;

@@ -6,7 +6,7 @@ import type {
   SensitivityRequestDto,
   WeightErrorDto,
 } from './answersDto';
-import type { ComparisonDto, ReportDto } from './compareDto';
+import type { ComparisonDto, ReportDto, ReportTextsDto } from './compareDto';
 import type { EngineName, SafetyDto, Scheme } from './dto';
 import type { ExportReportDto, ExportRequestDto } from './exportDto';
 import type {
@@ -79,8 +79,8 @@ export interface EngineApi {
   python(args: { spec: QuantizeSpecDto }): string;
   /** Compares the open file, as the one before, with another. */
   compareWith(args: { path: string }): ComparisonDto;
-  /** The recipe's five steps; without a request the first module that can be run is. */
-  report(args: { spec: QuantizeSpecDto; forward: ForwardRequestDto | null }): ReportDto;
+  /** The recipe's five steps; without a request the first module that can be run is. Without texts the page is in English. */
+  report(args: { spec: QuantizeSpecDto; forward: ForwardRequestDto | null; texts?: ReportTextsDto }): ReportDto;
   /** Writes a text that was made before, as a whole or not at all. */
   writeText(args: { path: string; text: string }): { readonly bytes: number };
   /** null asks for every tensor; those that cannot be read are named instead. */

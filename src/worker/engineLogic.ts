@@ -30,6 +30,7 @@ import { Forwards } from './forwards';
 import { moduleClasses } from './moduleClasses';
 import { onnxForward } from './onnxForward';
 import { loadPlan, planPath, proposePlanFor, savePlan } from './planFiles';
+import { reportWords } from './reportWords';
 import { sourceHash } from './sourceHash';
 import { verifyExport } from './verifyExport';
 import { writeFileAtomically, writeTextAtomically } from './writeFile';
@@ -130,8 +131,8 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
         await source.close();
       }
     },
-    report: async ({ spec, forward }, context) =>
-      modelReport(opened().model, spec, forward, await report(spec, context), (request) =>
+    report: async ({ spec, forward, texts }, context) =>
+      modelReport(opened().model, spec, forward, await report(spec, context), reportWords(texts), (request) =>
         opened().forwards.forward(request, context.progress),
       ),
     stats: async ({ tensor, bins }, { progress }) => ({

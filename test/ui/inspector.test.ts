@@ -103,6 +103,19 @@ describe('the inspector in a browser', function () {
     ]);
   });
 
+  for (const [language, step] of [
+    ['en', '5. Accuracy'],
+    ['ko', '5. 정확도'],
+  ] as const) {
+    it(`the report is in VS Code's language, ${language}`, async () => {
+      const { document } = await show(fixturePath('torch-2.13', 'mlp.pt'), { language });
+      await document.loaded;
+      const { html } = await document.report({});
+      assert.ok(html.includes(`<html lang="${language}">`));
+      assert.ok(html.includes(step));
+    });
+  }
+
   it('ticking a module whose type is left in float32 quantizes that module alone', async () => {
     const { page, document } = await show(fixturePath('torch-2.13', 'mlp.pt'));
     await document.loaded;

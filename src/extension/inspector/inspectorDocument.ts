@@ -401,7 +401,9 @@ export class InspectorDocument implements vscode.CustomDocument {
   /** The report in both forms, with the spec and the inputs that are shown. */
   report(options: EngineCallOptions): Promise<ReportDto> {
     const spec = this.state.quantizedSpec ?? this.state.spec;
-    return this.engine.call('report', { spec, forward: this.lastForward ?? null }, options);
+    const { bundle } = vscode.l10n;
+    const texts = bundle && { language: vscode.env.language, texts: bundle };
+    return this.engine.call('report', { spec, forward: this.lastForward ?? null, texts }, options);
   }
 
   /** Writes a text on this machine's disk as exports are written: as a whole or not at all. */

@@ -1,0 +1,34 @@
+/** A text in the person's language, `{0}` and so on filled in; the English one is the key. */
+export type Translate = (text: string, ...values: readonly (string | number)[]) => string;
+
+/** A text that the engine's thread wrote, which knows no language: known words are translated, names and numbers stay. */
+export function sayEngineText(text: string, t: Translate): string {
+  const kind = /^(\w+): (.*)$/.exec(text);
+  if (kind !== null) return `${kind[1]}: ${t(kind[2])}`;
+  const flattened = /^(.*), flattened$/.exec(text);
+  if (flattened !== null) return t('{0}, flattened', flattened[1]);
+  const part = /^(step|first) (\d+) (?:values )?of (.*)$/.exec(text);
+  if (part !== null)
+    return part[1] === 'step' ? t('step {0} of {1}', part[2], part[3]) : t('first {0} values of {1}', part[2], part[3]);
+  for (const { pattern, say } of withNames) {
+    const found = pattern.exec(text);
+    if (found !== null) return say(t, found[1], found[2] ?? '');
+  }
+  return t(text);
+}
+
+/** Reasons that hold a name, which stays as it is. */
+const withNames: readonly { readonly pattern: RegExp; say(t: Translate, first: string, second: string): string }[] = [
+  { pattern: /^tied to (.*)$/, say: (t, name) => t('tied to {0}', name) },
+  {
+    pattern: /^part of (.*), a (\w+) that is taken as one$/,
+    say: (t, name, type) => t('part of {0}, a {1} taken as one', name, type),
+  },
+  {
+    pattern: /^(\w+) is not a type that quantize_dynamic knows$/,
+    say: (t, type) => t('quantize_dynamic does not know {0}', type),
+  },
+  { pattern: /^(\w+) takes float_qparams only$/, say: (t, type) => t('{0} takes float_qparams only', type) },
+  { pattern: /^(\w+) does not take (\w+)$/, say: (t, type, qconfig) => t('{0} does not take {1}', type, qconfig) },
+  { pattern: /^Quantscope cannot quantize (\w+)$/, say: (t, type) => t('Quantscope cannot quantize {0}', type) },
+];
