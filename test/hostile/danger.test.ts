@@ -257,8 +257,10 @@ describe('every file among the fixtures', () => {
   it('asks for nothing dangerous; what is unknown are classes of the script that saved it', async () => {
     for (const path of files) {
       const source = await openFileSource(path);
-      const { safety } = await openFile(source, neverAborted);
+      const { safety, warnings } = await openFile(source, neverAborted);
       await source.close();
+      const odd = warnings.filter(({ code }) => /^E_PICKLE_(DUP|MEMO_TWICE)$/.test(code));
+      assert.deepEqual(odd, [], path);
       const alarms = safety.globals.filter(({ verdict }) => verdict !== 'safe');
       assert.ok(
         alarms.every(({ module, verdict }) => verdict === 'unknown' && scripts.has(module)),

@@ -223,6 +223,8 @@ describe('pickles that are odd but sound', () => {
     ['a frame longer than the pickle', [0x95, le(8, 100_000), dict([['w', tensor()]]), '.'], 'E_PICKLE_FRAME'],
     ['a frame inside a frame', [0x95, le(8, 100), 0x95, le(8, 50), dict([['w', tensor()]]), '.'], 'E_PICKLE_FRAME'],
     ['an opcode that reaches over a frame', [0x95, le(8, 3), dict([['w', tensor()]]), '.'], 'E_PICKLE_FRAME'],
+    ['a memo entry that gets another value', ['Nq\0K\x01q\x0000', dict([['w', tensor()]]), '.'], 'E_PICKLE_MEMO_TWICE'],
+    ['101 DUP', ['N', '2'.repeat(101), '0'.repeat(102), dict([['w', tensor()]]), '.'], 'E_PICKLE_DUP'],
     ['a second PROTO', [0x80, 2, dict([['w', tensor()]]), '.'], 'E_PICKLE_PROTOCOL'],
     [
       'an extension code',
@@ -246,6 +248,11 @@ describe('pickles that are odd but sound', () => {
       assert.equal(file.tensors[0].name, 'w');
     });
   }
+
+  it('says nothing of 100 DUP, nor of a memo entry that gets its value twice', async () => {
+    const body = ['N', '2'.repeat(100), '0'.repeat(101), ']q\0q\x000', dict([['w', tensor()]]), '.'];
+    assert.deepEqual((await openBytes(torchFile(pickle(proto4, ...body)))).warnings, []);
+  });
 
   it('warns of a protocol of the future', async () => {
     const file = await openBytes(torchFile(pickle(0x80, 9, dict([['w', tensor()]]), '.')));

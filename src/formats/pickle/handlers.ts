@@ -16,7 +16,7 @@ export const opcodes: Record<string, (this: Machine) => void> = {
     this.popMark();
   },
   DUP() {
-    this.pushAgain(this.top());
+    this.duplicate();
   },
   PROTO() {
     this.setProtocol(this.reader.u8());

@@ -18,6 +18,9 @@ export const maxMemo = 16_000_000;
 /** Different names that a pickle imports; a whole model has some hundreds. */
 export const maxGlobals = 1_000_000;
 
+/** DUP opcodes that raise no question. */
+export const maxOrdinaryDuplicates = 100;
+
 export const pickleLimits: PickleLimits = {
   opcodes: maxOpcodes,
   stack: maxStack,

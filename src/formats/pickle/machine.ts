@@ -1,6 +1,6 @@
 import type { Cursor } from './cursor';
 import { kindOf } from './kindOf';
-import type { PickleLimits } from './limits';
+import { maxOrdinaryDuplicates, type PickleLimits } from './limits';
 import {
   PickleCall,
   PickleDict,
@@ -31,6 +31,7 @@ export class Machine {
   private protocol = 0;
   private depth = 0;
   private frameEnd = 0;
+  private duplicates = 0;
 
   constructor(
     private readonly cursor: Cursor,
@@ -74,6 +75,13 @@ export class Machine {
     if (this.shared.size > this.limits.memo)
       throw this.cursor.fail('E_PICKLE_LIMIT', `More than ${this.limits.memo} values of the pickle are used again.`);
     this.push(value);
+  }
+
+  /** Python's pickler writes no DUP; scanners that guess what is on the stack are led astray by it. */
+  duplicate(): void {
+    if (++this.duplicates > maxOrdinaryDuplicates)
+      this.warnOnce('E_PICKLE_DUP', `The pickle has more than ${maxOrdinaryDuplicates} DUP, which no pickler writes.`);
+    this.pushAgain(this.top());
   }
 
   pop(): PickleValue {
@@ -187,7 +195,14 @@ export class Machine {
     }
     if (this.memo.size >= this.limits.memo && !this.memo.has(index))
       throw this.cursor.fail('E_PICKLE_LIMIT', `The pickle keeps more than ${this.limits.memo} values in its memo.`);
-    this.memo.set(index, this.top());
+    const before = this.memo.get(index);
+    const value = this.top();
+    if (before !== undefined && before !== value)
+      this.warnOnce(
+        'E_PICKLE_MEMO_TWICE',
+        `${this.cursor.opcode} gives memo entry ${index} a second value, as no pickler does.`,
+      );
+    this.memo.set(index, value);
   }
 
   memoize(): void {
