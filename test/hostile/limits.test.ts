@@ -452,6 +452,16 @@ const limits: readonly Limit[] = [
     at: 'E_NPY_HEADER',
     beyond: 'E_NPY_LIMIT',
   },
+  {
+    what: 'arrays of a numpy archive',
+    most: 20_000,
+    read: (n) => {
+      const array = { name: '', data: npy("'|u1'", '(1,)', 1) };
+      return openBytes(buildZip(Array.from({ length: n }, (_, i) => ({ ...array, name: `${i}.npy` }))), 'm.npz');
+    },
+    at: 'read',
+    beyond: 'E_NPY_LIMIT',
+  },
 ];
 
 describe('limits of what a file can ask for', function () {
