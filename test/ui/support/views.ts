@@ -10,7 +10,7 @@ export interface View {
 }
 
 const wordLm = fixturePath('torch-2.13', 'word_lm.pt');
-const mlp = fixturePath('torch-2.13', 'mlp.pt');
+const gpt = fixturePath('forward', 'gpt.pt');
 const recipe = fixturePath('torch-2.13', 'recipe_lstm.pt');
 const quantizedLm = fixturePath('torch-2.13', 'word_lm.fbgemm.quantized.pt');
 
@@ -78,14 +78,15 @@ export const views: readonly View[] = [
   },
   {
     name: 'error',
-    file: mlp,
+    file: gpt,
     async show({ page, document }) {
       await page.getByTestId('quantize').click();
       await page.getByTestId('coverage').waitFor({ state: 'attached' });
-      document.select('t:2.weight');
+      document.select('t:lm_head.weight');
       await page.getByTestId('tab-error').click();
       await page.getByTestId('error-view').first().waitFor({ timeout: 20_000 });
       await page.getByTestId('channel-errors').waitFor({ timeout: 20_000 });
+      await page.locator('.target-slider').fill('330');
     },
   },
   {
@@ -150,5 +151,5 @@ export const walkthroughViews: readonly View[] = [
     },
   },
   { name: 'latency', file: recipe, show: (views.find(({ name }) => name === 'forward') as View).show },
-  { name: 'accuracy', file: mlp, show: (views.find(({ name }) => name === 'error') as View).show },
+  { name: 'accuracy', file: gpt, show: (views.find(({ name }) => name === 'error') as View).show },
 ];
