@@ -65,13 +65,19 @@ export function CurveChart({ found, onApply }: Props) {
         const xs = points.map((point) => frame.x(point.bytes));
         const ys = dbs.map(frame.y);
         const ring = points.findIndex(({ n }) => n === best);
-        // Words go to the side that has room.
-        const beside = (left: number) =>
-          left > (frame.left + frame.right) / 2
-            ? ({ x: left - 12, 'text-anchor': 'end' } as const)
-            : ({ x: left + 12, 'text-anchor': 'start' } as const);
+        // Words go to the side that has room for them, else to the upper left, where a rising curve leaves some.
+        const beside = (i: number, words: string, below: number) => {
+          const width = 6.5 * words.length + 12;
+          const y = ys[i] + below;
+          if (xs[i] + width <= frame.right) return { x: xs[i] + 12, y, 'text-anchor': 'start' } as const;
+          if (xs[i] - width >= frame.left) return { x: xs[i] - 12, y, 'text-anchor': 'end' } as const;
+          return { x: frame.left + 8, y: frame.top + 26, 'text-anchor': 'start' } as const;
+        };
         const summary = (i: number) => `${bytes(points[i].bytes)} · ${decibel(dbs[i])} dB · ${percent(dbs[i])}`;
         const floatX = frame.x(high);
+        const all = t('all {0}: {1}', total, summary(0));
+        const suggestion =
+          ring < 0 ? '' : t('suggested: {0} of {1} layers, {2}', total - points[ring].n, total, summary(ring));
         return (
           <>
             <text x={0} y={10}>
@@ -93,13 +99,13 @@ export function CurveChart({ found, onApply }: Props) {
             {ring >= 0 && <circle class="halo" cx={xs[ring]} cy={ys[ring]} r={7.5} />}
             <circle class="chosen" cx={xs[at]} cy={ys[at]} r={10} />
             {ring !== 0 && (
-              <text class="note-label" {...beside(xs[0])} y={ys[0] + 14}>
-                {t('all {0}: {1}', total, summary(0))}
+              <text class="note-label" {...beside(0, all, 14)}>
+                {all}
               </text>
             )}
             {ring >= 0 && (
-              <text class="note-label" {...beside(xs[ring])} y={ys[ring] + 18}>
-                {t('suggested: {0} of {1} layers, {2}', total - points[ring].n, total, summary(ring))}
+              <text class="note-label" {...beside(ring, suggestion, 18)}>
+                {suggestion}
               </text>
             )}
           </>
