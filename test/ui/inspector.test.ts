@@ -270,7 +270,7 @@ function visibleTexts(): string[] {
 
 /** Names of modules, tensors, files, globals and types. */
 function fromFile(text: string): boolean {
-  return /(word_lm|recipe_lstm|mlp|weight|bias|lstm|rnn|decoder|encoder|collections|torch|LSTM|Linear|Embedding|ih_l|hh_l|h0|c0|h_n|c_n|input|output|scalar|print\(model\)|safetensors|float32|int8|dB|KB)/.test(
+  return /(word_lm|recipe_lstm|mlp|gpt|lm_head|transformer|weight|bias|lstm|rnn|decoder|encoder|collections|torch|LSTM|Linear|Embedding|ih_l|hh_l|h0|c0|h_n|c_n|input|output|scalar|print\(model\)|safetensors|float32|int8|dB|KB)/.test(
     text,
   );
 }
