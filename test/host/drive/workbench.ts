@@ -234,11 +234,14 @@ export class Workbench {
 
   /** Reloads the window; `name` is a file of the Explorer that is waited for. */
   async reloadWindow(name: string): Promise<void> {
-    // What was remembered is written a moment later.
-    await this.page.waitForTimeout(1500);
+    // What was remembered is written a moment later, by VS Code itself every five seconds.
+    await this.page.waitForTimeout(6000);
     await this.page.reload();
     await this.file(name).waitFor({ timeout: 60_000 });
     await this.ready();
+    // An editor that VS Code did not open again is opened by hand: what it shows is what is remembered.
+    const restored = this.page.locator('iframe.webview.ready:visible').first();
+    await restored.waitFor({ timeout: 15_000 }).catch(() => this.openFile(name));
   }
 
   /** Through the palette, as a person would. */
