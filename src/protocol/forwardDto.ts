@@ -33,6 +33,9 @@ export interface ForwardRequestDto {
   readonly outputsFile?: { readonly path: string; readonly quantized: boolean };
 }
 
+/** What the whole model runs by: the file's own code where neither is given. */
+export type WholeCodeDto = Pick<ForwardRequestDto, 'source' | 'plan'>;
+
 /** The class that a checkpoint was saved from. */
 export interface ModelSourceDto {
   /** A .py or .ipynb file. */

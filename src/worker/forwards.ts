@@ -23,12 +23,13 @@ import type {
   ForwardResultDto,
   OutputImageQueryDto,
   SaveForwardDto,
+  WholeCodeDto,
   WholeModelDto,
 } from '../protocol/forwardDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
 import { describeGraph, forwardGraph, isGraph } from './onnxWhole';
 import { activationArrays, numbers, type OutputArrays, outputArrays, outputImage, writeArrays } from './outputArrays';
-import { isWhole, type OpenSource, type WholeCode, WholeModels } from './wholeModels';
+import { isWhole, type OpenSource, WholeModels } from './wholeModels';
 
 /** Values of one product's inputs that are written to a file. */
 const maxSavedValues = 100_000_000;
@@ -51,7 +52,7 @@ export class Forwards {
     this.whole = new WholeModels(model, openSource, abort);
   }
 
-  async describe(by: WholeCode): Promise<WholeModelDto> {
+  async describe(by: WholeCodeDto): Promise<WholeModelDto> {
     return isGraph(this.model, { module: '', ...by }) ? describeGraph(this.model) : this.whole.describe(by);
   }
 

@@ -12,7 +12,13 @@ import { suggestInputs } from '../model/programInputs';
 import { parseSource } from '../model/sourceFiles';
 import { gatherModules } from '../model/sourceImports';
 import type { SourceChoice } from '../model/sourceModel';
-import type { ForwardRequestDto, ForwardResultDto, ModelSourceDto, WholeModelDto } from '../protocol/forwardDto';
+import type {
+  ForwardRequestDto,
+  ForwardResultDto,
+  ModelSourceDto,
+  WholeCodeDto,
+  WholeModelDto,
+} from '../protocol/forwardDto';
 import type { RunnableDto } from '../protocol/modelDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type OutputArrays, programOutputs, writeArrays } from './outputArrays';
@@ -28,9 +34,6 @@ const maxModuleBytes = 4_000_000;
 
 /** Models up to this size stay loaded between two looks at one run. */
 const maxKeptBytes = 256 * 1024 * 1024;
-
-/** What the whole model runs by; its own code where neither is given. */
-export type WholeCode = Pick<ForwardRequestDto, 'source' | 'plan'>;
 
 type WholeRequest = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs' | 'source' | 'plan'>;
 
@@ -59,7 +62,7 @@ export class WholeModels {
   ) {}
 
   /** Builds the model, without running it, and proposes inputs. */
-  async describe(code: WholeCode): Promise<WholeModelDto> {
+  async describe(code: WholeCodeDto): Promise<WholeModelDto> {
     const { program, known } = await this.load(code);
     return {
       by: code.plan !== undefined ? 'plan' : code.source !== undefined ? 'source' : 'archive',
@@ -99,7 +102,7 @@ export class WholeModels {
     };
   }
 
-  private async load({ source, plan: asked }: WholeCode): Promise<Loaded> {
+  private async load({ source, plan: asked }: WholeCodeDto): Promise<Loaded> {
     const choice = source && (await this.read(source));
     const plan = asked && readPlan(asked);
     const key = JSON.stringify([choice, plan]);

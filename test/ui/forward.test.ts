@@ -72,7 +72,7 @@ describe('the Forward view in a browser', function () {
     it(`${name} runs with PyTorch’s numbers, its scales over the steps, and one number explained`, async () => {
       const { page, document } = await show(file);
       await document.loaded;
-      if (byClass) await document.useCode({ source: recipeSource });
+      if (byClass) await document.code.use({ source: recipeSource });
       await page.getByTestId('run-forward').click();
       await page.getByTestId('percent').waitFor({ timeout: 30_000 });
       const numbers = await Promise.all(
@@ -95,7 +95,7 @@ describe('the Forward view in a browser', function () {
       .getByTestId('whole')
       .getByText(/ONNX Runtime runs the whole graph/)
       .waitFor();
-    await document.prepareWhole();
+    await document.code.prepare();
     assert.equal(document.snapshot.notice, null);
     await page.getByTestId('form-run').click();
     await page.getByTestId('percent').waitFor({ timeout: 30_000 });
@@ -112,7 +112,7 @@ describe('the Forward view in a browser', function () {
     const { page, document } = await show(fixturePath('onnxRuntime', 'block.onnx'));
     await document.loaded;
     await page.getByTestId('tab-forward').click();
-    await document.prepareWhole();
+    await document.code.prepare();
     const shapes = document.snapshot.whole?.inputs.map(({ shape }) => shape) ?? [];
     const endless = { module: '', seed: 1, shapes, engine: 'fbgemm', perChannel: false, warmup: 0 } as const;
     const controller = new AbortController();
@@ -131,7 +131,7 @@ describe('the Forward view in a browser', function () {
     );
     const { page, document } = await show(fixturePath('torch-2.13', 'recipe_lstm.pt'));
     await document.loaded;
-    assert.equal(await document.useCode({ source: { path, className: 'Net', init: {} } }), false);
+    assert.equal(await document.code.use({ source: { path, className: 'Net', init: {} } }), false);
     const link = page.getByTestId('open-place');
     await link.waitFor();
     assert.equal(await link.innerText(), 'Open broken.py, line 5');
@@ -141,7 +141,7 @@ describe('the Forward view in a browser', function () {
     const { page, document } = await show(fixturePath('torch-2.13', 'word_lm.pt'));
     await document.loaded;
     document.showTab('forward');
-    await document.proposePlan();
+    await document.code.proposePlan();
     const steps = document.snapshot.plan?.plan.steps ?? [];
     const input = page.getByLabel(new RegExp(`What ${steps[1].name} takes`));
     await input.fill('nobody');
@@ -156,10 +156,10 @@ describe('the Forward view in a browser', function () {
   it('layers are ranked on the inputs of the last pass of the whole model', async () => {
     const { document } = await show(fixturePath('torch-2.13', 'mlp.trace.pt'));
     await document.loaded;
-    await document.prepareWhole();
+    await document.code.prepare();
     await document.quantize();
     const shapes = [[3, 32]];
-    await document.runForward({ module: '', seed: 7, shapes, ...document.wholeCode });
+    await document.runForward({ module: '', seed: 7, shapes, ...document.code.chosen });
     await document.measureSensitivity();
     const { sensitivity } = document.snapshot;
     assert.equal(sensitivity?.scope, 'model');

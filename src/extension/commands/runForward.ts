@@ -13,16 +13,16 @@ export async function runForward(document: InspectorDocument | undefined): Promi
   const model = document?.snapshot.model;
   if (document === undefined || model == null) return;
   document.showTab('forward');
-  if (document.knowsCode) {
-    await document.prepareWhole();
+  if (document.code.isKnown) {
+    await document.code.prepare();
     // A notice says what is wrong with the code; the form is there to try something else.
     return runWhole(document);
   }
   // A whole module of PyTorch's own classes needs no source.
   const complete = model.runnable.some(({ path }) => path === '');
-  if (!complete && !document.declinedCode && (await hasClasses(document))) {
+  if (!complete && !document.code.declined && (await hasClasses(document))) {
     if (await chooseCode(document, true)) return runWhole(document);
-    document.declinedCode = true;
+    document.code.declined = true;
   }
   if (model.runnable.length === 0) return offerOtherWays(document);
   if (model.runnable.length > 1 && !complete) return;

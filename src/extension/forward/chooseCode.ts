@@ -36,7 +36,7 @@ export async function chooseCode(document: InspectorDocument, modules = false): 
     {
       label: `$(list-tree) ${vscode.l10n.t('Forward plan')}`,
       description: vscode.l10n.t('an assumption from names and shapes, to be edited'),
-      choose: () => document.proposePlan(),
+      choose: () => document.code.proposePlan(),
     },
     ...(modules ? [{ label: `$(symbol-module) ${vscode.l10n.t('One module only')}` }] : []),
   ];
@@ -51,7 +51,7 @@ export async function chooseCode(document: InspectorDocument, modules = false): 
 
 /** Builds the class with the file's state dict; asks for the arguments of `__init__` that no shape tells. */
 export async function useClass(document: InspectorDocument, source: ModelSourceDto): Promise<boolean> {
-  if (await document.useCode({ source })) return true;
+  if (await document.code.use({ source })) return true;
   const { notice } = document.snapshot;
   if (notice?.code !== 'E_INIT_ARGUMENTS') return false;
   const text = await vscode.window.showInputBox({

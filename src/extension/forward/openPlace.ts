@@ -8,7 +8,7 @@ export async function openPlace(document: InspectorDocument): Promise<void> {
   const line = Number(/^line (\d+)$/.exec(where?.field ?? '')?.[1] ?? 1) - 1;
   const [, name, cell] = /^(.*?)(?:, cell (\d+))?$/.exec(where?.file ?? '') ?? [];
   if (name === undefined || name === '') return;
-  const chosen = document.triedSource?.path;
+  const chosen = document.code.triedSource?.path;
   if (chosen !== undefined && /\.(py|ipynb)$/i.test(name) && name === basename(name)) {
     const uri = vscode.Uri.file(join(dirname(chosen), name));
     if (cell === undefined) await showText(uri, line);

@@ -9,6 +9,6 @@ export async function runWhole(document: InspectorDocument): Promise<void> {
     module: '',
     seed: forwardSeed(),
     shapes: whole.inputs.map(({ shape }) => shape),
-    ...document.wholeCode,
+    ...document.code.chosen,
   });
 }

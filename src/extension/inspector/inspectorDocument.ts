@@ -1,16 +1,17 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
-import { type Progress, TimeLeft } from '../../core/progress';
+import { TimeLeft } from '../../core/progress';
 import type { ReportDto } from '../../protocol/compareDto';
 import type { ForwardRequestDto, GivenInputsDto, SaveForwardDto } from '../../protocol/forwardDto';
 import type { HealthDto } from '../../protocol/modelDto';
 import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { SpecChangeDto, ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
-import { rememberCode, rememberedCode } from '../forward/codeMemory';
+import { ModelCode } from '../forward/modelCode';
 import type { Services } from '../services';
 import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
+import { emptySnapshot, noResults } from './emptySnapshot';
 import { leaving, sameMeasure, withOverrides, withTicks } from './specChanges';
 import type { ViewMemory } from './viewMemory';
 
@@ -21,9 +22,6 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What a person chooses of a forward pass. */
 type ForwardChoice = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs' | 'source' | 'plan'>;
-
-/** What the whole model runs by; nothing in it for the code of the file itself. */
-export type WholeCode = Pick<ForwardRequestDto, 'source' | 'plan'>;
 
 /**
  * One open model: the settings, the results and what is selected. It asks the engine's thread
@@ -39,51 +37,29 @@ export class InspectorDocument implements vscode.CustomDocument {
   private healthRun: Promise<HealthDto> | undefined;
   private healthAbort: AbortController | undefined;
   private lastForward: ForwardRequestDto | undefined;
-  private code: WholeCode;
-  private preparing: Promise<boolean> | undefined;
-  /** The source that was tried last, whether or not it could be built. */
-  triedSource: WholeCode['source'];
-  /** Somebody was asked for the class and wanted single modules. */
-  declinedCode = false;
 
   /** Settles when the header is read or the failure is known. */
   loaded: Promise<void> = Promise.resolve();
   readonly onDidChange = this.changed.event;
   readonly onDidDispose = this.closed.event;
   readonly engine: EngineClient;
+  /** By what the whole model runs. */
+  readonly code: ModelCode;
 
   constructor(
     readonly uri: vscode.Uri,
     private readonly services: Services,
   ) {
     this.engine = services.pool.acquire(uri.fsPath);
-    this.code = rememberedCode(services, uri);
-    this.triedSource = this.code.source;
-    this.state = {
-      revision: 0,
-      phase: 'loading',
-      file: basename(uri.fsPath),
-      error: null,
-      model: null,
-      modelRevision: 0,
-      spec: defaultSpec(),
-      quantizedSpec: null,
-      quantized: null,
-      forward: null,
-      whole: null,
-      plan: null,
-      inputsFile: '',
-      forwardStale: false,
-      comparison: null,
-      sensitivity: null,
-      breakEven: null,
-      changedOnDisk: false,
-      selection: null,
-      tab: 'overview',
-      busy: null,
-      notice: null,
-      canUndo: false,
-    };
+    this.state = { ...emptySnapshot, phase: 'loading', file: basename(uri.fsPath), spec: defaultSpec() };
+    this.code = new ModelCode({
+      uri,
+      services,
+      engine: this.engine,
+      snapshot: this.state,
+      work: (what, task) => this.work(what, task),
+      update: (change) => this.update(change),
+    });
   }
 
   get snapshot(): ViewSnapshotDto {
@@ -135,19 +111,7 @@ export class InspectorDocument implements vscode.CustomDocument {
     this.engine.reload();
     this.undoStack = [];
     this.healthRun = undefined;
-    this.update({
-      quantized: null,
-      quantizedSpec: null,
-      forward: null,
-      whole: null,
-      plan: null,
-      forwardStale: false,
-      comparison: null,
-      sensitivity: null,
-      breakEven: null,
-      notice: null,
-      canUndo: false,
-    });
+    this.update(noResults);
     await this.load();
   }
 
@@ -160,84 +124,7 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   showTab(tab: ViewTab): void {
     if (tab !== this.state.tab) this.update({ tab });
-    if (tab === 'forward') void this.prepareWhole();
-  }
-
-  /** What the whole model runs by, as requests take it. */
-  get wholeCode(): WholeCode {
-    return this.code;
-  }
-
-  /** Whether anybody chose what runs the model, or the file says it itself. */
-  get knowsCode(): boolean {
-    return this.state.model?.code !== undefined || this.code.source !== undefined || this.code.plan !== undefined;
-  }
-
-  /** Builds the whole model once, where it is known what it runs by. */
-  async prepareWhole(): Promise<void> {
-    if (this.preparing === undefined && this.state.whole === null && this.state.busy === null && this.knowsCode) {
-      this.preparing = this.useCode(this.code).finally(() => {
-        this.preparing = undefined;
-      });
-    }
-    await this.preparing;
-  }
-
-  /** Chooses what the whole model runs by; true when it could be built. A failure is the notice. */
-  async useCode(code: WholeCode): Promise<boolean> {
-    let built = false;
-    this.triedSource = code.source ?? this.triedSource;
-    await this.work(vscode.l10n.t('Building the model'), async (options) => {
-      const whole = await this.engine.call('whole', code, options);
-      this.code = code;
-      built = true;
-      rememberCode(this.services, this.uri, code);
-      this.update({ whole, plan: code.plan === undefined ? null : this.state.plan });
-    });
-    return built;
-  }
-
-  /** Runs single modules again. */
-  forgetCode(): void {
-    this.code = {};
-    rememberCode(this.services, this.uri, {});
-    this.update({ whole: null, plan: null });
-  }
-
-  /** The plan beside the model where there is one, else a proposal; true when there is either. */
-  async proposePlan(): Promise<boolean> {
-    let made = false;
-    await this.work(vscode.l10n.t('Proposing a forward plan'), async (options) => {
-      const proposed = await this.engine.call('proposePlan', {}, options);
-      const saved = proposed.saved !== null;
-      const report = saved ? await this.engine.call('loadPlan', { path: null }, options) : proposed;
-      this.update({ plan: { ...report, saved } });
-      made = true;
-    });
-    return made && this.state.plan !== null && (await this.useCode({ plan: this.state.plan.plan }));
-  }
-
-  /** A plan that was edited as text; what is wrong in it becomes the notice. */
-  async editPlan(text: string): Promise<void> {
-    await this.work(vscode.l10n.t('Checking the plan'), async (options) => {
-      const report = await this.engine.call('checkPlan', { text }, options);
-      const whole = await this.engine.call('whole', { plan: report.plan }, options);
-      this.code = { plan: report.plan };
-      this.update({ plan: { ...report, saved: false }, whole, forwardStale: this.state.forward !== null });
-    });
-  }
-
-  /** Writes the plan beside the model; gives its path. */
-  async savePlan(): Promise<string | undefined> {
-    const { plan } = this.state;
-    if (plan === null) return undefined;
-    let written: string | undefined;
-    await this.work(vscode.l10n.t('Saving the plan'), async (options) => {
-      written = (await this.engine.call('savePlan', { plan: plan.plan, path: null }, options)).path;
-      this.update({ plan: { ...plan, saved: true } });
-      rememberCode(this.services, this.uri, this.code);
-    });
-    return written;
+    if (tab === 'forward') void this.code.prepare();
   }
 
   /** Writes outputs or activations of the last forward pass; gives the bytes written. */
@@ -359,7 +246,7 @@ export class InspectorDocument implements vscode.CustomDocument {
     // ONNX Runtime runs a graph whole: its layers are not measured there.
     const whole = this.lastForward?.module === '' && this.state.model?.code !== 'onnx';
     const last = whole ? this.lastForward : undefined;
-    const { source, plan } = last ?? this.code;
+    const { source, plan } = last ?? this.code.chosen;
     const spec = this.state.quantizedSpec ?? this.state.spec;
     await this.work(vscode.l10n.t('Measuring each layer'), async (options) => {
       const sensitivity = await this.engine.call(
@@ -444,10 +331,7 @@ export class InspectorDocument implements vscode.CustomDocument {
   }
 
   /** Runs one piece of work with progress and cancel; a failure becomes the notice of the snapshot. */
-  private async work(
-    what: string,
-    task: (options: { signal: AbortSignal; onProgress: Progress }) => Promise<void>,
-  ): Promise<void> {
+  private async work(what: string, task: (options: EngineCallOptions) => Promise<void>): Promise<void> {
     this.cancel();
     // What a person asked for goes before what the overview reads by itself.
     this.healthAbort?.abort();

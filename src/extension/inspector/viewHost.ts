@@ -89,15 +89,15 @@ function handlers(
     runForward: ({ source, literal, whole, ...request }) =>
       document().runForward({
         ...request,
-        ...(whole ? { module: '', ...document().wholeCode } : {}),
+        ...(whole ? { module: '', ...document().code.chosen } : {}),
         inputs: document().givenInputs(source, literal),
       }),
     startForward: () => runForward(document()),
     chooseCode: async () => void (await chooseCode(document())),
-    proposePlan: async () => void (await document().proposePlan()),
-    editPlan: ({ text }) => document().editPlan(text),
+    proposePlan: async () => void (await document().code.proposePlan()),
+    editPlan: ({ text }) => document().code.editPlan(text),
     savePlan: ({ open }) => savePlan(document(), open),
-    forgetCode: () => document().forgetCode(),
+    forgetCode: () => document().code.forget(),
     openPlace: () => openPlace(document()),
     outputImage: (args, { signal }) =>
       document().engine.call('outputImage', { ...args, request: lastRequest() }, { signal }),

@@ -152,7 +152,7 @@ describe('inside the extension host', () => {
         ({ snapshot }) => snapshot.forward,
       ],
       ['sensitivity', (document) => document.measureSensitivity(), ({ snapshot }) => snapshot.sensitivity],
-      ['the building of a plan', (document) => document.proposePlan(), ({ snapshot }) => snapshot.whole],
+      ['the building of a plan', (document) => document.code.proposePlan(), ({ snapshot }) => snapshot.whole],
     ];
     for (const [what, work, made] of works) {
       it(`ends ${what} within ${limitMs} ms and leaves the model as it was`, async function () {

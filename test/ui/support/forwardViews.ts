@@ -18,7 +18,7 @@ async function ran({ page }: InspectorPage): Promise<void> {
 /** The class of the recipe is chosen as the quick pick would; only VS Code's own dialogs are left out. */
 async function withClass({ document }: InspectorPage): Promise<void> {
   await document.loaded;
-  await document.useCode({ source: recipeSource });
+  await document.code.use({ source: recipeSource });
 }
 
 export const forwardViews: readonly View[] = [
@@ -105,7 +105,7 @@ export const forwardViews: readonly View[] = [
     async show({ page, document }) {
       await document.loaded;
       document.showTab('forward');
-      await document.useCode({ source: recipeSource });
+      await document.code.use({ source: recipeSource });
       await page.getByTestId('notice').waitFor();
     },
   },
