@@ -20,8 +20,9 @@ export async function runForward(document: InspectorDocument | undefined): Promi
   }
   // A whole module of PyTorch's own classes needs no source.
   const complete = model.runnable.some(({ path }) => path === '');
-  if (!complete && !document.code.declined && (await hasClasses(document))) {
-    if (await chooseCode(document, true)) return runWhole(document);
+  const classes = complete || document.code.declined ? [] : await findClasses(document.engine, document.uri);
+  if (classes.length > 0) {
+    if (await chooseCode(document, { modules: true, classes })) return runWhole(document);
     document.code.declined = true;
   }
   if (model.runnable.length === 0) return offerOtherWays(document);
@@ -32,10 +33,6 @@ export async function runForward(document: InspectorDocument | undefined): Promi
     seed: forwardSeed(),
     shapes: only.inputs.map((input) => input.shape),
   });
-}
-
-async function hasClasses(document: InspectorDocument): Promise<boolean> {
-  return (await findClasses(document.engine, document.uri)).length > 0;
 }
 
 async function offerOtherWays(document: InspectorDocument): Promise<void> {

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { ModelSourceDto } from '../../protocol/forwardDto';
+import type { ModelSourceDto, ModuleClassDto } from '../../protocol/forwardDto';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import { findClasses, placeText } from './findClasses';
 
@@ -12,12 +12,16 @@ type Item = vscode.QuickPickItem & {
  * Asks by what the whole model is to run: a class of the workspace, a file that is not in it, or a
  * plan. Gives true when the model could be built; `modules` adds single modules to the choice.
  */
-export async function chooseCode(document: InspectorDocument, modules = false): Promise<boolean> {
+export async function chooseCode(
+  document: InspectorDocument,
+  { modules = false, classes }: { readonly modules?: boolean; readonly classes?: readonly ModuleClassDto[] } = {},
+): Promise<boolean> {
   const { file, model } = document.snapshot;
   if (model === null) return false;
-  const found = await findClasses(document.engine, document.uri);
   const named = model.className?.split('.').at(-1);
-  found.sort((a, b) => Number(b.className === named) - Number(a.className === named));
+  const found = [...(classes ?? (await findClasses(document.engine, document.uri)))].sort(
+    (a, b) => Number(b.className === named) - Number(a.className === named),
+  );
   const separator = (label: string): Item => ({ label, kind: vscode.QuickPickItemKind.Separator });
   const items: Item[] = [
     ...(found.length > 0 ? [separator(vscode.l10n.t('Classes of the workspace'))] : []),

@@ -16,8 +16,15 @@ const maxDepth = 8;
  * needs a program that not every server has, and gives no answer without it.
  */
 async function findFiles(pattern: RegExp): Promise<vscode.Uri[]> {
+  const roots = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri);
+  if (roots.length === 0) return [];
+  const title = vscode.l10n.t('Looking through the workspace');
+  return vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () => walk(roots, pattern));
+}
+
+async function walk(roots: readonly vscode.Uri[], pattern: RegExp): Promise<vscode.Uri[]> {
   const found: vscode.Uri[] = [];
-  const folders = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => ({ uri, depth: 0 }));
+  const folders = roots.map((uri) => ({ uri, depth: 0 }));
   for (let i = 0; i < Math.min(folders.length, maxFolders) && found.length < maxFiles; i++) {
     const { uri, depth } = folders[i];
     for (const [name, type] of await entries(uri)) {
