@@ -1,5 +1,5 @@
 import { extname, resolve } from 'node:path';
-import type { ExportFormat, ExportRequestDto } from '../protocol/exportDto';
+import { defaultShardBytes, type ExportFormat, type ExportRequestDto } from '../protocol/exportDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { UsageError } from './command';
 
@@ -38,9 +38,6 @@ const bySuffix: Readonly<Record<string, ExportFormat>> = {
   '.npz': 'npz',
   '.gguf': 'gguf',
 };
-
-/** Hugging Face splits above 5 GB. */
-const defaultShardBytes = 5_000_000_000;
 
 /** The request that `-o OUT` and its companions mean; the format follows the suffix where it is not named. */
 export function exportRequest(out: string, values: ExportValues, spec: QuantizeSpecDto | null): ExportRequestDto {

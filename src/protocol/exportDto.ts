@@ -2,6 +2,9 @@ import type { QuantizeSpecDto } from './quantizeDto';
 
 export type ExportFormat = 'torch' | 'safetensors' | 'onnx' | 'npz' | 'gguf';
 
+/** Where a file of safetensors is split unless somebody says otherwise: Hugging Face splits above 5 GB. */
+export const defaultShardBytes = 5_000_000_000;
+
 /** What to write. Every field is needed so that a request means the same wherever it comes from. */
 export interface ExportRequestDto {
   /** Absolute path of the file; shards and external data are written beside it. */

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
 import { viewTypes } from '../contributions';
+import { errorText } from '../errorText';
 import type { Services } from '../services';
 
 const fileName = 'recipe_lstm.pt';
@@ -20,9 +21,9 @@ export async function createRecipeModel({ context, pool, log }: Services): Promi
     if (!(await exists(target))) await engine.call('writeRecipe', { path: target.fsPath });
     await vscode.commands.executeCommand('vscode.openWith', target, viewTypes.inspector);
   } catch (error) {
-    const { message } = toErrorDetails(error, fileName);
-    log.error(message);
-    void vscode.window.showErrorMessage(vscode.l10n.t('The recipe could not be written: {0}', message));
+    const details = toErrorDetails(error, fileName);
+    log.error(details.message);
+    void vscode.window.showErrorMessage(vscode.l10n.t('The recipe could not be written: {0}', errorText(details)));
   } finally {
     engine.dispose();
   }

@@ -1,7 +1,12 @@
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
 import { formatBytes } from '../../core/text';
-import type { ExportFormat, ExportReportDto, ExportRequestDto } from '../../protocol/exportDto';
+import {
+  defaultShardBytes,
+  type ExportFormat,
+  type ExportReportDto,
+  type ExportRequestDto,
+} from '../../protocol/exportDto';
 import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import { errorText } from '../errorText';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
@@ -13,9 +18,6 @@ interface Choice extends vscode.QuickPickItem {
   readonly suffix: string;
   readonly layout: ExportRequestDto['layout'];
 }
-
-/** Hugging Face splits above 5 GB. */
-const shardBytes = 5_000_000_000;
 
 function choices(document: InspectorDocument): Choice[] {
   return [
@@ -157,7 +159,7 @@ function write(
       spec,
       torchStyle: '1.13',
       module,
-      shardBytes,
+      shardBytes: defaultShardBytes,
       reduceRange: false,
       // The save dialog asked before an existing file was chosen.
       overwrite: true,

@@ -17,7 +17,8 @@ export interface Run {
     readonly count: number;
   } | null;
   readonly forward: {
-    readonly request: ForwardRequestDto;
+    /** Without the spec, which the run has. */
+    readonly request: Omit<ForwardRequestDto, 'spec'>;
     readonly module: string;
     readonly moduleType: string;
     readonly percent: number;
@@ -58,7 +59,7 @@ export class RunHistory implements vscode.Disposable {
     uri: string,
     file: string,
     spec: QuantizeSpecDto,
-    request: ForwardRequestDto,
+    { spec: _, ...request }: ForwardRequestDto,
     { accuracy, latencyUs, module, moduleType }: ForwardResultDto,
   ) {
     const forward = {

@@ -21,7 +21,7 @@ interface Node {
 class ModulesTree implements vscode.TreeDataProvider<Node> {
   private readonly changed = new vscode.EventEmitter<void>();
   private readonly nodes = new Map<string, Node>();
-  private shown = '';
+  private shown: readonly unknown[] = [];
   readonly onDidChangeTreeData = this.changed.event;
 
   constructor(private readonly services: Services) {}
@@ -34,12 +34,10 @@ class ModulesTree implements vscode.TreeDataProvider<Node> {
   /** Redraws when the model or what is quantized changed, not with every selection. */
   refresh(): void {
     const document = this.document;
-    const key =
-      document === undefined
-        ? ''
-        : JSON.stringify([document.uri.toString(), document.snapshot.quantizedSpec, document.snapshot.spec.exclude]);
-    if (key === this.shown) return;
-    this.shown = key;
+    // A choice is a new object and never changed: comparing the texts of 100,000 ticks would be work at every step.
+    const shown = document === undefined ? [] : [document, document.snapshot.quantizedSpec, document.snapshot.spec];
+    if (shown.length === this.shown.length && shown.every((part, i) => part === this.shown[i])) return;
+    this.shown = shown;
     this.nodes.clear();
     this.changed.fire();
   }
