@@ -1,4 +1,5 @@
 import { type DType, dtypes } from '../core/dtype';
+import { numel } from '../core/shape';
 
 /**
  * Elements of a strided view in row-major order. `raw` starts with the view's first element; sizes
@@ -15,12 +16,19 @@ export function rowMajor(
   const words = itemBytes / unit;
   const sizes = words === 1 ? shape : [...shape, words];
   const steps = words === 1 ? strides : [...strides.map((stride) => stride * words), 1];
-  const count = sizes.reduce((product, size) => product * size, 1);
-  const ArrayOf = unit === 1 ? Uint8Array : unit === 2 ? Uint16Array : Uint32Array;
-  const from = new ArrayOf(raw.slice(0, raw.length - (raw.length % unit)).buffer);
-  const to = new ArrayOf(count);
+  const count = numel(sizes);
+  const from = unitsOf(raw, unit);
+  const to = unitsOf(new Uint8Array(count * unit), unit);
   copyStrided(from, to, sizes, steps);
   return new Uint8Array(to.buffer);
+}
+
+/** The bytes as units of 1, 2 or 4; copied only where they do not start at a multiple of that. */
+function unitsOf(bytes: Uint8Array, unit: number): Uint8Array | Uint16Array | Uint32Array {
+  if (unit === 1) return bytes;
+  const { buffer, byteOffset } = bytes.byteOffset % unit === 0 ? bytes : bytes.slice();
+  const length = Math.floor(bytes.length / unit);
+  return unit === 2 ? new Uint16Array(buffer, byteOffset, length) : new Uint32Array(buffer, byteOffset, length);
 }
 
 function copyStrided(
@@ -46,6 +54,11 @@ function copyStrided(
 export function swapBytes(bytes: Uint8Array, dtype: DType): Uint8Array {
   const { bytes: itemBytes, kind } = dtypes[dtype];
   const width = kind === 'complex' ? itemBytes / 2 : itemBytes;
-  for (let i = 0; width > 1 && i + width <= bytes.length; i += width) bytes.subarray(i, i + width).reverse();
+  for (let at = 0; width > 1 && at + width <= bytes.length; at += width)
+    for (let low = at, high = at + width - 1; low < high; low++, high--) {
+      const byte = bytes[low];
+      bytes[low] = bytes[high];
+      bytes[high] = byte;
+    }
   return bytes;
 }

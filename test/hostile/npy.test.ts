@@ -240,6 +240,22 @@ describe('numpy archives', () => {
     assert.equal((await file.readTensor(file.tensors[1].tensor, neverAborted)).length, 30_000_000);
   });
 
+  for (const [kind, width] of [
+    ['u2', 2],
+    ['f4', 4],
+  ] as const) {
+    for (const order of ['<', '>'] as const) {
+      it(`N-08: may hold compressed arrays in Fortran's order, ${order}${kind}`, async () => {
+        const element = (n: number) => Array.from({ length: width }, (_, i) => 10 * n + i);
+        const stored = [1, 4, 2, 5, 3, 6].map((n) => (order === '>' ? element(n).reverse() : element(n)));
+        const data = npy(`'${order}${kind}'`, '(2, 3)', Uint8Array.from(stored.flat()), true);
+        const file = await openNpz([{ name: 'w.npy', data, deflate: true }]);
+        const bytes = await file.readTensor(file.tensors[0].tensor, neverAborted);
+        assert.deepEqual([...bytes], [1, 2, 3, 4, 5, 6].flatMap(element));
+      });
+    }
+  }
+
   it('N-09: keep names of every kind, which are only names', async () => {
     const names = ['../x', '__proto__', '/etc/passwd', 'a.b'];
     const file = await openNpz(names.map((each) => ({ name: `${each}.npy`, data: array })));

@@ -1,4 +1,4 @@
-import { constants, crc32, inflateRawSync } from 'node:zlib';
+import { constants, crc32, inflateRawSync, type ZlibOptions } from 'node:zlib';
 import type { ByteSource } from '../../core/byteSource';
 import { malformed, type QuantscopeError, unsupported } from '../../core/errors';
 import { checkEntries, type Directory } from './check';
@@ -287,7 +287,7 @@ export async function readHead(source: ByteSource, entry: ZipEntry, length: numb
 /** As much as the first compressed bytes give, and no more than `length`. */
 function inflateHead(raw: Uint8Array, length: number): Uint8Array {
   try {
-    return inflateRawSync(raw, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: length });
+    return inflated(raw, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: length });
   } catch {
     return new Uint8Array(0);
   }
@@ -320,7 +320,7 @@ export function refuseUnreadable(entry: ZipEntry): void {
 
 function inflate(raw: Uint8Array, entry: ZipEntry): Uint8Array {
   try {
-    const bytes = inflateRawSync(raw, { maxOutputLength: Math.max(entry.size, 1) });
+    const bytes = inflated(raw, { maxOutputLength: Math.max(entry.size, 1) });
     if (bytes.length === entry.size) return bytes;
   } catch {
     // Damaged or longer than it says: the same error either way.
@@ -333,6 +333,12 @@ function inflate(raw: Uint8Array, entry: ZipEntry): Uint8Array {
       expected: String(entry.size),
     },
   );
+}
+
+/** zlib gives a Buffer, whose `slice` shares the bytes that every other array copies. */
+function inflated(raw: Uint8Array, options: ZlibOptions): Uint8Array {
+  const { buffer, byteOffset, length } = inflateRawSync(raw, options);
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 function dataView(bytes: Uint8Array): DataView {
