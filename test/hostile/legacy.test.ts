@@ -190,6 +190,23 @@ describe('the tar archive of PyTorch 0.1', () => {
     assert.deepEqual(await file.readTensor(file.tensors[1].tensor, neverAborted), fourFloats.subarray(8));
   });
 
+  const half: Piece = ['G', le(8, 0xe03fn)];
+  const notANumber: Piece = ['G', le(8, 0xf87fn)];
+  const parts: readonly [what: string, offset: Piece, length: Piece][] = [
+    ['half an element', half, int(2)],
+    ['NaN', notANumber, int(2)],
+    ['element 2 and has a length of NaN', int(2), notANumber],
+    ['element 2 and has a length of a half', int(2), half],
+    ['element 3 and has a length of 2', int(3), int(2)],
+  ];
+  for (const [what, offset, length] of parts) {
+    it(`lists a tensor on a part of a storage that begins at ${what}, and refuses it`, async () => {
+      const file = await openBytes(tar(members({ part: [offset, length] })));
+      assert.equal((await tensorRejection(file, 'b')).code, 'E_PT_STORAGE_MISSING');
+      assert.deepEqual(await file.readTensor(file.tensors[0].tensor, neverAborted), fourFloats);
+    });
+  }
+
   it('takes nothing from links and devices, whatever they are called', async () => {
     const links = ['1', '2', '3', 'x'].map((type): Member => ({ name: 'tensors', data: new Uint8Array(0), type }));
     const [system, ...rest] = members();

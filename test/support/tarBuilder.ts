@@ -1,4 +1,4 @@
-import { dict, fourFloats, global, int, pickle, proto2, text, tuple } from './pickleBuilder';
+import { dict, fourFloats, global, int, type Piece, pickle, proto2, text, tuple } from './pickleBuilder';
 import { concat, le, utf8 } from './zipBuilder';
 
 export interface Member {
@@ -35,16 +35,19 @@ export function tar(members: readonly Member[]): Uint8Array {
 export function torchMembers({
   rank = 1,
   size = 4n,
+  part = [int(2), int(2)],
 }: {
   readonly rank?: number;
   readonly size?: bigint;
+  /** Where in the storage the part begins that the second tensor lies on, and how long it is. */
+  readonly part?: readonly [offset: Piece, length: Piece];
 } = {}): Member[] {
   const storages = concat(
     pickle(proto2, int(1), '.'),
     pickle(proto2, tuple(int(100), text('cpu'), global('torch', 'FloatStorage')), '.'),
     le(8, 4),
     fourFloats,
-    pickle(proto2, ']', tuple(int(101), int(100), int(2), int(2)), 'a.'),
+    pickle(proto2, ']', tuple(int(101), int(100), ...part), 'a.'),
   );
   const tensors = concat(
     pickle(proto2, int(2), '.'),

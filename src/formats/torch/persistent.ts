@@ -63,6 +63,7 @@ export function storageId({ id }: PicklePersistent): StorageId | StorageIdProble
   return { key, dtype, location: place, numel, view: { offset, length } };
 }
 
-function isCount(value: unknown): value is number {
+/** A number of elements, or a place among them. */
+export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

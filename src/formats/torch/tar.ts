@@ -12,6 +12,7 @@ import { storageDtype } from './dtypes';
 import { judgePickle } from './judge';
 import { keyText } from './legacyStream';
 import { maxRank } from './limits';
+import { isCount } from './persistent';
 import { readTensorBytes } from './readTensor';
 import { rangeStorage } from './storage';
 import { type TarMember, tarMembers } from './tarMembers';
@@ -151,7 +152,7 @@ interface TarStorage {
 
 /** A count from a pickle, bounded by the member that must hold so many things. */
 function count({ root }: PickleResult): number {
-  return typeof root === 'number' && Number.isSafeInteger(root) && root >= 0 ? root : 0;
+  return isCount(root) ? root : 0;
 }
 
 /** A count, then for each storage (key, location, type), its number of elements and the elements; then the views. */
@@ -171,8 +172,7 @@ async function readStorages(member: MemberReader): Promise<Map<string, TarStorag
   for (const view of itemsOf((await member.pickle()).root)) {
     const [target, root, offset, numel] = itemsOf(view);
     const base = storages.get(keyText(root ?? null));
-    if (base === undefined || typeof offset !== 'number' || typeof numel !== 'number') continue;
-    if (offset < 0 || numel < 0 || offset + numel > base.numel) continue;
+    if (base === undefined || !isCount(offset) || !isCount(numel) || offset + numel > base.numel) continue;
     const start = base.offset + byteLength(base.dtype, offset);
     storages.set(keyText(target ?? null), { ...base, offset: start, size: byteLength(base.dtype, numel), numel });
   }
