@@ -106,6 +106,12 @@ const accepted: readonly Accepted[] = [
     metadata: { 'tokenizer.chat_template': `${'x'.repeat(65_536)}… (10000000 bytes)` },
   },
   {
+    id: 'G-41',
+    name: 'a template in Korean that is cut inside a character',
+    spec: { kvs: [stringKv('tokenizer.chat_template', '모'.repeat(30_000))] },
+    metadata: { 'tokenizer.chat_template': `${'모'.repeat(21_845)}… (90000 bytes)` },
+  },
+  {
     id: 'G-42',
     name: 'keys that objects have of their own',
     spec: { kvs: [uintKv('__proto__', 1), uintKv('constructor', 2), uintKv('a\0b', 3), kv('flag', bool, le(1, 7))] },

@@ -84,22 +84,23 @@ async function readLength(cursor: GgufCursor, field: string): Promise<number> {
   return Number(length);
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** A text of the file; of a long one the beginning and its length. */
 export async function readString(cursor: GgufCursor, field: string, shownBytes: number): Promise<string> {
   const length = await readLength(cursor, field);
   const shown = Math.min(length, shownBytes);
   await cursor.need(shown, field);
-  const text = decodeText(cursor.take(shown));
+  const text = decodeText(cursor.take(shown), shown < length);
   cursor.position += length - shown;
   return shown < length ? `${text}… (${length} bytes)` : text;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** UTF-8; bytes that are none, one character a byte, so that different names stay different. */
-export function decodeText(bytes: Uint8Array): string {
+/** UTF-8; bytes that are none, one character a byte, so that different names stay different. `cut` may be inside a character. */
+function decodeText(bytes: Uint8Array, cut: boolean): string {
   try {
-    return utf8.decode(bytes);
+    // A decoder of its own: one that streams keeps what is left of the character.
+    return (cut ? new TextDecoder('utf-8', { fatal: true }) : utf8).decode(bytes, { stream: cut });
   } catch {
     return latin1Text(bytes);
   }
