@@ -39,7 +39,7 @@ export function readExactPickle(bytes: Uint8Array, entry: string): Picklable {
 
 class ExactReader {
   private readonly memo = new Map<number, Picklable>();
-  private readonly globals = new Map<string, Global>([['collections OrderedDict', orderedDict]]);
+  private readonly globals = new Map<string, Global>([['collections\nOrderedDict', orderedDict]]);
   /** By the object that they fill. */
   private readonly filling = new Map<object, Filling>();
   private stack: Picklable[] = [];
@@ -104,7 +104,7 @@ class ExactReader {
   }
 
   global(module: string, name: string): void {
-    const key = `${module} ${name}`;
+    const key = `${module}\n${name}`;
     const global = this.globals.get(key) ?? new Global(module, name);
     this.globals.set(key, global);
     this.push(global);

@@ -58,6 +58,7 @@ describe('reading a pickle so that it can be written again', () => {
       'an object with items, entries and state',
       pickle('ccollections\nOrderedDict\nq\0)Rq\x01', `${text('a')}q\x02Nsh\0)Rq\x03b`),
     ],
+    ['a class named "b c" of "a", and one named "c" of "a b"', pickle('ca\nb c\nq\0ca b\nc\nq\x01', 0x86, 'q', 2)],
     ['a list that is shared', pickle(']q\0Nah\0', 0x86, 'q', 1)],
   ];
   for (const [what, bytes] of same) {
