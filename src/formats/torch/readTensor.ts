@@ -1,11 +1,11 @@
 import type { AbortCheck } from '../../core/abort';
-import { byteLength, type DType, dtypes } from '../../core/dtype';
-import { invalid, malformed, QuantscopeError, unsupported } from '../../core/errors';
-import { numel } from '../../core/shape';
+import { byteLength, dtypes } from '../../core/dtype';
+import { malformed, QuantscopeError, unsupported } from '../../core/errors';
+import { isContiguous, numel } from '../../core/shape';
+import { rowMajor, swapBytes } from '../elements';
 import type { TensorRecord } from '../types';
 import { maxTensorBytes } from './limits';
 import { negate } from './negate';
-import { isRowMajor } from './rebuild';
 import { inlineStorage, type Storage } from './storage';
 
 /** The tensor's elements, contiguous and little-endian; reads its part of the storage only. */
@@ -31,15 +31,15 @@ export async function readTensorBytes(
   }
   abort.throwIfAborted();
   const itemBytes = dtypes[tensor.dtype].bytes;
-  const rowMajor = isRowMajor(tensor);
-  if (itemBytes < 1 && (!rowMajor || tensor.storageOffset !== 0)) {
+  const inOrder = isContiguous(tensor.shape, tensor.strides);
+  if (itemBytes < 1 && (!inOrder || tensor.storageOffset !== 0)) {
     throw unsupported('E_PT_PACKED_VIEW', `Views of ${tensor.dtype} cannot be read yet.`, { where });
   }
-  const span = rowMajor ? bytes : (lastElement(tensor) + 1 - tensor.storageOffset) * itemBytes;
+  const span = inOrder ? bytes : (lastElement(tensor) + 1 - tensor.storageOffset) * itemBytes;
   const raw = await storage.read(Math.floor(tensor.storageOffset * itemBytes), span, into);
   abort.throwIfAborted();
-  const contiguous = rowMajor ? raw : gather(raw, tensor, count, itemBytes);
-  const little = (tensor.storage.bigEndian ?? bigEndian) ? swapped(contiguous, tensor.dtype) : contiguous;
+  const contiguous = inOrder ? raw : rowMajor(raw, tensor.shape, tensor.strides, itemBytes);
+  const little = (tensor.storage.bigEndian ?? bigEndian) ? swapBytes(contiguous.slice(), tensor.dtype) : contiguous;
   return tensor.negated === undefined ? little : negate(little, tensor.dtype, tensor.negated);
 }
 
@@ -53,39 +53,11 @@ export async function readTensorRange(
   abort: AbortCheck,
   into: Uint8Array | undefined,
 ): Promise<Uint8Array | undefined> {
-  if (dtypes[tensor.dtype].bytes < 1 || !isRowMajor(tensor)) return undefined;
+  if (dtypes[tensor.dtype].bytes < 1 || !isContiguous(tensor.shape, tensor.strides)) return undefined;
   const storageOffset = tensor.storageOffset + start;
   return readTensorBytes(container, { ...tensor, shape: [count], strides: [1], storageOffset }, bigEndian, abort, into);
 }
 
 function lastElement({ storageOffset, shape, strides }: TensorRecord): number {
   return shape.reduce((last, size, i) => last + (size - 1) * strides[i], storageOffset);
-}
-
-/** Elements in row-major order out of the span that starts at the view's first element. */
-function gather(raw: Uint8Array, { shape, strides }: TensorRecord, count: number, itemBytes: number): Uint8Array {
-  const out = new Uint8Array(count * itemBytes);
-  const index = new Array<number>(shape.length).fill(0);
-  let from = 0;
-  for (let i = 0; i < count; i++) {
-    for (let b = 0; b < itemBytes; b++) out[i * itemBytes + b] = raw[from * itemBytes + b];
-    for (let d = shape.length - 1; d >= 0; d--) {
-      from += strides[d];
-      if (++index[d] < shape[d]) break;
-      from -= strides[d] * shape[d];
-      index[d] = 0;
-    }
-  }
-  return out;
-}
-
-/** Bytes in reverse within each element; each half of a complex number by itself. */
-function swapped(bytes: Uint8Array, dtype: DType): Uint8Array {
-  const { bytes: itemBytes, kind } = dtypes[dtype];
-  const width = kind === 'complex' ? itemBytes / 2 : itemBytes;
-  if (width <= 1) return bytes;
-  if (bytes.length % width !== 0) throw invalid('E_SHAPE', 'The bytes are no whole number of elements.');
-  const out = new Uint8Array(bytes.length);
-  for (let i = 0; i < bytes.length; i++) out[i] = bytes[i - (i % width) + (width - 1 - (i % width))];
-  return out;
 }

@@ -1,5 +1,4 @@
 import type { ErrorDetails } from '../../core/errors';
-import { contiguousStrides } from '../../core/shape';
 import { globalCall, itemsOf } from '../pickle/access';
 import { type PickleCall, PickleGlobal, PicklePersistent, type PickleValue } from '../pickle/types';
 import type { TensorRecord } from '../types';
@@ -161,10 +160,4 @@ function withoutData(
   const shape = sizes(size, 'size');
   const strides = sizes(stride, 'stride');
   return { ...unreadable, dtype: element, shape, strides, requiresGrad: grad === true, problem };
-}
-
-/** True when memory order is row-major order; sizes of 1 may have any stride. */
-export function isRowMajor({ shape, strides }: TensorRecord): boolean {
-  const expected = contiguousStrides(shape);
-  return shape.includes(0) || strides.every((stride, i) => stride === expected[i] || shape[i] === 1);
 }
