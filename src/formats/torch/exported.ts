@@ -8,14 +8,13 @@ import { type Locate, locator } from '../zip/locate';
 import { readEntry, readZip } from '../zip/read';
 import type { ZipArchive, ZipEntry } from '../zip/types';
 import { verifyEntries } from '../zip/verify';
+import { archiveTensors } from './archiveTensors';
 import { assemble } from './assemble';
 import { type ExportedWeight, exportedWeights } from './exportedWeights';
 import { type Judged, judgePickle, unjudged } from './judge';
 import { maxConfigBytes, maxRank } from './limits';
 import { nativeCodeWarnings } from './nativeCode';
 import { unreadable } from './problem';
-import { readTensorBytes, readTensorRange } from './readTensor';
-import { zipStorage } from './storage';
 import { viewFits } from './viewFits';
 
 /** The folder of what torch.export.save wrote; undefined for other archives. */
@@ -62,13 +61,7 @@ export async function openExported(
       },
       judged: await judgeArchivesInside(source, archive, abort),
       warnings: [...archive.warnings, ...nativeCodeWarnings(archive.entries)],
-      readTensor: (tensor, check) =>
-        readTensorBytes(zipStorage(source, locate(tensor.storage.entry)), tensor, bigEndian, check),
-      async readRange(tensor, start, count, check, into) {
-        const entry = locate(tensor.storage.entry);
-        if (entry?.method !== 'stored') return undefined;
-        return readTensorRange(zipStorage(source, entry), tensor, start, count, bigEndian, check, into);
-      },
+      ...archiveTensors(source, locate, bigEndian),
     },
     abort,
   );

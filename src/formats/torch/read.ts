@@ -10,6 +10,7 @@ import { type Locate, locator } from '../zip/locate';
 import { readDamaged, readEntry, readZip } from '../zip/read';
 import type { ZipArchive, ZipEntry } from '../zip/types';
 import { verifyEntries } from '../zip/verify';
+import { archiveTensors } from './archiveTensors';
 import { assemble } from './assemble';
 import { type Collected, collect } from './collect';
 import { exportedPrefix, openExported } from './exported';
@@ -18,9 +19,7 @@ import { storageTypes } from './legacyStream';
 import { maxRecordBytes } from './limits';
 import { nativeCodeWarnings } from './nativeCode';
 import { scriptProgram } from './program';
-import { readTensorBytes, readTensorRange } from './readTensor';
 import { readScriptSource, scriptFacts, scriptSources } from './script';
-import { zipStorage } from './storage';
 
 /** PyTorch's zip container, 1.6 and later: the pickle is read, storages stay where they are. */
 export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promise<ModelFile> {
@@ -53,7 +52,6 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
   const isScript = script !== undefined;
   // TorchScript has the byte order only; state dicts of 2.1 to 2.5 too, whose other records are those of 1.13.
   const current = locate(`${prefix}.format_version`) !== undefined || (isScript && byteOrder !== undefined);
-  const bigEndian = byteOrder === 'big';
   const file = await assemble(
     {
       format: isScript ? 'torchscript' : 'torch-zip',
@@ -72,14 +70,7 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
         ...otherContents(pickle, found, others, storageEntry('data')),
         ...(await recordWarnings(source, archive, [pickle, ...others.map(({ entry }) => entry)], locate, prefix)),
       ],
-      readTensor: (tensor, check) =>
-        readTensorBytes(zipStorage(source, locate(tensor.storage.entry)), tensor, bigEndian, check),
-      async readRange(tensor, start, count, check, into) {
-        const entry = locate(tensor.storage.entry);
-        // A compressed storage would be inflated whole for each of its parts.
-        if (entry?.method !== 'stored') return undefined;
-        return readTensorRange(zipStorage(source, entry), tensor, start, count, bigEndian, check, into);
-      },
+      ...archiveTensors(source, locate, byteOrder === 'big'),
     },
     abort,
   );
