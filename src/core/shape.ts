@@ -16,6 +16,11 @@ export function contiguousStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
+/** Column-major strides, in elements: Fortran's order. */
+export function fortranStrides(shape: readonly number[]): number[] {
+  return contiguousStrides([...shape].reverse()).reverse();
+}
+
 /** True when row-major order and memory order are the same; sizes of 1 may have any stride. */
 export function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   if (numel(shape) === 0) return true;

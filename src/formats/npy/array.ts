@@ -1,7 +1,7 @@
 import type { AbortCheck } from '../../core/abort';
 import { dtypes } from '../../core/dtype';
 import { QuantscopeError, unsupported } from '../../core/errors';
-import { contiguousStrides, numel } from '../../core/shape';
+import { contiguousStrides, fortranStrides, numel } from '../../core/shape';
 import { quotedName } from '../../core/text';
 import { rowMajor, swapBytes } from '../elements';
 import type { NamedTensor, TensorRecord, Warning } from '../types';
@@ -49,11 +49,6 @@ export function tensorOf(array: NpyArray): { readonly tensor: NamedTensor; reado
     ...(problem === undefined ? {} : { problem }),
   };
   return { tensor: { name, tensor: record }, warnings };
-}
-
-/** Column-major strides, in elements: Fortran's order. */
-function fortranStrides(shape: readonly number[]): number[] {
-  return contiguousStrides([...shape].reverse()).reverse();
 }
 
 function problemOf({ name, entry, header, size }: NpyArray, needed: number | undefined) {

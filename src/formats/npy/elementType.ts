@@ -1,7 +1,8 @@
 import type { DType } from '../../core/dtype';
 import type { ElementType, Literal } from './types';
 
-const dtypesByCode: Readonly<Record<string, DType>> = {
+/** Dtypes by numpy's code: the kind, and the bytes of an element. */
+export const numpyDtypes: Readonly<Record<string, DType>> = {
   f2: 'float16',
   f4: 'float32',
   f8: 'float64',
@@ -29,8 +30,8 @@ export function elementType(descr: Literal): ElementType | undefined {
   const bigEndian = order === '>';
   if (kind === 'O') return { bigEndian, isObject: true };
   const code = kind === '?' ? 'b1' : kind + digits;
-  if (Object.hasOwn(dtypesByCode, code)) {
-    return { dtype: dtypesByCode[code], bytes: Number(code.slice(1)), bigEndian, isObject: false };
+  if (Object.hasOwn(numpyDtypes, code)) {
+    return { dtype: numpyDtypes[code], bytes: Number(code.slice(1)), bigEndian, isObject: false };
   }
   if (!Object.hasOwn(unitBytes, kind)) return undefined;
   return { bytes: unitBytes[kind] * Number(digits || 0), bigEndian, isObject: false };

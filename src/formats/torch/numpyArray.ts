@@ -1,6 +1,7 @@
 import { byteLength, type DType } from '../../core/dtype';
 import { float16ToNumber } from '../../core/floatFormats';
-import { contiguousStrides, numel } from '../../core/shape';
+import { contiguousStrides, fortranStrides, numel } from '../../core/shape';
+import { numpyDtypes } from '../npy/elementType';
 import { bytesOf, globalCall, itemsOf, textOf } from '../pickle/access';
 import type { PickleValue } from '../pickle/types';
 import type { TensorRecord } from '../types';
@@ -18,23 +19,6 @@ interface NumpyDtype {
   readonly bigEndian: boolean;
 }
 
-const dtypeNames: Readonly<Record<string, DType>> = {
-  b1: 'bool',
-  i1: 'int8',
-  i2: 'int16',
-  i4: 'int32',
-  i8: 'int64',
-  u1: 'uint8',
-  u2: 'uint16',
-  u4: 'uint32',
-  u8: 'uint64',
-  f2: 'float16',
-  f4: 'float32',
-  f8: 'float64',
-  c8: 'complex64',
-  c16: 'complex128',
-};
-
 /** `numpy.dtype('f8', False, True)` with state (3, '<', …); undefined for objects, records, text and dates. */
 function numpyDtype(value: PickleValue | undefined): NumpyDtype | undefined {
   const call = globalCall(value);
@@ -42,8 +26,8 @@ function numpyDtype(value: PickleValue | undefined): NumpyDtype | undefined {
   const name = textOf(call.args[0]) ?? '';
   const typed = /^[<>|=]?([biufc]\d+)$/.exec(name)?.[1] ?? '';
   const order = textOf(itemsOf(call.call.state)[1]) ?? name[0];
-  if (!Object.hasOwn(dtypeNames, typed)) return undefined;
-  return { dtype: dtypeNames[typed], bigEndian: order === '>' };
+  if (!Object.hasOwn(numpyDtypes, typed)) return undefined;
+  return { dtype: numpyDtypes[typed], bigEndian: order === '>' };
 }
 
 const reconstruct = /^numpy\.(core|_core)\.multiarray\._reconstruct$/;
@@ -94,10 +78,6 @@ function array(
     bigEndian,
   };
   return { ...unreadable, dtype, shape, strides, storage };
-}
-
-function fortranStrides(shape: readonly number[]): number[] {
-  return contiguousStrides([...shape].reverse()).reverse();
 }
 
 /** `numpy.float64(0.93)` as a plain number; undefined for everything else. */
