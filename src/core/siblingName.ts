@@ -1,4 +1,5 @@
 import { malformed } from './errors';
+import { quotedName } from './text';
 
 /** Longer names than this are no file names; the paths of real shards have some 40 bytes. */
 const maxNameLength = 1_024;
@@ -39,7 +40,7 @@ export function checkSiblingName(name: string): void {
 /** The error for a name that leads, or would lead, out of the model's folder. */
 export function siblingPath(name: string, message: string) {
   return malformed('E_SIBLING_PATH', message, {
-    found: JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name),
+    found: quotedName(name),
     expected: 'the name of a file in the same folder',
     hint: 'A sound model keeps its parts beside it; do not trust this one.',
   });

@@ -15,3 +15,9 @@ export function formatBytes(bytes: number): string {
 export function quotedName(name: string): string {
   return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
 }
+
+/** The first few names, short enough for a sentence. */
+export function quotedNames(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 80)));
+  return `${shown.join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
+}

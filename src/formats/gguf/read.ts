@@ -1,6 +1,7 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
 import { malformed, QuantscopeError } from '../../core/errors';
+import { quotedNames } from '../../core/text';
 import type { ModelFile, StorageRecord, Warning } from '../types';
 import { readHeader } from './header';
 import { llamaNameBytes } from './limits';
@@ -79,26 +80,21 @@ function warningsOf(
   const warnings: Warning[] = [];
   const add = (code: string, message: string) => warnings.push({ code, message });
   const tables = parts.flatMap(({ header }) => header.tensors);
-  if (twice.length > 0) add('E_GGUF_DUPLICATE', `Two parts have a tensor of one name: ${quoted(twice)}.`);
+  if (twice.length > 0) add('E_GGUF_DUPLICATE', `Two parts have a tensor of one name: ${quotedNames(twice)}.`);
   if (unordered.length > 0)
     add(
       'E_GGUF_ORDER',
-      `The tensors of ${quoted(unordered)} have gaps or another order than their table; llama.cpp refuses this.`,
+      `The tensors of ${quotedNames(unordered)} have gaps or another order than their table; llama.cpp refuses this.`,
     );
   const long = tables.filter(({ nameBytes }) => nameBytes >= llamaNameBytes).map(({ name }) => name);
   if (long.length > 0)
-    add('E_GGUF_NAME', `Names of ${llamaNameBytes} bytes and more, which llama.cpp refuses: ${quoted(long)}.`);
+    add('E_GGUF_NAME', `Names of ${llamaNameBytes} bytes and more, which llama.cpp refuses: ${quotedNames(long)}.`);
   const broken = tensors.filter(({ record }) => record.problem !== undefined);
   for (const code of new Set(broken.map(({ record }) => record.problem?.code ?? ''))) {
     const list = broken.filter(({ record }) => record.problem?.code === code);
     const [first] = list;
     const more = list.length > 1 ? ` (and ${list.length - 1} more)` : '';
-    add(code, `${quoted([first.name])}${more} cannot be read: ${first.record.problem?.message}`);
+    add(code, `${quotedNames([first.name])}${more} cannot be read: ${first.record.problem?.message}`);
   }
   return warnings;
-}
-
-function quoted(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 80)));
-  return `${shown.join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
 }

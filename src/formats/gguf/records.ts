@@ -1,5 +1,5 @@
 import type { ErrorDetails } from '../../core/errors';
-import { contiguousStrides } from '../../core/shape';
+import { contiguousStrides, numel } from '../../core/shape';
 import type { TensorRecord } from '../types';
 import { type Encoding, encodingOf, isReadable } from './encodings';
 import { maxTensorBytes } from './limits';
@@ -131,7 +131,7 @@ function recordOf(
     shape,
     strides: contiguousStrides(shape),
     storageOffset: 0,
-    storage: { key: name, dtype, location: 'cpu', numel: shape.reduce((total, size) => total * size, 1), entry: '' },
+    storage: { key: name, dtype, location: 'cpu', numel: numel(shape), entry: '' },
     requiresGrad: false,
     ...(encoding === undefined || encoding.blockSize > 1
       ? { encoding: { name: encoding?.name ?? 'unknown', bytes } }

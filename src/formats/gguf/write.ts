@@ -112,7 +112,7 @@ const blockSize = 32;
  * Blocks of 32 values: a float16 scale `max |x| / 127` and 32 int8 codes `round(x / scale)`, halves
  * away from zero. Bit for bit quantize_row_q8_0_ref of ggml-quants.c.
  */
-export function encodeQ8_0(values: Float32Array): Uint8Array {
+function encodeQ8_0(values: Float32Array): Uint8Array {
   const blocks = values.length / blockSize;
   const out = new Uint8Array(blocks * encodings.Q8_0.bytes);
   const view = new DataView(out.buffer);

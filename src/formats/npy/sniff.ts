@@ -17,7 +17,7 @@ export function sniffNpz(prefix: Uint8Array): boolean {
 }
 
 /** The name in the first local header, or undefined for anything but a ZIP archive. */
-export function firstEntryName(prefix: Uint8Array): string | undefined {
+function firstEntryName(prefix: Uint8Array): string | undefined {
   if (prefix.length < 30 || latin1Text(prefix.subarray(0, 4)) !== 'PK\x03\x04') return undefined;
   const length = prefix[26] | (prefix[27] << 8);
   return new TextDecoder().decode(prefix.subarray(30, 30 + length));

@@ -1,4 +1,5 @@
 import { malformed } from '../../core/errors';
+import { quotedNames } from '../../core/text';
 import type { Warning } from '../types';
 import { newestIrVersion, newestOpset } from './limits';
 import type { ScopedGraph } from './scopes';
@@ -42,7 +43,7 @@ function checkVersions({ irVersion, opsets, functions }: OnnxModel): Warning[] {
     if (!knownDomains.has(domain) && !local.has(domain) && !domain.startsWith('pkg.'))
       warnings.push({
         code: 'E_ONNX_DOMAIN',
-        message: `The operators of the domain ${quoted([domain])} are not known here.`,
+        message: `The operators of the domain ${quotedNames([domain])} are not known here.`,
       });
   }
   return warnings;
@@ -82,7 +83,7 @@ function refuseRecursion(functions: readonly OnnxFunction[]): void {
 
 function checkGraph(graph: OnnxGraph, path: string, graphs: readonly ScopedGraph[]): Warning[] {
   const warnings: Warning[] = [];
-  const where = path === '' ? 'The graph' : `The graph ${quoted([path])}`;
+  const where = path === '' ? 'The graph' : `The graph ${quotedNames([path])}`;
   if (graph.nodesElided > 0)
     warnings.push({
       code: 'E_ONNX_NODE_LIMIT',
@@ -99,7 +100,7 @@ function checkGraph(graph: OnnxGraph, path: string, graphs: readonly ScopedGraph
   if (twice.size > 0)
     warnings.push({
       code: 'E_ONNX_DUPLICATE_OUTPUT',
-      message: `${where} computes a value twice: ${quoted([...twice])}.`,
+      message: `${where} computes a value twice: ${quotedNames([...twice])}.`,
     });
   // Values of an outer graph may be used; with elided nodes nobody can tell what is missing.
   const complete = path === '' && graph.nodesElided === 0 && graphs.length > 0;
@@ -107,11 +108,11 @@ function checkGraph(graph: OnnxGraph, path: string, graphs: readonly ScopedGraph
   if (missing.length > 0)
     warnings.push({
       code: 'E_ONNX_MISSING_INPUT',
-      message: `${where} uses values that nothing computes: ${quoted(missing)}.`,
+      message: `${where} uses values that nothing computes: ${quotedNames(missing)}.`,
     });
   const cycle = nodesInCycles(graph.nodes, produced);
   if (cycle.length > 0)
-    warnings.push({ code: 'E_ONNX_CYCLE', message: `${where} runs in a circle through ${quoted(cycle)}.` });
+    warnings.push({ code: 'E_ONNX_CYCLE', message: `${where} runs in a circle through ${quotedNames(cycle)}.` });
   return warnings;
 }
 
@@ -152,10 +153,4 @@ function nodesInCycles(nodes: readonly OnnxNode[], produced: ReadonlyMap<string,
     }
   if (ready.length === nodes.length) return [];
   return nodes.filter((node) => (waiting.get(node) ?? 0) > 0).map(({ name, opType }) => name || opType);
-}
-
-/** The first few names, short enough for a sentence. */
-export function quoted(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 80)));
-  return `${shown.join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
 }

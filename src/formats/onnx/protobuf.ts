@@ -11,7 +11,7 @@ export interface Part {
 }
 
 /** Bytes that are there. */
-export function bytesPart(bytes: Uint8Array): Part {
+function bytesPart(bytes: Uint8Array): Part {
   return {
     length: bytes.length,
     async *chunks() {

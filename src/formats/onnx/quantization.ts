@@ -1,4 +1,5 @@
 import { bfloat16ToNumber, float16ToNumber } from '../../core/floatFormats';
+import { numel } from '../../core/shape';
 import type { Quantization, Warning } from '../types';
 import type { ScopedGraph } from './scopes';
 import type { Placed } from './tensorRecords';
@@ -129,7 +130,7 @@ function quantizationOf(
 ): Quantization | 'axis' | undefined {
   const scales = inlineValues(scale.tensor);
   const { shape } = value.record;
-  const count = scale.record.shape.reduce((product, size) => product * size, 1);
+  const count = numel(scale.record.shape);
   if (count === 1) {
     if (scales === undefined) return undefined;
     const zero = zeroPoint === undefined ? [0] : inlineValues(zeroPoint.tensor);

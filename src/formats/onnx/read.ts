@@ -1,8 +1,10 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
 import { type ErrorDetails, malformed, QuantscopeError, unsupported } from '../../core/errors';
+import { numel } from '../../core/shape';
+import { quotedNames } from '../../core/text';
 import type { ModelFile, NamedTensor, StorageRecord, Warning } from '../types';
-import { checkModel, quoted } from './checkGraph';
+import { checkModel } from './checkGraph';
 import { dataTypeName } from './dataTypes';
 import { type Decoded, decode } from './decode';
 import { ExternalFiles, unknownKeys } from './external';
@@ -16,13 +18,13 @@ import { denseRecord, type Payload, type Placed, sparseRecord } from './tensorRe
 import type { OnnxModel, OnnxTensor } from './types';
 
 /** A model and what its scan noticed. */
-export interface ScannedOnnx {
+interface ScannedOnnx {
   readonly model: OnnxModel;
   readonly warnings: readonly Warning[];
 }
 
 /** Reads the graph of an ONNX file; weights stay where they are. */
-export async function scanOnnx(source: ByteSource, abort: AbortCheck): Promise<ScannedOnnx> {
+async function scanOnnx(source: ByteSource, abort: AbortCheck): Promise<ScannedOnnx> {
   if (source.size > maxMessageBytes) {
     throw unsupported('E_ONNX_TOO_BIG', 'The file is larger than Protocol Buffers allows, so nothing can load it.', {
       where: { file: source.name, offset: maxMessageBytes },
@@ -124,7 +126,7 @@ function linkWarnings(files: ExternalFiles): Warning[] {
   return [
     {
       code: 'E_ONNX_HARDLINK',
-      message: `${quoted(linked)} beside the model has another name elsewhere on the disk; make sure that it belongs to the model.`,
+      message: `${quotedNames(linked)} beside the model has another name elsewhere on the disk; make sure that it belongs to the model.`,
     },
   ];
 }
@@ -204,12 +206,15 @@ class Inventory {
   warnings(): Warning[] {
     const warnings: Warning[] = [];
     if (this.renamed.length > 0)
-      warnings.push({ code: 'E_ONNX_DUPLICATE', message: `Several tensors have one name: ${quoted(this.renamed)}.` });
+      warnings.push({
+        code: 'E_ONNX_DUPLICATE',
+        message: `Several tensors have one name: ${quotedNames(this.renamed)}.`,
+      });
     const keys = [...new Set([...this.placed.values()].flatMap(({ tensor }) => unknownKeys(tensor.externalData)))];
     if (keys.length > 0)
       warnings.push({
         code: 'E_ONNX_EXTERNAL_KEY',
-        message: `External data have keys that are ignored: ${quoted(keys)}.`,
+        message: `External data have keys that are ignored: ${quotedNames(keys)}.`,
       });
     const broken = [...this.placed].filter(([, { record }]) => record.problem !== undefined);
     const [first] = broken;
@@ -226,7 +231,7 @@ class Inventory {
 }
 
 function elements({ dims }: OnnxTensor): number {
-  return dims.reduce<number>((product, size) => product * Number(size), 1);
+  return numel(dims.map(Number));
 }
 
 async function outsideProblem(

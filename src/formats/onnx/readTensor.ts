@@ -53,7 +53,7 @@ function isRaw({ external, tensor }: Payload & { kind: 'dense' }): boolean {
 }
 
 /** The elements, contiguous, row-major and little-endian, in the dtype of the tensor's record. */
-export async function readPayload(
+async function readPayload(
   source: ByteSource,
   files: ExternalFiles,
   payload: Payload,

@@ -85,7 +85,7 @@ function listIn({ metadataProps }: OnnxNode, key: string): string[] | undefined 
 }
 
 /** Classes of the modules around a node, where the exporter wrote them, by path. */
-export function scopeTypes(node: OnnxNode): [path: string, type: string][] {
+function scopeTypes(node: OnnxNode): [path: string, type: string][] {
   const scopes = listIn(node, 'pkg.torch.onnx.name_scopes');
   const classes = listIn(node, 'pkg.torch.onnx.class_hierarchy');
   if (scopes === undefined || classes === undefined || scopes.length !== classes.length) return [];

@@ -1,9 +1,10 @@
 import type { ErrorDetails } from '../../core/errors';
-import { contiguousStrides } from '../../core/shape';
+import { contiguousStrides, numel } from '../../core/shape';
 import type { TensorRecord } from '../types';
 import { type DataType, dataTypeName, dataTypeOf, rawBytes } from './dataTypes';
 import { type ExternalData, parseExternal } from './external';
 import { maxRank } from './limits';
+import { newTensor } from './tensorSchema';
 import type { DataRun, OnnxInt, OnnxSparseTensor, OnnxTensor } from './types';
 
 /** Where the values of a record are. */
@@ -44,7 +45,7 @@ export function denseRecord(tensor: OnnxTensor, fileSize: number): Placed {
 /** A sparse tensor as the dense one that it stands for. */
 export function sparseRecord(sparse: OnnxSparseTensor, fileSize: number): Placed {
   const { values, indices, region } = sparse;
-  const named = values ?? emptyTensor(region.offset);
+  const named = values ?? newTensor({ offset: region.offset, length: 0 });
   const shape = checkDims(sparse.dims, region.offset);
   if (isProblem(shape)) return { record: record([0], named, shape) };
   const refuse = (message: string, found: string, expected: string): Placed => ({
@@ -77,23 +78,10 @@ export function sparseRecord(sparse: OnnxSparseTensor, fileSize: number): Placed
   };
 }
 
-function emptyTensor(offset: number): OnnxTensor {
-  return {
-    name: '',
-    dims: [],
-    dataType: 0,
-    data: [],
-    dataLocation: 0,
-    externalData: [],
-    segmented: false,
-    region: { offset, length: 0 },
-  };
-}
-
 function record(shape: readonly number[], tensor: OnnxTensor, problem?: ErrorDetails): TensorRecord {
   const type = dataTypeOf(tensor.dataType);
   const dtype = type?.dtype ?? 'uint8';
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = numel(shape);
   const widened = type === undefined || type.dtype === undefined || type.bits < 8;
   const stored = type === undefined ? 0 : rawBytes(type, count);
   return {
@@ -162,7 +150,7 @@ function locate(tensor: OnnxTensor, shape: readonly number[], fileSize: number):
       'a whole tensor',
       'unsupported',
     );
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = numel(shape);
   const dense = { kind: 'dense', tensor, type, count } as const;
   if (tensor.dataLocation === 1) {
     if (tensor.data.length > 0)

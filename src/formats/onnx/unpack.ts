@@ -1,7 +1,5 @@
+import { float4Values } from '../../core/smallFloats';
 import type { DataType } from './dataTypes';
-
-/** Values of e2m1: one sign bit, two of exponent, one of mantissa (OCP microscaling formats 1.0). */
-const float4 = [0, 0.5, 1, 1.5, 2, 3, 4, 6];
 
 /** e2m3: exponent bias 1; e3m2: exponent bias 3; neither has infinities or NaN. */
 function float6(code: number, exponentBits: number): number {
@@ -18,7 +16,7 @@ const decoders: Readonly<Record<string, (code: number) => number>> = {
   int4: (code) => (code << 28) >> 28,
   uint2: (code) => code,
   int2: (code) => (code << 30) >> 30,
-  float4e2m1: (code) => (code & 8 ? -float4[code & 7] : float4[code & 7]),
+  float4e2m1: (code) => float4Values[code],
   float6e2m3: (code) => float6(code, 2),
   float6e3m2: (code) => float6(code, 3),
 };

@@ -44,7 +44,7 @@ export function bytesOf(value: PickleValue | undefined): Uint8Array | undefined 
 }
 
 /** One byte a character; undefined when a character is none. */
-export function latin1Bytes(text: string): Uint8Array | undefined {
+function latin1Bytes(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

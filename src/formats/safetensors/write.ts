@@ -43,7 +43,7 @@ const alignment = 8;
  * One safetensors file. The reference writer puts larger elements first and names in order within
  * one size (safetensors/src/tensor.rs, prepare); so does this.
  */
-export function planSafetensors(
+function planSafetensors(
   entries: readonly SafetensorsEntry[],
   metadata: Readonly<Record<string, string>> = {},
 ): PlannedFile {

@@ -1,9 +1,10 @@
 import type { AbortCheck } from '../../core/abort';
 import { overallVerdict, worstFirst } from '../pickle/safety';
 import type { ModelFile, Warning } from '../types';
+import { cappedWarnings } from '../warnings';
 import { checkIndices } from './checkIndices';
 import type { Collected } from './collect';
-import { capped, type Judged, problemWarnings } from './judge';
+import { type Judged, problemWarnings } from './judge';
 
 /** What every container of PyTorch's gives, whatever its bytes are wrapped in. */
 export interface Parts {
@@ -30,12 +31,10 @@ export async function assemble({ found, judged, warnings, ...rest }: Parts, abor
     moduleVersions: found.moduleVersions,
     moduleTypes: found.moduleTypes,
     modules: found.modules,
-    warnings: capped([
-      ...judged.flatMap((one) => one.warnings),
-      ...warnings,
-      ...found.warnings,
-      ...problemWarnings(found.tensors),
-    ]),
+    warnings: cappedWarnings(
+      [...judged.flatMap((one) => one.warnings), ...warnings, ...found.warnings, ...problemWarnings(found.tensors)],
+      'E_PT_LIMIT',
+    ),
     safety: { verdict: overallVerdict(globals), globals },
     opaque: found.opaque,
   };

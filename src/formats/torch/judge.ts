@@ -11,15 +11,6 @@ import { maxNesting } from './limits';
 
 /** What a person is told of a pickle: who would run what, and what cannot be read. */
 
-/** More warnings than a person reads; a hostile archive can cause millions. */
-const maxWarnings = 100;
-
-export function capped(warnings: readonly Warning[]): Warning[] {
-  if (warnings.length <= maxWarnings) return [...warnings];
-  const more = warnings.length - maxWarnings;
-  return [...warnings.slice(0, maxWarnings), { code: 'E_PT_LIMIT', message: `There are ${more} more warnings.` }];
-}
-
 export interface Judged {
   readonly globals: readonly GlobalUse[];
   readonly warnings: readonly Warning[];

@@ -2,6 +2,7 @@ import type { AbortCheck } from '../../core/abort';
 import { neverAborted } from '../../core/abort';
 import { byteLength } from '../../core/dtype';
 import { malformed } from '../../core/errors';
+import { quotedName } from '../../core/text';
 import { dictEntry, itemsOf, textOf } from '../pickle/access';
 import { kindOf } from '../pickle/kindOf';
 import { readPickle } from '../pickle/read';
@@ -105,26 +106,22 @@ export function legacyStorage(
   if (id === undefined) {
     return {
       code: 'E_PT_LEGACY_KEY',
-      message: `Storage ${short(key)} is in the file, but nothing says of what type it is; the storages behind it cannot be found.`,
+      message: `Storage ${quotedName(key)} is in the file, but nothing says of what type it is; the storages behind it cannot be found.`,
     };
   }
   const numel = new DataView(count.buffer, count.byteOffset, 8).getBigInt64(0, true);
   if (numel !== BigInt(id.numel)) {
     return {
       code: 'E_PT_LEGACY_COUNT',
-      message: `Storage ${short(key)} has ${numel} elements at byte ${at}, but the pickle says ${id.numel}; the storages behind it cannot be found.`,
+      message: `Storage ${quotedName(key)} has ${numel} elements at byte ${at}, but the pickle says ${id.numel}; the storages behind it cannot be found.`,
     };
   }
   const size = byteLength(id.dtype, id.numel);
   if (at + 8 + size > fileSize) {
     return {
       code: 'E_PT_LEGACY_SHORT',
-      message: `The file ends inside storage ${short(key)}, which has ${size} bytes at byte ${at + 8}.`,
+      message: `The file ends inside storage ${quotedName(key)}, which has ${size} bytes at byte ${at + 8}.`,
     };
   }
   return { key, offset: at + 8, size };
-}
-
-function short(key: string): string {
-  return JSON.stringify(key.length > 80 ? `${key.slice(0, 80)}…` : key);
 }

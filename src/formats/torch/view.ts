@@ -1,5 +1,7 @@
 import { byteLength, type DType, dtypes } from '../../core/dtype';
 import type { ErrorDetails } from '../../core/errors';
+import { numel } from '../../core/shape';
+import { quotedName } from '../../core/text';
 import { bytesOf, dictEntry, entriesOf, globalCall } from '../pickle/access';
 import { kindOf } from '../pickle/kindOf';
 import { PicklePersistent, type PickleValue } from '../pickle/types';
@@ -83,10 +85,10 @@ function missing(key: string, { entry }: RebuildContext, offset: number | undefi
   return {
     code: 'E_PT_STORAGE_MISSING',
     kind: 'malformed',
-    message: `The record of storage ${shown(key)} is missing.`,
+    message: `The record of storage ${quotedName(key)} is missing.`,
     where: { entry, offset },
     found: 'no such record',
-    expected: `data/${key.slice(0, maxKeyText)}`,
+    expected: `data/${key.slice(0, 80)}`,
   };
 }
 
@@ -101,7 +103,7 @@ function shortStorage(
   return {
     code: 'E_PT_STORAGE_SHORT',
     kind: 'malformed',
-    message: `Storage ${shown(storage.key)} is shorter than the pickle says.`,
+    message: `Storage ${quotedName(storage.key)} is shorter than the pickle says.`,
     where: { entry: context.entry, offset, field: entry.name },
     found: `${entry.size} bytes`,
     expected: `${promised}`,
@@ -141,17 +143,14 @@ function noteOddities(record: TensorRecord, entry: StorageEntry, { warn }: Rebui
   if (entry.size - promised >= Math.max(dtypes[storage.dtype].bytes, 1)) {
     warn({
       code: 'E_PT_STORAGE_LONG',
-      message: `Storage ${shown(storage.key)} has ${entry.size} bytes, but the pickle says ${promised}. PyTorch 2.10 and later refuse it.`,
+      message: `Storage ${quotedName(storage.key)} has ${entry.size} bytes, but the pickle says ${promised}. PyTorch 2.10 and later refuse it.`,
     });
   }
-  const logical = byteLength(
-    dtype,
-    shape.reduce((product, size) => product * size, 1),
-  );
+  const logical = byteLength(dtype, numel(shape));
   if (logical > largeView && logical > maxRepeats * entry.size) {
     warn({
       code: 'E_TENSOR_REPEATED',
-      message: `A tensor of ${logical} bytes is a view that repeats the ${entry.size} bytes of storage ${shown(storage.key)}.`,
+      message: `A tensor of ${logical} bytes is a view that repeats the ${entry.size} bytes of storage ${quotedName(storage.key)}.`,
     });
   }
 }
@@ -179,10 +178,4 @@ export function negation(metadata: PickleValue | undefined, dtype: DType): Tenso
   const neg = dictEntry(metadata, 'neg') === true;
   if (conj && neg) return 'real';
   return conj ? 'imaginary' : neg ? 'all' : undefined;
-}
-
-const maxKeyText = 80;
-
-export function shown(key: string): string {
-  return JSON.stringify(key.length > maxKeyText ? `${key.slice(0, maxKeyText)}…` : key);
 }

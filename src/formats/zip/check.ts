@@ -1,4 +1,5 @@
 import { malformed } from '../../core/errors';
+import { quotedName } from '../../core/text';
 import { maxInflateRatio } from './limits';
 import type { ZipEntry } from './types';
 
@@ -29,7 +30,7 @@ export function checkEntries(entries: readonly ZipEntry[], directory: Directory,
   const warnings: Warning[] = [];
   for (const { name, headerOffset, compressedSize } of entries) {
     if (headerOffset + 30 + compressedSize > directory.offset) {
-      throw malformed('E_ZIP_ENTRY_RANGE', `The archive’s entry ${quoted(name)} runs past the data.`, {
+      throw malformed('E_ZIP_ENTRY_RANGE', `The archive’s entry ${quotedName(name)} runs past the data.`, {
         where: { entry: name, offset: Math.min(headerOffset, fileSize) },
         found: `${compressedSize} bytes at ${headerOffset}`,
         expected: `an end before byte ${directory.offset}`,
@@ -64,17 +65,20 @@ function checkNames(entries: readonly ZipEntry[], warnings: Warning[]): void {
     if (other?.name === name) {
       warnings.push({
         code: 'E_ZIP_DUP_NAME',
-        message: `Two entries are named ${quoted(name)}, at byte ${other.headerOffset} and at byte ${headerOffset}; tools disagree which one counts.`,
+        message: `Two entries are named ${quotedName(name)}, at byte ${other.headerOffset} and at byte ${headerOffset}; tools disagree which one counts.`,
       });
     } else if (other !== undefined) {
       warnings.push({
         code: 'E_ZIP_NAME_CASE',
-        message: `The names ${quoted(other.name)} and ${quoted(name)} differ only in case, which PyTorch ignores.`,
+        message: `The names ${quotedName(other.name)} and ${quotedName(name)} differ only in case, which PyTorch ignores.`,
       });
     } else seen.set(folded, entry);
     const odd = oddName(name);
     if (odd !== undefined) {
-      warnings.push({ code: 'E_ZIP_NAME', message: `The entry ${quoted(name)} ${odd}; it is never used as a path.` });
+      warnings.push({
+        code: 'E_ZIP_NAME',
+        message: `The entry ${quotedName(name)} ${odd}; it is never used as a path.`,
+      });
     }
   }
 }
@@ -99,7 +103,7 @@ function checkOverlaps(entries: readonly ZipEntry[], warnings: Warning[], direct
     if (whose !== undefined && entry.headerOffset < covered) {
       warnings.push({
         code: 'E_ZIP_OVERLAP',
-        message: `The entries ${quoted(whose.name)} and ${quoted(entry.name)} share bytes ${entry.headerOffset} to ${Math.min(covered, end)}.`,
+        message: `The entries ${quotedName(whose.name)} and ${quotedName(entry.name)} share bytes ${entry.headerOffset} to ${Math.min(covered, end)}.`,
       });
     }
     if (end > covered) {
@@ -123,8 +127,4 @@ function refuseBomb(entries: readonly ZipEntry[], covered: number, directoryOffs
     expected: `at most ${covered * maxInflateRatio}`,
     hint: 'This is how a zip bomb is made; do not unpack this file with other tools.',
   });
-}
-
-function quoted(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
 }
