@@ -1,3 +1,4 @@
+import { formatShape } from '../core/shape';
 import { formatBytes } from '../core/text';
 import type { ComparedTensorDto, ComparisonDto } from '../protocol/compareDto';
 import { type Command, parse } from './command';
@@ -46,5 +47,5 @@ function comparisonText({ before, after, counts, total, tensors }: ComparisonDto
 }
 
 function sideText(side: ComparedTensorDto['before']): string {
-  return side === null ? '–' : `${side.shape.join(' × ') || 'scalar'} ${side.dtype}`;
+  return side === null ? '–' : `${formatShape(side.shape)} ${side.dtype}`;
 }

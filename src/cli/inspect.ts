@@ -1,3 +1,4 @@
+import { formatShape } from '../core/shape';
 import { formatBytes } from '../core/text';
 import type { VerificationDto } from '../protocol/modelDto';
 import { type Command, parse } from './command';
@@ -21,7 +22,7 @@ export const inspect: Command = {
     const json = verify === undefined ? inspected : { ...inspected, verify };
     const rows = json.tensors.map(({ name, shape, dtype, encoding, bytes }) => [
       printable(name),
-      shape.join(' × ') || 'scalar',
+      formatShape(shape),
       encoding ?? dtype,
       formatBytes(bytes),
     ]);

@@ -1,3 +1,4 @@
+import { formatShape } from '../core/shape';
 import { type Command, parse, wholeNumber } from './command';
 import { number, printable, table } from './text';
 
@@ -17,7 +18,7 @@ export const stats: Command = {
     const head = ['name', 'shape', 'dtype', 'min', 'max', 'mean', 'std', 'zeros', 'nan', 'inf'];
     const rows = tensors.map((t) => [
       printable(t.name),
-      t.shape.join(' × ') || 'scalar',
+      formatShape(t.shape),
       t.dtype,
       ...[t.min, t.max, t.mean, t.std, t.zeros, t.nan, t.inf].map(number),
     ]);
