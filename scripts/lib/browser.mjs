@@ -18,7 +18,7 @@ function installed() {
 }
 
 /** A Chromium: one that is there, else Debian's where we may install it, else an error that names the fix. */
-export async function findBrowser() {
+async function findBrowser() {
   const found = installed();
   if (found !== undefined) return found;
   if (canUseApt()) {

@@ -5,7 +5,7 @@ import { parsePython } from '../../src/engine/forward/syntax/parsePython';
  * Our tree of a source in the form of test/interop/python/dump_tree.py: keys sorted, what is
  * absent left out, numbers as the bits of their float64, no places inside f-strings.
  */
-export function canonicalTree(text: string, name: string): string {
+function canonicalTree(text: string, name: string): string {
   return canonical(parsePython(text, name).body, false);
 }
 
