@@ -1,33 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { fixturePath } from '../support/fixtures';
 import { axeViolations } from './support/axe';
 import { forwardViews, recipeSource } from './support/forwardViews';
-import { Inspector, type InspectorPage, themes } from './support/inspectorPage';
+import { themes } from './support/inspectorPage';
+import { inspectorSuite } from './support/inspectorSuite';
 
 describe('the Forward view in a browser', function () {
   this.timeout(120_000);
-  let inspector: Inspector;
-  let folder: string;
-  const open: InspectorPage[] = [];
-  const show = async (...args: Parameters<Inspector['open']>) => {
-    const page = await inspector.open(...args);
-    open.push(page);
-    return page;
-  };
-  before(async () => {
-    inspector = await Inspector.start();
-    folder = await mkdtemp(join(tmpdir(), 'quantscope-forward-'));
-  });
-  afterEach(async () => {
-    for (const page of open.splice(0)) await page.close();
-  });
-  after(async () => {
-    await inspector?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  const { at, show } = inspectorSuite();
 
   const meanings = [
     ['en', /float here means the values that its stored codes stand for/],
@@ -124,7 +105,7 @@ describe('the Forward view in a browser', function () {
   });
 
   it('a source that fails says where, and the place is a link', async () => {
-    const path = join(folder, 'broken.py');
+    const path = at('broken.py');
     await writeFile(
       path,
       'import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.lstm = nn.Lstm(8, 8)\n',

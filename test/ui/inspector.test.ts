@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { fixturePath } from '../support/fixtures';
 import { axeViolations } from './support/axe';
 import { writeBigModel } from './support/bigModel';
-import { Inspector, type InspectorPage, themes } from './support/inspectorPage';
+import { themes } from './support/inspectorPage';
+import { inspectorSuite } from './support/inspectorSuite';
 import { views } from './support/views';
 
 /** A window of 800 px shows 30 rows; some above and below are drawn ahead. */
@@ -16,25 +15,7 @@ const frameMs = 1000 / 60;
 
 describe('the inspector in a browser', function () {
   this.timeout(120_000);
-  let inspector: Inspector;
-  let folder: string;
-  const open: InspectorPage[] = [];
-  const show = async (...args: Parameters<Inspector['open']>) => {
-    const page = await inspector.open(...args);
-    open.push(page);
-    return page;
-  };
-  before(async () => {
-    inspector = await Inspector.start();
-    folder = await mkdtemp(join(tmpdir(), 'quantscope-ui-'));
-  });
-  afterEach(async () => {
-    for (const page of open.splice(0)) await page.close();
-  });
-  after(async () => {
-    await inspector?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  const { at, show, closeLast } = inspectorSuite();
 
   for (const language of ['en', 'ko'] as const) {
     for (const view of views) {
@@ -52,7 +33,7 @@ describe('the inspector in a browser', function () {
   }
 
   it('a failed file is a page that axe accepts, with what, where and what to do', async () => {
-    const broken = join(folder, 'broken.pt');
+    const broken = at('broken.pt');
     await writeFile(broken, Buffer.from('PK\u0003\u0004 not really'));
     await truncate(broken, 12);
     const { page, problems } = await show(broken);
@@ -62,7 +43,7 @@ describe('the inspector in a browser', function () {
   });
 
   it('an error is said in Korean by its code, with the exact words of the engine below it', async () => {
-    const text = join(folder, 'page.pt');
+    const text = at('page.pt');
     await writeFile(text, '<!doctype html><title>404</title>');
     const { page, problems } = await show(text, { language: 'ko' });
     await page.getByTestId('error-card').filter({ hasText: '웹 페이지' }).waitFor();
@@ -73,7 +54,7 @@ describe('the inspector in a browser', function () {
 
   for (const language of ['en', 'ko'] as const) {
     it(`a file that is cut off shows how much of it is there, and axe accepts that, ${language}`, async () => {
-      const cut = join(folder, `cut-${language}.pt`);
+      const cut = at(`cut-${language}.pt`);
       const whole = await readFile(fixturePath('torch-2.13', 'word_lm.pt'));
       await writeFile(cut, whole.subarray(0, Math.floor(whole.length * 0.6)));
       const { page, problems, setTheme } = await show(cut, { language });
@@ -226,13 +207,13 @@ describe('the inspector in a browser', function () {
           '[...document.querySelectorAll("header button")].filter((b) => b.offsetParent && b.getBoundingClientRect().right > innerWidth + 1).map((b) => b.textContent)',
         );
         assert.deepEqual(outside, [], `${view.name} at ${width}`);
-        await open.pop()?.close();
+        await closeLast();
       }
     }
   });
 
   it('scrolls 100,000 rows within a frame of 16.7 ms at p95, and draws no more of them than a window shows', async () => {
-    const path = join(folder, 'big.safetensors');
+    const path = at('big.safetensors');
     await writeBigModel(path, 100_000);
     const { page } = await show(path);
     await page.locator('[data-testid=row]').first().waitFor();
