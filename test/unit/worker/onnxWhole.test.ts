@@ -2,25 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AbortCheck, neverAborted } from '../../../src/core/abort';
+import type { AbortCheck } from '../../../src/core/abort';
 import { aborted, type QuantscopeError } from '../../../src/core/errors';
-import { openModel } from '../../../src/model/openModel';
 import type { ForwardRequestDto } from '../../../src/protocol/forwardDto';
-import { openFileSource } from '../../../src/worker/fileSource';
-import { Forwards } from '../../../src/worker/forwards';
+import type { Forwards } from '../../../src/worker/forwards';
 import { fixturePath } from '../../support/fixtures';
 import { readNpz } from '../../support/npz';
 import { runOnnx } from '../../support/onnxForwards';
+import { closeForwards, openForwards } from '../../support/openForwards';
 
 const noProgress = () => {};
-
-const opened: { close(): Promise<void> }[] = [];
-
-async function open(path: string, abort: AbortCheck = neverAborted): Promise<Forwards> {
-  const source = await openFileSource(path);
-  opened.push(source);
-  return new Forwards(await openModel(source, neverAborted), path, openFileSource, abort);
-}
 
 function request(shapes: ForwardRequestDto['shapes'], changes: Partial<ForwardRequestDto> = {}): ForwardRequestDto {
   return { module: '', seed: 5, shapes, engine: 'fbgemm', perChannel: false, runs: 3, warmup: 1, ...changes };
@@ -36,16 +27,14 @@ describe('the graph of an ONNX file answers as a whole model', function () {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'onnx-whole-'));
   });
-  afterEach(async () => {
-    for (const source of opened.splice(0)) await source.close();
-  });
+  afterEach(closeForwards);
   after(() => rm(folder, { recursive: true }));
 
   for (const name of ['block', 'lstm', 'word_lm', 'external']) {
     for (const perChannel of [false, true]) {
       it(`${name}${perChannel ? ' per channel' : ''}: the numbers of forward --quantized`, async () => {
         const path = fixturePath('onnxRuntime', `${name}.onnx`);
-        const forwards = await open(path);
+        const forwards = await openForwards(path);
         const shapes = await proposedShapes(forwards);
         const result = await forwards.forward(request(shapes, { perChannel }), noProgress);
         const line = await runOnnx(path, { seed: 5, shapes, quantized: true, perChannel });
@@ -67,14 +56,14 @@ describe('the graph of an ONNX file answers as a whole model', function () {
 
   it('inputs are those that the graph names, indices below their table', async () => {
     const path = fixturePath('onnxRuntime', 'word_lm.onnx');
-    const { by, inputs, notes } = await (await open(path)).describe({});
+    const { by, inputs, notes } = await (await openForwards(path)).describe({});
     assert.equal(by, 'onnx');
     assert.deepEqual(inputs, [{ name: 'ids', shape: [7, 2], dtype: 'int64', high: 30 }]);
     assert.deepEqual(notes, []);
   });
 
   it('sizes that the graph leaves open are 1, and a note says so, as of inputs that cannot be drawn', async () => {
-    const { inputs, notes } = await (await open(fixturePath('onnx', 'scoped.onnx'))).describe({});
+    const { inputs, notes } = await (await openForwards(fixturePath('onnx', 'scoped.onnx'))).describe({});
     assert.deepEqual(
       inputs.map(({ name, shape, dtype }) => [name, shape, dtype]),
       [
@@ -90,7 +79,7 @@ describe('the graph of an ONNX file answers as a whole model', function () {
   });
 
   it('typed numbers run, and those of another shape are refused in ONNX Runtime’s words', async () => {
-    const forwards = await open(fixturePath('onnxRuntime', 'matmul.onnx'));
+    const forwards = await openForwards(fixturePath('onnxRuntime', 'matmul.onnx'));
     const row = [1, -2, 3, -4, 5, -6, 7, -8];
     const typed = (rows: readonly unknown[]) =>
       forwards.forward(request([[3, 8]], { inputs: { kind: 'literal', text: JSON.stringify(rows) } }), noProgress);
@@ -107,7 +96,7 @@ describe('the graph of an ONNX file answers as a whole model', function () {
     const asked = request([], { inputs: { kind: 'file', path } });
     const expected = await readNpz(path);
     for (const ranBefore of [true, false]) {
-      const forwards = await open(fixturePath('onnxRuntime', 'block.onnx'));
+      const forwards = await openForwards(fixturePath('onnxRuntime', 'block.onnx'));
       if (ranBefore) await forwards.forward(asked, noProgress);
       const target = join(folder, `block.${ranBefore}.npz`);
       await forwards.save({ request: asked, what: { kind: 'outputs', which: 'both' }, target });
@@ -136,7 +125,7 @@ describe('the graph of an ONNX file answers as a whole model', function () {
         if (checks > 50) throw aborted();
       },
     };
-    const forwards = await open(fixturePath('onnxRuntime', 'matmul.onnx'), abort);
+    const forwards = await openForwards(fixturePath('onnxRuntime', 'matmul.onnx'), abort);
     const shapes = await proposedShapes(forwards);
     await assert.rejects(
       forwards.forward(request(shapes, { runs: 1_000_000 }), noProgress),
@@ -145,7 +134,7 @@ describe('the graph of an ONNX file answers as a whole model', function () {
   });
 
   it('a graph that is quantized already says so', async () => {
-    const forwards = await open(fixturePath('onnx', 'mlp.dynamic.onnx'));
+    const forwards = await openForwards(fixturePath('onnx', 'mlp.dynamic.onnx'));
     await assert.rejects(forwards.forward(request(await proposedShapes(forwards)), noProgress), /quantized already/);
   });
 });
