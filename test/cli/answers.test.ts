@@ -1,33 +1,14 @@
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { buildBundles, temporaryFolder } from '../support/bundles';
+import { commandLine, type Json } from '../support/commandLine';
 import { fixturePath } from '../support/fixtures';
 import { readNpz } from '../support/npz';
-import { runCli } from '../support/runCli';
-
-/** JSON of unknown shape, looked into by tests. */
-// biome-ignore lint/suspicious/noExplicitAny: the shape is what the test is about
-type Json = any;
 
 describe('answers on the command line', function () {
   this.timeout(60_000);
-  let folder: string;
-
-  before(async () => {
-    folder = await temporaryFolder();
-    await buildBundles(folder, ['cli', 'engineWorker']);
-  });
-  after(() => rm(folder, { recursive: true, force: true }));
-
-  async function json(...args: string[]): Promise<Json> {
-    const { code, stdout, stderr } = await runCli(folder, [...args, '--json']);
-    assert.deepEqual([code, stderr], [0, '']);
-    return JSON.parse(stdout);
-  }
+  const { at, run, json } = commandLine();
 
   it('forward runs a quantized file as it is, and writes its outputs', async () => {
-    const out = join(folder, 'out.npz');
+    const out = at('out.npz');
     const file = fixturePath('torch-2.13', 'mlp.fbgemm.quantized_module.pt');
     const inputs = fixturePath('torch-2.13', 'mlp.npz');
     const result = await json(
@@ -48,7 +29,7 @@ describe('answers on the command line', function () {
   });
 
   it('forward --outputs of one module are its float outputs, or with --quantized the others', async () => {
-    const out = join(folder, 'lstm.npz');
+    const out = at('lstm.npz');
     const file = fixturePath('torch-1.13', 'recipe_lstm.pt');
     const inputs = fixturePath('torch-1.13', 'recipe_lstm.npz');
     await json('forward', file, '--module', 'lstm', '--inputs', inputs, '--outputs', out, '--runs', '1');
@@ -69,7 +50,7 @@ describe('answers on the command line', function () {
   const mlp = fixturePath('torch-2.13', 'mlp.module.pt');
   const recipe = fixturePath('torch-2.13', 'recipe_lstm.pt');
   const text = async (...args: string[]) => {
-    const { code, stdout, stderr } = await runCli(folder, args);
+    const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stderr], [0, '']);
     return stdout;
   };
@@ -161,7 +142,7 @@ describe('answers on the command line', function () {
   ];
   for (const [what, args, message] of wrong) {
     it(`${what} is wrong usage`, async () => {
-      const { code, stdout, stderr } = await runCli(folder, args);
+      const { code, stdout, stderr } = await run(args);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, message);
     });

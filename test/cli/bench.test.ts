@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
-import { buildBundles, temporaryFolder } from '../support/bundles';
-import { runCli } from '../support/runCli';
+import { commandLine } from '../support/commandLine';
 
 describe('quantscope bench', () => {
-  let folder: string;
-  before(async () => {
-    folder = await temporaryFolder();
-    await buildBundles(folder, ['cli', 'engineWorker']);
-  });
-  after(() => rm(folder, { recursive: true }));
+  const { at, run } = commandLine();
 
   it('times the shapes that the filter names, with the kernels that lie beside the bundle', async () => {
-    const { code, stdout } = await runCli(folder, ['bench', '--filter', 'lstm 16', '--json']);
+    const { code, stdout } = await run(['bench', '--filter', 'lstm 16', '--json']);
     assert.equal(code, 0);
     const { kernels, results } = JSON.parse(stdout);
     assert.match(kernels, /^wasm/);
@@ -26,8 +20,8 @@ describe('quantscope bench', () => {
   });
 
   it('works without the kernels, by the reference', async () => {
-    await rm(`${folder}/kernels.wasm`);
-    const { stdout } = await runCli(folder, ['bench', '--filter', 'lstm 16', '--json']);
+    await rm(at('kernels.wasm'));
+    const { stdout } = await run(['bench', '--filter', 'lstm 16', '--json']);
     assert.equal(JSON.parse(stdout).kernels, 'reference');
   });
 });

@@ -1,27 +1,18 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { buildBundles, temporaryFolder } from '../support/bundles';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { commandLine } from '../support/commandLine';
 import { fixturePath, openBytes } from '../support/fixtures';
-import { runCli } from '../support/runCli';
 
 const mlp = fixturePath('torch-2.13', 'mlp.pt');
 const module = fixturePath('torch-1.13', 'mlp.module.pt');
 
 describe('what the command line writes', function () {
   this.timeout(30_000);
-  let folder: string;
-  const at = (name: string) => join(folder, name);
-
-  before(async () => {
-    folder = await temporaryFolder();
-    await buildBundles(folder, ['cli', 'engineWorker']);
-  });
-  after(() => rm(folder, { recursive: true, force: true }));
+  const { at, run } = commandLine();
 
   async function done(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await runCli(folder, args);
+    const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stderr], [0, '']);
     return stdout;
   }
@@ -37,10 +28,10 @@ describe('what the command line writes', function () {
   });
 
   it('export --whole-module of a state dict is refused with the reason', async () => {
-    const { code, stderr } = await runCli(folder, ['export', mlp, '-o', at('no.pt'), '--whole-module']);
+    const { code, stderr } = await run(['export', mlp, '-o', at('no.pt'), '--whole-module']);
     assert.equal(code, 1);
     assert.match(stderr, /does not say of which classes its modules are/);
-    assert.ok(!(await readdir(folder)).includes('no.pt'));
+    assert.ok(!(await readdir(at())).includes('no.pt'));
   });
 
   it('quantize to safetensors names its source by hash', async () => {
@@ -51,7 +42,7 @@ describe('what the command line writes', function () {
 
   it('export replaces a file only when it is told to', async () => {
     await done('export', mlp, '-o', at('twice.npz'));
-    const again = await runCli(folder, ['export', mlp, '-o', at('twice.npz')]);
+    const again = await run(['export', mlp, '-o', at('twice.npz')]);
     assert.equal(again.code, 1);
     assert.match(again.stderr, /exists already/);
     await done('export', mlp, '-o', at('twice.npz'), '--force');
@@ -75,7 +66,7 @@ describe('what the command line writes', function () {
   });
 
   it('GGUF is refused for names that are not llama.cpp’s', async () => {
-    const { code, stderr } = await runCli(folder, ['export', mlp, '-o', at('a.gguf')]);
+    const { code, stderr } = await run(['export', mlp, '-o', at('a.gguf')]);
     assert.equal(code, 1);
     assert.match(stderr, /do not have llama\.cpp’s names/);
   });
@@ -89,7 +80,7 @@ describe('what the command line writes', function () {
     await done('report', mlp, '-o', at('report.json'), '--engine', 'qnnpack');
     const report = JSON.parse(await readFile(at('report.json'), 'utf8'));
     assert.ok(JSON.stringify(report).includes('qnnpack'));
-    const wrong = await runCli(folder, ['report', mlp, '-o', at('report.txt')]);
+    const wrong = await run(['report', mlp, '-o', at('report.txt')]);
     assert.equal(wrong.code, 2);
   });
 
@@ -104,11 +95,11 @@ describe('what the command line writes', function () {
     await done('report', mlp, '-o', at('link.html'));
     assert.equal(await readFile(at('kept.html'), 'utf8'), 'kept');
     await mkdir(at('folder.html'));
-    const { code, stderr } = await runCli(folder, ['report', mlp, '-o', at('folder.html')]);
+    const { code, stderr } = await run(['report', mlp, '-o', at('folder.html')]);
     assert.equal(code, 1);
     assert.match(stderr, /E_WRITE/);
     assert.deepEqual(
-      (await readdir(folder)).filter((name) => name.endsWith('.tmp')),
+      (await readdir(at())).filter((name) => name.endsWith('.tmp')),
       [],
     );
   });

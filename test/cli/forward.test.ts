@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { commandLine, type Json, sortedKeys } from '../support/commandLine';
+import { fixturePath } from '../support/fixtures';
+
+const mlp = fixturePath('torch-2.13', 'mlp.pt');
+const wordLm = fixturePath('torch-2.13', 'word_lm.pt');
+const recipeLstm = fixturePath('torch-2.13', 'recipe_lstm.pt');
+
+describe('the command line', function () {
+  this.timeout(30_000);
+  const { at, run, json } = commandLine();
+
+  describe('forward --plan', () => {
+    it('proposes, saves beside the model, and runs what was saved', async () => {
+      const model = at('plain.pt');
+      await copyFile(mlp, model);
+      const saved = await json('forward', model, '--save-plan');
+      assert.equal(saved.path, `${model}.forward.json`);
+      assert.deepEqual(saved.assumptions, ['relu: ReLU; 1 has no parameters, so it is an activation']);
+      const relu = await json('forward', model, '--plan', '--runs', '1');
+      const text = await readFile(saved.path, 'utf8');
+      await writeFile(saved.path, text.replaceAll('"relu"', '"tanh"'));
+      const tanh = await json('forward', model, '--plan', '--runs', '1');
+      assert.notDeepEqual(tanh.outputs, relu.outputs);
+      assert.deepEqual((await json('forward', model, '--plan', saved.path, '--runs', '1')).outputs, tanh.outputs);
+      const int8 = await json('forward', model, '--plan', '--quantized', '--runs', '1');
+      assert.deepEqual(
+        int8.activations.map(({ module }: Json) => module),
+        ['0', '2'],
+      );
+    });
+
+    it('names what is wrong in a plan', async () => {
+      const plan = at('wrong.json');
+      await writeFile(plan, '{"format": "quantscope-forward-plan", "version": 1, "inputs": []}');
+      const { code, stderr } = await run(['forward', mlp, '--plan', plan]);
+      assert.equal(code, 1);
+      assert.match(stderr, /wrong\.json, inputs: .*E_PLAN/);
+    });
+  });
+
+  describe('forward', () => {
+    const shapes = ['--shape', '20,1,8', '--shape', '1,1,8', '--shape', '1,1,8'];
+
+    it('--json of the float module', async () => {
+      const result = await json('forward', recipeLstm, '--runs', '3');
+      assert.deepEqual(
+        result.outputs.map((one: Json) => [one.shape, one.dtype]),
+        [
+          [[20, 1, 8], 'float32'],
+          [[1, 1, 8], 'float32'],
+          [[1, 1, 8], 'float32'],
+        ],
+      );
+      assert.equal(result.outputs[0].meanAbs.toFixed(5), '0.12887');
+      assert.deepEqual([result.latencyUs.runs, result.latencyUs.threads], [3, 1]);
+      assert.ok(result.latencyUs.median > 0 && result.latencyUs.p95 >= result.latencyUs.median);
+      assert.deepEqual(result.activations, []);
+    });
+
+    it('--threads N gives the same numbers, and says how many there were', async () => {
+      const [one, two] = [
+        await json('forward', recipeLstm, '--runs', '3'),
+        await json('forward', recipeLstm, '--runs', '3', '--threads', '2'),
+      ];
+      assert.deepEqual(two.outputs, one.outputs);
+      assert.equal(two.latencyUs.threads, Math.min(2, availableParallelism()));
+      for (const wrong of ['0', '17', 'x'])
+        assert.equal((await run(['forward', recipeLstm, '--threads', wrong])).code, 2);
+    });
+
+    it('--trace writes every scale to a file', async () => {
+      const trace = at('trace.json');
+      await json('forward', recipeLstm, '--runs', '1', '--trace', trace);
+      const { module, engine, activations } = JSON.parse(await readFile(trace, 'utf8'));
+      assert.deepEqual([module, engine, activations.length], ['lstm', 'fbgemm', 21]);
+      assert.deepEqual(activations[1].weight, 'weight_hh_l0');
+    });
+
+    it('--quantized lists the scale of every step', async () => {
+      const result = await json(
+        'forward',
+        recipeLstm,
+        '--module',
+        'lstm',
+        '--random',
+        '29592',
+        ...shapes,
+        '--quantized',
+        '--runs',
+        '1',
+      );
+      assert.equal(result.activations.length, 21);
+      assert.deepEqual(sortedKeys(result.activations[0]), [
+        'call',
+        'max',
+        'min',
+        'module',
+        'scale',
+        'step',
+        'weight',
+        'zeroPoint',
+      ]);
+      const [x, h] = result.activations;
+      assert.deepEqual(
+        [x.module, x.weight, x.step, x.scale, x.zeroPoint],
+        ['lstm', 'weight_ih_l0', 0, 0.046203324175256445, 57],
+      );
+      assert.deepEqual([h.weight, h.step, h.scale, h.zeroPoint], ['weight_hh_l0', 0, 0.021060500557967057, 59]);
+      assert.equal(result.outputs[0].meanAbs.toFixed(5), '0.12912');
+    });
+
+    it('qnnpack uses the full range', async () => {
+      const { activations } = await json('forward', recipeLstm, '--quantized', '--engine', 'qnnpack', '--runs', '1');
+      assert.deepEqual([activations[0].scale, activations[0].zeroPoint], [0.023011067334343407, 115]);
+    });
+
+    it('a shape that does not fit is an error in PyTorch’s words', async () => {
+      const { code, stderr } = await run(['forward', recipeLstm, '--shape', '20,1,9']);
+      assert.equal(code, 1);
+      assert.match(stderr, /Expected 8, got 9/);
+    });
+
+    it('a module that cannot be run is wrong usage, with the names that can', async () => {
+      const { code, stderr } = await run(['forward', wordLm, '--module', 'encoder']);
+      assert.equal(code, 2);
+      assert.match(stderr, /rnn, decoder/);
+    });
+  });
+
+  it('compare --json', async () => {
+    const result = await json('compare', recipeLstm, '--runs', '2');
+    assert.deepEqual(sortedKeys(result), ['accuracy', 'latencyUs', 'modules', 'size']);
+    assert.deepEqual(sortedKeys(result.size), ['floatBytes', 'quantizedBytes', 'ratio']);
+    assert.deepEqual(sortedKeys(result.latencyUs), ['float', 'quantized', 'ratio']);
+    const { meanAbsFloat, meanAbsQuantized, meanAbsDiff, percent } = result.accuracy;
+    assert.deepEqual(
+      [meanAbsFloat.toFixed(5), meanAbsQuantized.toFixed(5), meanAbsDiff.toFixed(5), percent.toFixed(2)],
+      ['0.12887', '0.12912', '0.00156', '1.21'],
+    );
+    for (const field of ['maxAbsDiff', 'sqnrDb', 'cosine']) assert.equal(typeof result.accuracy[field], 'number');
+    assert.deepEqual([result.modules[0].path, result.modules[0].type], ['lstm', 'LSTM']);
+  });
+});
