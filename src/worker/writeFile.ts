@@ -29,15 +29,17 @@ export async function writeFileAtomically(
       temporary,
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0),
     );
-    filled = fill(handle, chunks, mode, abort);
-    await orAborted(filled, abort);
+    const lasting = lastingAbort(abort);
+    filled = fill(handle, chunks, mode, lasting);
+    await orAborted(filled, lasting);
     await renamePatiently(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
     // The first error is the one to tell, whatever else fails while tidying up.
-    await rm(temporary, { force: true }).catch(() => {});
+    const remove = () => rm(temporary, { force: true }).catch(() => {});
+    await remove();
     // Windows removes no file that is open: once more when the last write has let go of it.
-    void filled.catch(() => rm(temporary, { force: true })).catch(() => {});
+    void filled.then(remove, remove);
     throw error instanceof QuantscopeError ? error : writeError(error, path);
   }
 }
@@ -67,6 +69,22 @@ async function fill(
   } finally {
     await handle.close();
   }
+}
+
+/** An abort that was told stays one: its flag is cleared for the next request, and what wrote until then must end. */
+function lastingAbort(abort: AbortCheck): AbortCheck {
+  let told: unknown;
+  return {
+    throwIfAborted() {
+      if (told !== undefined) throw told;
+      try {
+        abort.throwIfAborted();
+      } catch (error) {
+        told = error;
+        throw error;
+      }
+    },
+  };
 }
 
 const abortPollMs = 20;

@@ -82,6 +82,34 @@ describe('writeFileAtomically', () => {
       await assertUntouched();
     });
 
+    it('when the next request clears the flag while a chunk is made: no other chunk is asked for', async () => {
+      const flag = new Int32Array(new SharedArrayBuffer(4));
+      let made = 0;
+      let end = () => {};
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      let next = () => {};
+      const cleared = new Promise<void>((resolve) => {
+        next = resolve;
+      });
+      async function* slow(): AsyncGenerator<Uint8Array> {
+        try {
+          flag[0] = 1;
+          await cleared;
+          for (; made < 10; made++) yield Buffer.from('more');
+        } finally {
+          end();
+        }
+      }
+      await assert.rejects(writeFileAtomically(at('a.pt'), slow(), sharedAbort(flag)), { code: 'E_ABORTED' });
+      flag[0] = 0;
+      next();
+      await ended;
+      assert.equal(made, 0);
+      await assertUntouched();
+    });
+
     it('when the content fails', async () => {
       async function* failing(): AsyncGenerator<Uint8Array> {
         yield Buffer.from('half');
