@@ -41,9 +41,10 @@ export async function exportFiles(
   const total = files.reduce((sum, { plan }) => sum + plan.size, 0);
   await checkSpace(folder, total);
   await sweepLeftovers(folder);
-  const claimed = paths.map((path) => claim(path));
+  const claimed: (() => void)[] = [];
   const written: WrittenFile[] = [];
   try {
+    for (const path of paths) claimed.push(claim(path));
     let done = 0;
     for (const i of [...files.keys()].reverse()) {
       const { name, plan } = files[i];

@@ -144,6 +144,9 @@ describe('exportFiles', () => {
     const first = run(slow, 'a.pt');
     await new Promise((resolve) => setTimeout(resolve, 20));
     await assert.rejects(run(planned(['a.pt', 'b']), 'a.pt'), { code: 'E_EXPORT_BUSY' });
+    // Of several files, those before the busy one are free again.
+    await assert.rejects(run(planned(['b.pt', 'b'], ['a.pt', 'b']), 'b.pt'), { code: 'E_EXPORT_BUSY' });
+    await run(planned(['b.pt', 'b']), 'b.pt');
     finish();
     await first;
     assert.equal(await readFile(join(folder, 'a.pt'), 'utf8'), 'a');
