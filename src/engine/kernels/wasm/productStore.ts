@@ -19,6 +19,8 @@ export interface Product {
   lastUse: number;
   /** The bias that lies in the record. */
   bias: Float32Array | undefined;
+  /** Its memory was given to something else meanwhile: `alloc` does so. */
+  dropped?: boolean;
 }
 
 const recordBytes = 64;
@@ -205,7 +207,11 @@ export class ProductStore {
 
   private drop(record: number): void {
     const owner = this.blocks.get(record)?.deref();
-    if (owner !== undefined) this.products.delete(owner);
+    if (owner !== undefined) {
+      const product = this.products.get(owner);
+      if (product !== undefined) product.dropped = true;
+      this.products.delete(owner);
+    }
     this.blocks.delete(record);
     this.heap.release(record);
   }

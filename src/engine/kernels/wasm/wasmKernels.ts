@@ -101,10 +101,7 @@ export class WasmKernels implements Kernels {
       4 * batch * hidden.padded,
       4 * rows * width,
     ]);
-    // Packing the second weight may have pushed out the first.
-    if (at === undefined || this.store.of(call.input) !== input || this.store.of(call.hidden) !== hidden) {
-      return undefined;
-    }
+    if (at === undefined || input.dropped || hidden.dropped) return undefined;
     const [atX, operandX, ih, atH, atC, operandH, hh, atOutput] = at;
     this.write(x, atX);
     this.write(h, atH);
@@ -170,7 +167,7 @@ export class WasmKernels implements Kernels {
     const rowBytes = 4 * k + this.kernels.operandBytes(record, 1) + 4 * padded;
     const atOnce = Math.min(m, Math.max(1, Math.floor(maxScratchBytes / rowBytes)));
     const at = this.layout([4 * atOnce * k, this.kernels.operandBytes(record, atOnce), 4 * atOnce * padded, 8]);
-    if (at === undefined) return false;
+    if (at === undefined || product.dropped) return false;
     const [atX, operand, atOut, range] = at;
     const [low, high] = atOnce < m && int8 ? this.rangeOf(x, atX, atOnce * k, range) : [0, 0];
     if (!Number.isFinite(low) || !Number.isFinite(high)) return false;
