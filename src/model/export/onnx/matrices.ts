@@ -1,6 +1,6 @@
 /** Matrices in the layouts that ONNX wants: PyTorch keeps [out, in], MatMul takes [in, out]. */
 
-type Matrix = Float32Array | Int8Array;
+type Matrix = Float32Array | Int8Array | Uint8Array;
 
 /** [rows, columns] to [columns, rows]. */
 export function transposed<T extends Matrix>(values: T, rows: number, columns: number): T {
@@ -30,13 +30,10 @@ export function matrixBytes(values: Matrix): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** Several arrays after each other, such as both directions of a layer. */
-export function stacked(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+/** Several arrays after each other, such as both directions of a layer, each made when its turn comes. */
+export async function* stacked(
+  names: readonly string[],
+  make: (name: string) => Promise<Matrix>,
+): AsyncIterable<Uint8Array> {
+  for (const name of names) yield matrixBytes(await make(name));
 }

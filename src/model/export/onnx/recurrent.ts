@@ -1,6 +1,6 @@
 import type { RecurrentOptions } from '../../moduleKind';
 import { type GraphBuilder, int, ints, text, texts } from './graphBuilder';
-import { type GatedType, gatesReordered, matrixBytes, stacked, transposed } from './matrices';
+import { type GatedType, gatesReordered, stacked, transposed } from './matrices';
 import { joinPath, type WeightSource } from './weightSource';
 
 export interface RecurrentOutputs {
@@ -130,11 +130,9 @@ function floatWeight(
   suffixes: readonly string[],
 ): string {
   const names = suffixes.map((suffix) => joinPath(path, `weight_${part}${suffix}`));
-  return graph.constant(names[0], 'float32', [suffixes.length, ...weights.shape(names[0])], async () => {
-    const parts: Uint8Array[] = [];
-    for (const name of names) parts.push(matrixBytes(gatesReordered(await weights.floats(name), type)));
-    return stacked(parts);
-  });
+  return graph.constant(names[0], 'float32', [suffixes.length, ...weights.shape(names[0])], () =>
+    stacked(names, async (name) => gatesReordered(await weights.floats(name), type)),
+  );
 }
 
 interface QuantizedMatrix {
@@ -155,12 +153,9 @@ function quantizedWeight(
   const own = suffixes.map((suffix) => `weight_${part}${suffix}`);
   const name = joinPath(path, own[0]);
   const [rows, columns] = weights.shape(name);
-  const codes = graph.constant(`${name}_quantized`, 'int8', [own.length, columns, rows], async () => {
-    const parts: Uint8Array[] = [];
-    for (const weight of own)
-      parts.push(matrixBytes(transposed(gatesReordered(await weights.codes(path, weight), type), rows, columns)));
-    return stacked(parts);
-  });
+  const codes = graph.constant(`${name}_quantized`, 'int8', [own.length, columns, rows], () =>
+    stacked(own, async (weight) => transposed(gatesReordered(await weights.codes(path, weight), type), rows, columns)),
+  );
   const scales = own.map((weight) => gatesOfScales(weights.quantization(path, weight)?.scales ?? [], type));
   const each = scales[0].length;
   const shape = each === 1 ? [own.length] : [own.length, each];
@@ -184,11 +179,9 @@ function dequantizedWeight(
   const own = suffixes.map((suffix) => `weight_${part}${suffix}`);
   const name = joinPath(path, own[0]);
   const [rows, columns] = weights.shape(name);
-  const codes = graph.constant(`${name}_quantized`, 'int8', [own.length * rows, columns], async () => {
-    const parts: Uint8Array[] = [];
-    for (const weight of own) parts.push(matrixBytes(gatesReordered(await weights.codes(path, weight), type)));
-    return stacked(parts);
-  });
+  const codes = graph.constant(`${name}_quantized`, 'int8', [own.length * rows, columns], () =>
+    stacked(own, async (weight) => gatesReordered(await weights.codes(path, weight), type)),
+  );
   const scales = own.flatMap((weight) => {
     const given = gatesOfScales(weights.quantization(path, weight)?.scales ?? [], type);
     return given.length === 1 ? new Array<number>(rows).fill(given[0]) : given;
@@ -214,9 +207,7 @@ function biasConstant(
 ): string {
   const names = suffixes.flatMap((suffix) => ['ih', 'hh'].map((part) => joinPath(path, `bias_${part}${suffix}`)));
   const [rows] = weights.shape(names[0]);
-  return graph.constant(joinPath(path, `bias${suffixes[0]}`), 'float32', [suffixes.length, 2 * rows], async () => {
-    const parts: Uint8Array[] = [];
-    for (const name of names) parts.push(matrixBytes(gatesReordered(await weights.floats(name), type)));
-    return stacked(parts);
-  });
+  return graph.constant(joinPath(path, `bias${suffixes[0]}`), 'float32', [suffixes.length, 2 * rows], () =>
+    stacked(names, async (name) => gatesReordered(await weights.floats(name), type)),
+  );
 }

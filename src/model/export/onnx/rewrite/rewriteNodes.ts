@@ -1,4 +1,5 @@
 import type { OnnxNode } from '../../../../formats/onnx/types';
+import { transposed } from '../matrices';
 import { dimsOf, type OnnxRewriter, type QuantizedValue } from './onnxRewriter';
 
 /**
@@ -54,9 +55,9 @@ const gemm: Rewrite = async (graph, node) => {
   const attribute = (name: string) => node.attributes.find((one) => one.name === name);
   const plain = (attribute('alpha')?.f ?? 1) === 1 && (attribute('beta')?.f ?? 1) === 1;
   if (shape.length !== 2 || !plain || Number(attribute('transA')?.i ?? 0) !== 0) return false;
-  const transposed = Number(attribute('transB')?.i ?? 0) === 1;
+  const isTransposed = Number(attribute('transB')?.i ?? 0) === 1;
   const x = graph.activation(a);
-  const w = transposed ? await transposedWeight(graph, b, shape) : await matrixWeight(graph, b);
+  const w = isTransposed ? await transposedWeight(graph, b, shape) : await matrixWeight(graph, b);
   const [output] = node.outputs;
   const name = node.name === '' ? '' : `${node.name}_MatMul`;
   const sum = c === undefined || c === '' ? output : `${output}_MatMul`;
@@ -72,12 +73,7 @@ function transposedWeight(
 ): Promise<QuantizedValue> {
   const order = {
     shape: [columns, rows],
-    arrange(codes: Uint8Array) {
-      const out = new Uint8Array(codes.length);
-      for (let row = 0; row < rows; row++)
-        for (let column = 0; column < columns; column++) out[column * rows + row] = codes[row * columns + column];
-      return out;
-    },
+    arrange: (codes: Uint8Array) => transposed(codes, rows, columns),
   };
   const { perChannel, reduceRange } = graph.options;
   return perChannel
@@ -137,11 +133,10 @@ function recurrentWeight(
   return graph.channelWeight(name, shape, 0, scaleShape, {
     shape: [directions, columns, rows],
     arrange(codes) {
+      const size = rows * columns;
       const out = new Uint8Array(codes.length);
       for (let d = 0; d < directions; d++)
-        for (let row = 0; row < rows; row++)
-          for (let column = 0; column < columns; column++)
-            out[(d * columns + column) * rows + row] = codes[(d * rows + row) * columns + column];
+        out.set(transposed(codes.subarray(d * size, (d + 1) * size), rows, columns), d * size);
       return out;
     },
   });
