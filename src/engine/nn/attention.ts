@@ -3,6 +3,7 @@ import { type FloatTensor, floatTensor, type Tensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
 import { floatInput } from './inputs';
 import type { ModuleInputs, RunnableModule } from './module';
+import { swapAxes, transposed } from './rearrange';
 
 export interface AttentionOptions {
   readonly embedDim: number;
@@ -162,12 +163,6 @@ function headOf(x: Float32Array, steps: number, start: number, stride: number, w
   return rows;
 }
 
-function transposed(x: Float32Array, rows: number, columns: number): Float32Array {
-  const out = new Float32Array(x.length);
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = x[r * columns + c];
-  return out;
-}
-
 /** The softmax of `exponents`, which it writes over, into `out` from `start` on. */
 function softmax(exponents: Float64Array, out: Float32Array, start: number): void {
   let max = Number.NEGATIVE_INFINITY;
@@ -229,10 +224,5 @@ function maskValues(
 
 /** [a, b, width] to [b, a, width]. */
 function swapFirst({ data, shape: [a, b, width] }: FloatTensor): FloatTensor {
-  const swapped = new Float32Array(data.length);
-  for (let i = 0; i < a; i++) {
-    for (let j = 0; j < b; j++)
-      swapped.set(data.subarray((i * b + j) * width, (i * b + j + 1) * width), (j * a + i) * width);
-  }
-  return floatTensor(swapped, [b, a, width]);
+  return floatTensor(swapAxes(data, a, b, width), [b, a, width]);
 }

@@ -1,22 +1,20 @@
 import { invalid } from '../../core/errors';
-import { type FloatTensor, floatTensor } from '../tensor/tensor';
+import { floatTensor } from '../tensor/tensor';
 import { mapValues, relu } from './elementwise';
 import { FunctionModule } from './functionModule';
 import { floatInput } from './inputs';
 import { Linear, LinearReLU } from './linear';
 import { child, type Maker, type Makers, parameter } from './parts';
+import { transposed } from './rearrange';
 
 const linear: Maker = (parts) => new Linear(parameter(parts, 'weight', 2), parts.parameters.get('bias'));
 
 /** transformers' Conv1D of GPT-2: a Linear whose weight is stored [in, out]. */
-const transposedLinear: Maker = (parts) =>
-  new Linear(transpose(parameter(parts, 'weight', 2)), parts.parameters.get('bias'));
-
-export function transpose({ data, shape: [rows, columns] }: FloatTensor): FloatTensor {
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j];
-  return floatTensor(out, [columns, rows]);
-}
+const transposedLinear: Maker = (parts) => {
+  const { data, shape } = parameter(parts, 'weight', 2);
+  const [rows, columns] = shape;
+  return new Linear(floatTensor(transposed(data, rows, columns), [columns, rows]), parts.parameters.get('bias'));
+};
 
 /** torch.nn.Bilinear: `y_k = x₁ᵀ W_k x₂ + b_k`. */
 const bilinear: Maker = (parts) => {

@@ -3,6 +3,7 @@ import type { RecurrentMode, RecurrentShape } from '../random/initialize';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
 import { floatInput, integerInput, optionalFloat } from './inputs';
 import type { ModuleInputs } from './module';
+import { swapAxes } from './rearrange';
 
 /** What of torch.nn.LSTM, GRU and RNN does not show in their parameters. */
 export interface RecurrentOptions extends RecurrentShape {
@@ -120,16 +121,4 @@ export function outputTensor(x: Float32Array, { sizes, batch, layout }: Laid, wi
 
 export function stateTensor(data: Float32Array, { batch, layout }: Laid, states: number, width: number): FloatTensor {
   return floatTensor(data, layout === 'unbatched' ? [states, width] : [states, batch, width]);
-}
-
-/** [a, b, width] to [b, a, width]. */
-function swapAxes(data: Float32Array, a: number, b: number, width: number): Float32Array {
-  const swapped = new Float32Array(data.length);
-  for (let i = 0; i < a; i++) {
-    for (let j = 0; j < b; j++) {
-      const at = (i * b + j) * width;
-      swapped.set(data.subarray(at, at + width), (j * a + i) * width);
-    }
-  }
-  return swapped;
 }
