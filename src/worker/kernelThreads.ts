@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { installShared, useShared } from '../engine/kernels/dispatch';
+import { useShared } from '../engine/kernels/dispatch';
+import { loadSharedKernels, type SharedKernels } from '../engine/kernels/wasm/loadWasmKernels';
 
 /** Helpers have nothing but the kernels. */
 const heapMb = 16;
@@ -12,7 +13,7 @@ const startMs = 2_000;
 /** Threads for the kernels of this thread; they are its children and end with it. */
 export class KernelThreads {
   private readonly workers: Worker[] = [];
-  private shared: ReturnType<typeof installShared>;
+  private shared: SharedKernels | undefined;
 
   /** `folder` is where the compiled kernels and the helper's bundle lie. */
   constructor(private readonly folder: string) {}
@@ -28,7 +29,7 @@ export class KernelThreads {
       return 1;
     }
     const file = join(this.folder, 'kernelsThreads.wasm');
-    if (this.shared === undefined && existsSync(file)) this.shared = installShared(readFileSync(file));
+    if (this.shared === undefined && existsSync(file)) this.shared = loadSharedKernels(readFileSync(file));
     if (this.shared === undefined) return 1;
     const { module, memory, control, team } = this.shared;
     while (this.workers.length < wanted - 1) {

@@ -1,13 +1,11 @@
 import type { AbortCheck } from '../core/abort';
-import { readAhead } from '../core/byteChunks';
 import type { ByteSource } from '../core/byteSource';
 import { QuantscopeError } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { openFile } from '../formats/registry';
 import { updateCrc32 } from '../formats/zip/crc';
 import type { WrittenFile } from './exportFiles';
-
-const pieceBytes = 2 * 1024 * 1024;
+import { sourcePieces } from './sourcePieces';
 
 /** Formats that our own reader opens again; an index names files that are checked by themselves. */
 const reopened = /\.(pt|pth|ckpt|bin|safetensors|npz|npy|onnx|gguf)$/i;
@@ -39,13 +37,6 @@ export async function verifyExport(
   return tensors;
 }
 
-/** One piece is read while the one before is summed. */
-async function* pieces(source: ByteSource): AsyncIterable<Uint8Array> {
-  const ring = [0, 1, 2].map(() => new Uint8Array(Math.min(pieceBytes, source.size)));
-  for (let at = 0, turn = 0; at < source.size; at += pieceBytes, turn++)
-    yield await source.read(at, Math.min(pieceBytes, source.size - at), ring[turn % ring.length]);
-}
-
 async function compareBytes(
   source: ByteSource,
   { name, bytes, crc }: WrittenFile,
@@ -54,7 +45,7 @@ async function compareBytes(
 ) {
   let found = 0;
   let at = 0;
-  for await (const piece of readAhead(pieces(source))) {
+  for await (const piece of sourcePieces(source)) {
     abort.throwIfAborted();
     found = updateCrc32(found, piece);
     at += piece.length;

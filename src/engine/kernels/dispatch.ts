@@ -1,6 +1,6 @@
 import type { Kernels } from './kernels';
 import { referenceKernels } from './reference/referenceKernels';
-import { type KernelBinaries, loadSharedKernels, loadWasmKernels, type SharedKernels } from './wasm/loadWasmKernels';
+import { type KernelBinaries, loadWasmKernels, type SharedKernels } from './wasm/loadWasmKernels';
 
 let selected: Kernels = referenceKernels;
 let shared: Kernels | undefined;
@@ -14,11 +14,6 @@ export function selectKernels(): Kernels {
 export function installKernels(binaries: KernelBinaries): Kernels {
   selected = loadWasmKernels(binaries) ?? referenceKernels;
   return selected;
-}
-
-/** Loads the kernels in memory that threads can share; undefined where the machine has none. */
-export function installShared(binary: Uint8Array): SharedKernels | undefined {
-  return loadSharedKernels(binary);
 }
 
 /** Kernels on several threads from now on, or again on this one alone. */
