@@ -5,12 +5,12 @@ import { selectKernels } from '../engine/kernels/dispatch';
 import { tileLength } from '../engine/kernels/streamKernels';
 import { addErrorSums, type ErrorSums, errorMetrics, errorParts } from '../engine/quantization/errorMetrics';
 import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
-import { dequantizeTile, quantizeTile, TileObserver } from '../engine/quantization/weightTiles';
+import { dequantizeTile, quantizeTile } from '../engine/quantization/weightTiles';
 import { engineClass, readValues } from './loadModule';
 import { type ModuleNode, ownName } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import type { Replacement } from './quantizedFile';
-import { streamed, type ValueTiles } from './tensorTiles';
+import { observed, streamed, type ValueTiles } from './tensorTiles';
 import type { TwinReport } from './twinReport';
 
 /** A Linear up to here is loaded whole: the weight, its codes and what they stand for are held at once. */
@@ -80,12 +80,7 @@ export async function streamedReport(linear: StreamedLinear): Promise<TwinReport
 }
 
 async function chooseScales({ source, channelLength, weight }: StreamedLinear): Promise<Float64Array> {
-  const observer = new TileObserver(channelLength);
-  let start = 0;
-  for await (const tile of source.tiles()) {
-    observer.add(tile, start);
-    start += tile.length;
-  }
+  const observer = await observed(source, channelLength);
   try {
     return observer.scales();
   } catch (error) {
@@ -94,7 +89,7 @@ async function chooseScales({ source, channelLength, weight }: StreamedLinear): 
   }
 }
 
-/** Codes that are handed on at once: whoever writes them waits for each piece. */
+/** Codes that are handed on at once, each piece in memory of its own: one is written while the next is made. */
 const pieceLength = 16 * tileLength;
 
 /** The codes under scales that were chosen before, in pieces. */

@@ -1,12 +1,11 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
 import { selectKernels } from '../engine/kernels/dispatch';
-import { tileLength } from '../engine/kernels/streamKernels';
+import { eighthBins, tileLength } from '../engine/kernels/streamKernels';
 import { gateNames } from '../engine/nn/recurrent';
 import { addErrorSums, type ErrorSums, errorMetrics, errorParts } from '../engine/quantization/errorMetrics';
 import { symmetricScale } from '../engine/quantization/qparams';
 import type { Scheme } from '../engine/quantization/quantizeWeight';
-import { TileObserver } from '../engine/quantization/weightTiles';
 import { mergeStats, noStats, standardDeviation, sumStats } from '../engine/stats/tensorStats';
 import type { SparklineDto } from '../protocol/rowsDto';
 import type {
@@ -22,7 +21,7 @@ import type { ModuleKind } from './moduleKind';
 import { findTensor, type Model, type ModelTensor, ownerOf } from './openModel';
 import { dequantize, describeStored, readCodes, storedQuantization } from './quantizedTensor';
 import { isQuantizedWeight, staysFloat } from './quantizePlan';
-import { inMemory, streamed, type ValueTiles } from './tensorTiles';
+import { inMemory, observed, streamed, type ValueTiles } from './tensorTiles';
 
 /** Statistics and histogram of one tensor, or of all; progress counts bytes. */
 export async function tensorStats(
@@ -137,7 +136,7 @@ async function quantizationOf(
   const perTensorScale = count === 0 ? 1 : symmetricScale(min, max);
   const perTensor = scheme === 'per_tensor';
   const channelLength = perTensor ? count : tensor.shape[1];
-  const scales = perTensor ? Float64Array.of(perTensorScale) : await channelScales(source, channelLength);
+  const scales = perTensor ? Float64Array.of(perTensorScale) : (await observed(source, channelLength)).scales();
   const eighths = new Uint32Array(eighthBins);
   const errors: ErrorSums[] = [];
   let after = noStats;
@@ -178,19 +177,6 @@ async function quantizationOf(
     codesUsed: codes.reduce((used, count) => used + (count > 0 ? 1 : 0), 0),
     atLimits: codes[0] + codes[255],
   };
-}
-
-/** Eight a code. */
-const eighthBins = 2048;
-
-async function channelScales(source: ValueTiles, channelLength: number): Promise<Float64Array> {
-  const observer = new TileObserver(channelLength);
-  let start = 0;
-  for await (const tile of source.tiles()) {
-    observer.add(tile, start);
-    start += tile.length;
-  }
-  return observer.scales();
 }
 
 function sumOf(counts: Uint32Array): number {

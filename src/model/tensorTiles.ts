@@ -4,6 +4,7 @@ import { QuantscopeError } from '../core/errors';
 import { selectKernels } from '../engine/kernels/dispatch';
 import { referenceKernels } from '../engine/kernels/reference/referenceKernels';
 import { tileLength } from '../engine/kernels/streamKernels';
+import { TileObserver } from '../engine/quantization/weightTiles';
 import { tensorOver, toFloat32 } from '../engine/tensor/tensor';
 import type { Model, ModelTensor } from './openModel';
 
@@ -86,6 +87,17 @@ export function streamed(
       }
     },
   };
+}
+
+/** The range of every run of `channelLength` values, in one pass. */
+export async function observed(source: ValueTiles, channelLength: number): Promise<TileObserver> {
+  const observer = new TileObserver(channelLength);
+  let start = 0;
+  for await (const tile of source.tiles()) {
+    observer.add(tile, start);
+    start += tile.length;
+  }
+  return observer;
 }
 
 /** Lets the thread answer other requests. */

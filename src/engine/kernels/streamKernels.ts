@@ -4,6 +4,9 @@ import type { StatsSums } from '../stats/tensorStats';
 /** Elements of a tile; every streaming kernel takes at most so many, and callers go on with the next. */
 export const tileLength = 65_536;
 
+/** Counters that `restore` fills: eight for each of 256 codes. */
+export const eighthBins = 2048;
+
 /** Kernels over values that stream by, a tile at a time. */
 export interface StreamKernels {
   stats(values: Float32Array): StatsSums;
@@ -14,7 +17,7 @@ export interface StreamKernels {
   /** `code · scale` in float32. */
   dequantize(codes: Int8Array, scale: number, values: Float32Array): void;
   /**
-   * What int8 makes of the values of a tile: the restored values, and their places in `eighths`, 2048
+   * What int8 makes of the values of a tile: the restored values, and their places in `eighths`, `eighthBins`
    * counters of an eighth of a step each, from code −128.5 to 127.5; what lies beyond sits in the outermost.
    * A value counts for the code that it is rounded to, so eight counters are a code's.
    */

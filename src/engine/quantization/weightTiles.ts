@@ -35,12 +35,11 @@ export function quantizeTile(
   start: number,
   scales: ArrayLike<number>,
   channelLength: number,
-  codes: Int8Array = new Int8Array(tile.length),
-): Int8Array {
+  codes: Int8Array,
+): void {
   forChannels(start, tile.length, channelLength, (channel, from, to) =>
     quantizeValues(tile, scales[channel], codes, from, to),
   );
-  return codes;
 }
 
 export function dequantizeTile(
@@ -48,7 +47,7 @@ export function dequantizeTile(
   start: number,
   scales: ArrayLike<number>,
   channelLength: number,
-  values: Float32Array = new Float32Array(codes.length),
+  values: Float32Array,
 ): Float32Array {
   const { streams } = selectKernels();
   forChannels(start, codes.length, channelLength, (channel, from, to) =>

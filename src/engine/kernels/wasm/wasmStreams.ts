@@ -1,12 +1,10 @@
 import { referenceStreams } from '../reference/referenceStreams';
-import { forChannels, type StreamKernels, tileLength } from '../streamKernels';
+import { eighthBins, forChannels, type StreamKernels, tileLength } from '../streamKernels';
 import type { WasmHeap } from './wasmHeap';
 import type { KernelExports } from './webAssembly';
 
 /** More bins are counted by the reference. */
 const maxBins = 65_536;
-
-const eighthBins = 2048;
 
 /**
  * Tiles in a workspace are worked on where they are; others are copied into a fixed place, so that
