@@ -1,4 +1,4 @@
-// A product as the host describes it: 64 bytes of i32 fields. The host's twin is productRecord.ts.
+// A product as the host describes it: 64 bytes of i32 fields. The host writes it in wasm/productStore.ts.
 //
 //  0 weights   int8: blocks [n/16][k/4][16 channels][4 k]; float: panels [n/4][k/4][4 channels][4 k]
 //  4 rowSums   int8: Σ_k w of each channel, i32

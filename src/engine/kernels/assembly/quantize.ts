@@ -1,8 +1,8 @@
 // An activation row to codes 0…255, in the rounding of each engine (quantization/engines.ts):
 // as bytes with 64 taken off, padded with 0, or as i16 with the zero point taken off, padded with 0.
-import { INT_LIMIT, LOW_29, MIDDLE } from './constants';
+import { INT_LIMIT } from './constants';
 import { FBGEMM, ONEDNN } from './descriptor';
-import { demote, fma4Slow, promoteHigh } from './fma';
+import { demote, fma4Slow, middles, promoteHigh } from './fma';
 
 /** Codes of four values before the clamp, as float32 integers. */
 // @ts-ignore: decorator
@@ -11,11 +11,8 @@ function codes4(x: v128, kind: i32, inverse: v128, inverse64: v128, zero: v128, 
   if (kind == FBGEMM) {
     const low = f64x2.add(f64x2.mul(f64x2.promote_low_f32x4(x), inverse64), zero64);
     const high = f64x2.add(f64x2.mul(promoteHigh(x), inverse64), zero64);
-    // Middles of two float32 that are not subnormal: a subnormal result rounds to 0 in any case.
-    const mask = v128.load(LOW_29);
-    const half = v128.load(MIDDLE);
-    const middle = v128.or(i64x2.eq(v128.and(low, mask), half), i64x2.eq(v128.and(high, mask), half));
-    const code = v128.any_true(middle) ? fma4Slow(x, inverse, zero) : demote(low, high);
+    // Subnormal middles, which these are not, round to 0 in any case.
+    const code = v128.any_true(middles(low, high)) ? fma4Slow(x, inverse, zero) : demote(low, high);
     return f32x4.nearest(f32x4.pmin(code, v128.load(INT_LIMIT)));
   }
   if (kind == ONEDNN) return f32x4.nearest(f32x4.add(f32x4.mul(x, inverse), zero));

@@ -12,9 +12,7 @@ export interface KernelBinaries {
 
 /** The fastest form that this machine validates and computes correctly; undefined when it has no SIMD. */
 export function loadWasmKernels({ simd, relaxed }: KernelBinaries): Kernels | undefined {
-  return (
-    (relaxed && instantiate('wasm relaxed simd', relaxed, true)) ?? instantiate('wasm simd', simd, false) ?? undefined
-  );
+  return (relaxed && instantiate('wasm relaxed simd', relaxed, true)) ?? instantiate('wasm simd', simd, false);
 }
 
 function instantiate(name: string, bytes: Uint8Array, relaxed: boolean): Kernels | undefined {

@@ -109,12 +109,13 @@ export class ProductStore {
       this.heap.release(record);
       return undefined;
     }
-    this.heap.u32.set([weights, 0, 0, record + recordBytes, padded, paddedK, floatKind, columns, 0], record / 4);
+    this.heap.u32.set([weights, 0, 0, 0, padded, paddedK, floatKind, columns, 0], record / 4);
     const product = { record, n: rows, padded, k: columns, paddedK, int8: false, lastUse: ++this.uses, bias };
     this.writeBias(product, bias);
     return product;
   }
 
+  /** The bias lies behind the record, and the record says where if there is one. */
   private writeBias(product: Product, bias: Float32Array | undefined): void {
     const { record, n, padded } = product;
     const { u32, f32 } = this.heap;
@@ -137,7 +138,7 @@ export class ProductStore {
     const head = recordBytes + 3 * 4 * padded;
     const record = this.alloc(head + padded * paddedK);
     if (record === undefined) return undefined;
-    const [biases, factors, rowSums] = [0, 1, 2].map((i) => record + recordBytes + i * 4 * padded);
+    const [factors, rowSums] = [1, 2].map((i) => record + recordBytes + i * 4 * padded);
     const weights = record + head;
     if (!this.packBlocks(codes, rows, columns, paddedK, weights, rowSums, bytes)) {
       this.heap.release(record);
@@ -152,7 +153,6 @@ export class ProductStore {
     }
     const product = { record, n: rows, padded, k: columns, paddedK, int8: true, lastUse: ++this.uses, bias };
     this.writeBias(product, bias);
-    if (bias !== undefined) u32[record / 4 + 3] = biases;
     return product;
   }
 
