@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { neverAborted } from '../../src/core/abort';
 import { selectKernels } from '../../src/engine/kernels/dispatch';
 import { dynamicTwin } from '../../src/engine/nn/dynamicTwin';
-import { isQConfigName } from '../../src/engine/quantization/qconfigs';
+import { weightForms } from '../../src/engine/quantization/qconfigs';
 import { type DynamicCase, dynamicCases, unpack, unpackModule } from '../support/moduleCases';
 
 const context = { kernels: selectKernels(), abort: neverAborted };
@@ -20,7 +20,7 @@ describe('modules after quantize_dynamic are PyTorch’s', () => {
   for (const each of cases) {
     const { name, module, inputs, outputs, engine, qconfig } = each;
     it(`${name}: within ${tolerance(each)}`, () => {
-      assert.ok(isQConfigName(qconfig));
+      assert.ok(Object.hasOwn(weightForms, qconfig));
       const twin = dynamicTwin(unpackModule(module), 'm', engine, qconfig);
       assert.ok(twin !== undefined, 'has a dynamic twin');
       const actual = twin.forward(

@@ -4,6 +4,7 @@ import type { DType } from '../../src/core/dtype';
 import type { AttributeValue } from '../../src/engine/nn/attributes';
 import { createModule } from '../../src/engine/nn/createModule';
 import type { RunnableModule } from '../../src/engine/nn/module';
+import type { QConfigName } from '../../src/engine/quantization/qconfigs';
 import { type FloatTensor, type Tensor, tensorFromBytes } from '../../src/engine/tensor/tensor';
 import { fixturePath } from './fixtures';
 
@@ -61,7 +62,7 @@ export function unpackModule(
 /** A module after quantize_dynamic. */
 export interface DynamicCase extends Omit<ModuleCase, 'print'> {
   readonly engine: 'fbgemm' | 'onednn' | 'qnnpack';
-  readonly qconfig: string;
+  readonly qconfig: QConfigName;
   /** repr of the dynamic module. */
   readonly printed: string;
 }

@@ -35,7 +35,7 @@ export interface CellState {
 export type CellMode = 'LSTM' | 'GRU' | 'RNN_TANH' | 'RNN_RELU';
 
 /** Rows of a weight in units of the hidden size. */
-export const gatesOf: Readonly<Record<CellMode, number>> = { LSTM: 4, GRU: 3, RNN_TANH: 1, RNN_RELU: 1 };
+const gatesOf: Readonly<Record<CellMode, number>> = { LSTM: 4, GRU: 3, RNN_TANH: 1, RNN_RELU: 1 };
 
 /**
  * One step of `rows` sequences: reads the gates at `ih[at…]` and `hh`, writes the next hidden

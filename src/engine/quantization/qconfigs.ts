@@ -24,7 +24,3 @@ export const weightForms: Readonly<Record<QConfigName, WeightForm>> = {
   float_qparams: { kind: 'table', bits: 8 },
   float_qparams_4bit: { kind: 'table', bits: 4 },
 };
-
-export function isQConfigName(name: string): name is QConfigName {
-  return Object.hasOwn(weightForms, name);
-}

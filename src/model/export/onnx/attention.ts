@@ -7,7 +7,7 @@ import { joinPath } from './weightSource';
  * torch.nn.MultiheadAttention without masks: `softmax(q kᵀ / √d) v` of every head, and the weights
  * averaged over the heads. Its products stay float, as quantize_dynamic leaves them.
  */
-export const emitAttention: Emitter = (context, node, inputs) => {
+const attention: Emitter = (context, node, inputs) => {
   const attributes = context.attributes(node);
   if (context.shapeOf(node, 'bias_k') !== undefined || attributes.flag('add_zero_attn', false))
     throw notExported(node, 'it adds steps to its keys (add_bias_kv or add_zero_attn)');
@@ -92,8 +92,8 @@ function activated(context: EmitContext, node: Node, x: Value): Value {
 }
 
 const encoderLayer: Emitter = (context, node, [src]) => {
-  const attention = context.child(node, 'self_attn');
-  const x = residual(context, node, src, context.child(node, 'norm1'), (y) => context.emit(context, attention, [y])[0]);
+  const own = context.child(node, 'self_attn');
+  const x = residual(context, node, src, context.child(node, 'norm1'), (y) => context.emit(context, own, [y])[0]);
   return [residual(context, node, x, context.child(node, 'norm2'), feedForward(context, node))];
 };
 
@@ -121,7 +121,7 @@ const transformer: Emitter = (context, node, [src, tgt]) => {
 };
 
 export const attentionEmitters: readonly (readonly [string, Emitter])[] = [
-  ['MultiheadAttention', emitAttention],
+  ['MultiheadAttention', attention],
   ['TransformerEncoderLayer', encoderLayer],
   ['TransformerDecoderLayer', decoderLayer],
   ['TransformerEncoder', stack],
