@@ -9,8 +9,8 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
 import { cache } from '../../../scripts/lib/run.mjs';
+import { loadBundle, median } from '../common.mjs';
 import { writeGguf, writeOnnx } from './models.mjs';
 
 const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '7' } } });
@@ -24,14 +24,7 @@ const cases = [
 ];
 
 await mkdir(work, { recursive: true });
-await build({
-  entryPoints: [join(here, 'ours.ts')],
-  outfile: bundle,
-  bundle: true,
-  platform: 'node',
-  format: 'cjs',
-  logLevel: 'error',
-});
+await loadBundle(join(here, 'ours.ts'), bundle);
 let missed = false;
 for (const one of cases) missed = !(await measure(one)) || missed;
 process.exitCode = missed ? 1 : 0;
@@ -81,8 +74,4 @@ function open(name, path) {
   });
   if (status !== 0) throw new Error(`${name} failed: ${stderr.slice(-2000)}`);
   return JSON.parse(stdout);
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }

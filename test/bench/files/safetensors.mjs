@@ -10,8 +10,8 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { cache } from '../../../scripts/lib/run.mjs';
+import { loadBundle, median } from '../common.mjs';
 
 const self = fileURLToPath(import.meta.url);
 const work = join(cache, 'bench');
@@ -23,14 +23,7 @@ else await measureAll();
 
 async function measureAll() {
   await mkdir(work, { recursive: true });
-  await build({
-    entryPoints: [join(dirname(self), 'ours.ts')],
-    outfile: bundle,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    logLevel: 'error',
-  });
+  await loadBundle(join(dirname(self), 'ours.ts'), bundle);
   console.log(`median of ${rounds}; ms, megabytes of memory gained, kilobytes read`);
   for (const gb of [1, 10, 40]) await measure(`${gb} GB, 1,000 tensors`, 1_000, gb * 1e9, ['open']);
   for (const count of [100_000, 500_000]) {
@@ -51,7 +44,7 @@ async function measure(what, count, bytes, ways) {
       if (result.tensors !== count) throw new Error(`${way} found ${result.tensors} of ${count} tensors`);
       return result;
     });
-    const middle = (key) => runs.map((one) => one[key]).sort((a, b) => a - b)[Math.floor(rounds / 2)];
+    const middle = (key) => median(runs.map((one) => one[key]));
     const name = way === 'open' ? 'Quantscope, to the module tree' : 'JSON.parse of the header';
     const figures = [
       `${middle('ms').toFixed(0)} ms`,

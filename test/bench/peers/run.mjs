@@ -12,8 +12,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
 import { cache, find, npm, root, run } from '../../../scripts/lib/run.mjs';
+import { loadBundle, median } from '../common.mjs';
 import { report } from './report.mjs';
 import { measureClock } from './targets.mjs';
 
@@ -31,18 +31,10 @@ const turnMs = Number(options.ms);
 
 /** A contender makes, for a case and a precision, an async function that runs for so many ms and gives times in µs. */
 async function ours() {
-  const outfile = join(work, 'ours.cjs');
-  await build({
-    entryPoints: [join(here, 'ours.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    logLevel: 'error',
-  });
-  const { install, contender, benchmarkCases, multiplyAdds, statistics, interpreted, useThreads } = createRequire(
-    import.meta.url,
-  )(outfile);
+  const { install, contender, benchmarkCases, multiplyAdds, statistics, interpreted, useThreads } = await loadBundle(
+    join(here, 'ours.ts'),
+    join(work, 'ours.cjs'),
+  );
   const version = install(join(root, 'dist'));
   const make = (one) => {
     const at = contender(one);
@@ -169,11 +161,6 @@ async function pytorch(python) {
   if (hello === undefined) return undefined;
   const make = (one) => (int8) => async (ms) => (await ask({ case: one, int8, ms })).times;
   return { name: 'PyTorch', version: `${hello.version}, ${hello.engine}`, make, ask, stop: () => child.stdin.end() };
-}
-
-function median(times) {
-  const sorted = times.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }
 
 async function measureCase(one, index, contenders) {

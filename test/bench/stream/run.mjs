@@ -6,13 +6,12 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
 import { cache } from '../../../scripts/lib/run.mjs';
+import { loadBundle } from '../common.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -29,8 +28,7 @@ const python = process.env.QUANTSCOPE_PYTHON_CURRENT ?? 'python3';
 if (!existsSync(join(dist, 'engineWorker.js'))) throw new Error('Build first: node esbuild.mjs');
 
 await mkdir(work, { recursive: true });
-await build({ entryPoints: [join(here, 'ours.ts')], outfile: bundle, bundle: true, platform: 'node', format: 'cjs' });
-const { writeWeights, writeSparseWeight } = createRequire(import.meta.url)(bundle);
+const { writeWeights, writeSparseWeight } = await loadBundle(join(here, 'ours.ts'), bundle);
 const at = (name) => join(work, name);
 let missed = 0;
 

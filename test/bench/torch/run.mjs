@@ -6,11 +6,11 @@
 // so it needs Linux.
 import { spawnSync } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import yauzl from 'yauzl';
 import { cache } from '../../../scripts/lib/run.mjs';
+import { loadBundle, median } from '../common.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const work = join(cache, 'bench');
@@ -18,16 +18,7 @@ const bundle = join(work, 'openTorch.cjs');
 const rounds = 9;
 
 await mkdir(work, { recursive: true });
-await build({
-  entryPoints: [join(here, 'ours.ts')],
-  outfile: bundle,
-  bundle: true,
-  platform: 'node',
-  format: 'cjs',
-  logLevel: 'error',
-});
-const require = createRequire(import.meta.url);
-const { writeSmallEntries, writeSparseTorch, listEntries } = require(bundle);
+const { writeSmallEntries, writeSparseTorch, listEntries } = await loadBundle(join(here, 'ours.ts'), bundle);
 
 const directory = await compareDirectories();
 const sizes = [];
@@ -57,7 +48,6 @@ async function compareDirectories() {
 }
 
 function listWithYauzl(path) {
-  const yauzl = require('yauzl');
   return new Promise((resolve, reject) => {
     yauzl.open(path, { lazyEntries: false }, (error, zip) => {
       if (error) return reject(error);
@@ -88,8 +78,4 @@ async function openSparse(gigabytes) {
     `  ${ms.toFixed(1)} ms, ${read.toFixed(2)} MB read, +${mb.toFixed(1)} MB; targets 300 ms, 1 MB, 50 MB: ${holds ? 'hold' : 'MISSED'}`,
   );
   return holds;
-}
-
-function median(values) {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
 }
