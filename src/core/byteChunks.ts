@@ -24,7 +24,7 @@ export async function* readAhead(pieces: AsyncIterable<Uint8Array>): AsyncIterab
   }
 }
 
-/** All pieces as one array; only for what is known to be small. */
+/** All pieces as one array; only for what is known to be small, and for pieces that stay valid to the end. */
 export async function joinChunks(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;

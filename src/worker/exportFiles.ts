@@ -25,7 +25,7 @@ const underWay = new Set<string>();
 /**
  * Writes the files of an export beside each other. The files are written from the last to the first, so that what a
  * person opens never names files that are not there yet. Free space is asked for before the first
- * byte; a failure leaves every old file as it was.
+ * byte; a failure leaves the file that it met, and those before it, as they were.
  */
 export async function exportFiles(
   { files }: PlannedExport,
