@@ -21,14 +21,25 @@ export function perDimension(given: readonly number[], count: number): number[] 
   return given.length === count ? [...given] : new Array<number>(count).fill(given[0] ?? 0);
 }
 
-function checkGeometry({ stride, dilation }: Geometry): void {
+function checkGeometry({ stride, padding, dilation }: Geometry): void {
+  if (padding.some((one) => one < 0)) throw invalid('E_RUN_ARGUMENT', 'negative padding is not supported');
   if (stride.some((one) => one <= 0) || dilation.some((one) => one <= 0)) {
     throw invalid('E_RUN_ARGUMENT', 'non-positive stride or dilation is not supported');
   }
 }
 
+function checkOperands(x: StridedTensor, weight: StridedTensor, bias: StridedTensor | null, outChannels: number): void {
+  if (x.type !== weight.type)
+    throw invalid('E_RUN_TYPE', `Input type (${x.dtype}) and weight type (${weight.dtype}) should be the same`);
+  if (bias !== null && (bias.rank !== 1 || bias.count !== outChannels))
+    throw invalid(
+      'E_RUN_SHAPE',
+      `Given weight of size [${weight.shape.join(', ')}], expected bias to be 1-dimensional with ${outChannels} elements, but got bias of size [${bias.shape.join(', ')}] instead`,
+    );
+}
+
 /** Positions of a window on one axis: output size. */
-export function windowCount(size: number, kernel: number, stride: number, padding: number, dilation: number): number {
+function windowCount(size: number, kernel: number, stride: number, padding: number, dilation: number): number {
   return Math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
@@ -110,8 +121,7 @@ export function convolution(
       `Given groups=${groups}, weight of size [${weight.shape.join(', ')}], expected input[${x.shape.join(', ')}] to have ${perGroup * groups} channels, but got ${channels} channels instead`,
     );
   }
-  if (x.type !== weight.type)
-    throw invalid('E_RUN_TYPE', `Input type (${x.dtype}) and weight type (${weight.dtype}) should be the same`);
+  checkOperands(x, weight, bias, outChannels);
   const outSize = inSize.map((size, d) =>
     windowCount(size, kernel[d], geometry.stride[d], geometry.padding[d], geometry.dilation[d]),
   );
@@ -174,17 +184,25 @@ export function transposedConvolution(
   const [inChannels, perGroup, ...kernel] = weight.shape;
   const geometry = spread(given, spatial);
   checkGeometry(geometry);
-  if (channels !== inChannels || groups <= 0 || channels % groups !== 0)
+  if (x.rank !== weight.rank || channels !== inChannels || groups <= 0 || channels % groups !== 0)
     throw invalid(
       'E_RUN_SHAPE',
       `expected input[${x.shape.join(', ')}] to have ${inChannels} channels, but got ${channels} channels instead`,
     );
+  const outChannels = perGroup * groups;
+  checkOperands(x, weight, bias, outChannels);
   const extra = perDimension(outputPadding, spatial);
+  if (extra.some((one, d) => one < 0 || (one >= geometry.stride[d] && one >= geometry.dilation[d])))
+    throw invalid('E_RUN_ARGUMENT', 'output padding must be smaller than either stride or dilation');
   const outSize = inSize.map(
     (size, d) =>
       (size - 1) * geometry.stride[d] - 2 * geometry.padding[d] + geometry.dilation[d] * (kernel[d] - 1) + extra[d] + 1,
   );
-  const outChannels = perGroup * groups;
+  if (outSize.some((size) => size <= 0))
+    throw invalid(
+      'E_RUN_SHAPE',
+      `Given input size per channel: (${inSize.join(' x ')}). Calculated output size per channel: (${outSize.join(' x ')}). Output size is too small`,
+    );
   const out = emptyTensor(run.budget, x.type, [batch, outChannels, ...outSize]);
   const [inCount, outCount, taps] = [numel(inSize), numel(outSize), numel(kernel)];
   run.budget.compute(batch * channels * inCount * perGroup * taps);
@@ -264,16 +282,7 @@ for (const n of [1, 2, 3]) {
   );
   define(
     `conv${n}d(Tensor input, Tensor weight, Tensor? bias=None, int[${n}] stride=1, str padding="valid", int[${n}] dilation=1, int groups=1)`,
-    (
-      run,
-      x: StridedTensor,
-      w: StridedTensor,
-      b: Optional,
-      stride: number[],
-      padding: string,
-      dilation: number[],
-      groups: number,
-    ) => convolution(run, ...same(run, x, w, padding, dilation), b, { stride, padding: [0], dilation }, groups),
+    convolutionByMode,
   );
   define(
     `conv_transpose${n}d(Tensor input, Tensor weight, Tensor? bias=None, int[${n}] stride=1, int[${n}] padding=0, int[${n}] output_padding=0, int groups=1, int[${n}] dilation=1)`,
@@ -289,6 +298,22 @@ for (const n of [1, 2, 3]) {
       dilation: number[],
     ) => transposedConvolution(run, x, w, b, { stride, padding, dilation }, outputPadding, groups),
   );
+}
+
+/** `padding` is a word: "valid" or "same". */
+function convolutionByMode(
+  run: Run,
+  x: StridedTensor,
+  w: StridedTensor,
+  b: Optional,
+  stride: number[],
+  padding: string,
+  dilation: number[],
+  groups: number,
+): StridedTensor {
+  if (padding === 'same' && stride.some((one) => one !== 1))
+    throw invalid('E_RUN_ARGUMENT', "padding='same' is not supported for strided convolutions");
+  return convolution(run, ...same(run, x, w, padding, dilation), b, { stride, padding: [0], dilation }, groups);
 }
 
 /** padding="same": zeros around, one more at the end where the number is odd. */
@@ -313,14 +338,5 @@ function same(
 }
 define(
   '_convolution_mode(Tensor input, Tensor weight, Tensor? bias, int[] stride, str padding, int[] dilation, int groups)',
-  (
-    run,
-    x: StridedTensor,
-    w: StridedTensor,
-    b: Optional,
-    stride: number[],
-    padding: string,
-    dilation: number[],
-    groups: number,
-  ) => convolution(run, ...same(run, x, w, padding, dilation), b, { stride, padding: [0], dilation }, groups),
+  convolutionByMode,
 );

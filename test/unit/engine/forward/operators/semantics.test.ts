@@ -69,6 +69,13 @@ const refusals: readonly string[] = [
   'F.linear(x, x.double())',
   'torch.tensor([1, 2]).mean()',
   'torch.zeros(0).max()',
+  'F.conv1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), stride=2, padding="same")',
+  'F.conv1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), padding=-1)',
+  'F.conv1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), torch.zeros(2))',
+  'F.conv_transpose1d(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), padding=3)',
+  'F.conv_transpose1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), output_padding=1)',
+  'F.conv_transpose1d(torch.zeros(1, 1, 4).double(), torch.zeros(1, 1, 1))',
+  'F.conv_transpose2d(torch.zeros(1, 1), torch.zeros(1, 1, 2, 2))',
 ];
 
 describe('the semantics of PyTorch’s operators', () => {
