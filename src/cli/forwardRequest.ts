@@ -1,4 +1,4 @@
-import type { ForwardRequestDto, ModelSourceDto, OnnxForwardRequestDto } from '../protocol/forwardDto';
+import type { ForwardRequestDto, ModelSourceDto, OnnxForwardRequestDto, WholeModelDto } from '../protocol/forwardDto';
 import type { PlanReportDto } from '../protocol/planDto';
 import type { EngineClient } from '../worker/enginePool';
 import { quantizeSpec, type SpecValues, shapeOption, specOptions, UsageError, wholeNumber } from './command';
@@ -58,7 +58,7 @@ const warmup = 30;
 /** More would wait for each other. */
 const maxThreads = 16;
 
-/** What to run, from the options; without `--shape` and `--module` the file's own first module with its default inputs. */
+/** What to run, from the options; without `--module` the whole model where code for it is known, else the file's first module. */
 export async function forwardRequest(
   client: EngineClient,
   path: string,
@@ -66,16 +66,18 @@ export async function forwardRequest(
 ): Promise<ForwardRequestDto> {
   const threads = wholeNumber('--threads', values.threads, 1);
   if (threads < 1 || threads > maxThreads) throw new UsageError(`--threads: from 1 to ${maxThreads}.`);
-  const { runnable } = await client.call('open', { path });
+  const { runnable, code } = await client.call('open', { path });
   if (values.plan !== undefined && (values.source !== undefined || values.module !== undefined)) {
     throw new UsageError('--plan goes without --source and --module.');
   }
   const plan = values.plan === undefined ? undefined : (await chosenPlan(client, values)).plan;
-  const whole = values.source !== undefined && values.module === undefined;
+  const source = values.source === undefined ? undefined : sourceOption(values.source, values.init, values.root);
+  const archive = code === 'archive' && runnable[0]?.path === '';
+  const whole = values.module === undefined && (source !== undefined || archive);
   const found = plan
     ? { path: '', inputs: plan.inputs }
     : whole
-      ? { path: '', inputs: runnable[0]?.inputs ?? [] }
+      ? { path: '', inputs: await proposedInputs(client, source, values) }
       : values.module === undefined
         ? runnable[0]
         : runnable.find((module) => module.path === values.module);
@@ -102,11 +104,21 @@ export async function forwardRequest(
     warmup,
     threads,
     ...(plan === undefined ? {} : { plan }),
-    ...(values.source === undefined ? {} : { source: sourceOption(values.source, values.init, values.root) }),
+    ...(source === undefined ? {} : { source }),
     ...(values.outputs === undefined
       ? {}
       : { outputsFile: { path: values.outputs, quantized: values.quantized ?? false } }),
   };
+}
+
+/** What the code of the whole model takes; nothing where the options say it. */
+async function proposedInputs(
+  client: EngineClient,
+  source: ModelSourceDto | undefined,
+  { shape, inputs }: ForwardValues,
+): Promise<WholeModelDto['inputs']> {
+  if (shape !== undefined || inputs !== undefined) return [];
+  return (await client.call('whole', source === undefined ? {} : { source })).inputs;
 }
 
 /** `model.py:Class` or `model.py`, `__init__`'s arguments as a JSON object, and where imports are looked for. */

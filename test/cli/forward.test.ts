@@ -71,6 +71,12 @@ describe('the command line', function () {
         assert.equal((await run(['forward', recipeLstm, '--threads', wrong])).code, 2);
     });
 
+    it('a whole model by a class runs on the inputs that its code and shapes propose', async () => {
+      const [file, source] = [fixturePath('forward', 'word_lm.pt'), fixturePath('forward', 'models.py')];
+      const { outputs } = await json('forward', file, '--source', `${source}:WordLM`, '--runs', '1');
+      assert.deepEqual(outputs[0].shape, [20, 40]);
+    });
+
     it('--trace writes every scale to a file', async () => {
       const trace = at('trace.json');
       await json('forward', recipeLstm, '--runs', '1', '--trace', trace);
