@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import type { ForwardResultDto, OnnxForwardDto, ProductDto } from '../protocol/forwardDto';
 import type { EngineClient } from '../worker/enginePool';
 import { type Command, type CommandOutput, parse } from './command';
@@ -24,7 +23,8 @@ export const forward: Command = {
     const quantized = values.quantized ?? result.stored ?? false;
     const latency = quantized ? result.latencyUs.quantized : result.latencyUs.float;
     const outputs = result.outputs.map((output) => (quantized ? output.quantized : output.float));
-    if (values.trace !== undefined) await writeTrace(values.trace, result);
+    if (values.trace !== undefined)
+      await client.call('writeText', { path: values.trace, text: traceText(result) }, { signal });
     const activations = quantized ? result.products.flatMap(activationRows) : [];
     const json = {
       outputs: outputs.map(({ shape, dtype, mean, meanAbs }) => ({ shape, dtype, mean, meanAbs })),
@@ -97,9 +97,9 @@ function onnxOutput({ outputs, latencyUs, quantized }: OnnxForwardDto): CommandO
 }
 
 /** Every scale that was chosen while the quantized model ran, whichever of the two was asked for. */
-async function writeTrace(path: string, { module, engine, products }: ForwardResultDto): Promise<void> {
+function traceText({ module, engine, products }: ForwardResultDto): string {
   const trace = { module, engine, activations: products.flatMap(activationRows) };
-  await writeFile(path, `${JSON.stringify(trace, null, 2)}\n`);
+  return `${JSON.stringify(trace, null, 2)}\n`;
 }
 
 function activationRows(product: ProductDto) {
