@@ -8,12 +8,10 @@ import type { EngineClient } from '../worker/enginePool';
 export class UsageError extends Error {}
 
 export interface CommandContext {
-  readonly json: boolean;
   readonly signal: AbortSignal;
   /** A thread with this file open; without a file, a thread for other work. */
   engine(path?: string): EngineClient;
   readonly progress: Progress;
-  print(text: string): void;
 }
 
 export interface CommandOutput {

@@ -1,5 +1,6 @@
 import { type Command, parse } from './command';
 import { forwardOptions, forwardRequest } from './forwardRequest';
+import { decibels } from './text';
 
 export const compare: Command = {
   name: 'compare',
@@ -26,7 +27,7 @@ export const compare: Command = {
     const text = [
       `size      ${size.floatBytes} → ${size.quantizedBytes} bytes, ${size.ratio.toFixed(2)} times smaller`,
       `latency   ${latencyUs.float.median.toFixed(1)} → ${latencyUs.quantized.median.toFixed(1)} µs, int8 is ${faster}`,
-      `accuracy  mean |float| ${accuracy.meanAbsFloat.toFixed(5)}, mean |int8| ${accuracy.meanAbsQuantized.toFixed(5)}, mean |difference| ${accuracy.meanAbsDiff.toFixed(5)} or ${accuracy.percent.toFixed(2)} percent, SQNR ${accuracy.sqnrDb.toFixed(1)} dB`,
+      `accuracy  mean |float| ${accuracy.meanAbsFloat.toFixed(5)}, mean |int8| ${accuracy.meanAbsQuantized.toFixed(5)}, mean |difference| ${accuracy.meanAbsDiff.toFixed(5)} or ${accuracy.percent.toFixed(2)} percent, SQNR ${decibels(accuracy.sqnrDb)} dB`,
     ].join('\n');
     return { json, text };
   },

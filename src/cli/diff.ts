@@ -2,7 +2,7 @@ import { formatShape } from '../core/shape';
 import { formatBytes } from '../core/text';
 import type { ComparedTensorDto, ComparisonDto } from '../protocol/compareDto';
 import { type Command, parse } from './command';
-import { number, printable, table } from './text';
+import { decibels, number, printable, table } from './text';
 
 export const diff: Command = {
   name: 'diff',
@@ -22,7 +22,7 @@ function comparisonText({ before, after, counts, total, tensors }: ComparisonDto
     change,
     printable(name),
     [sideText(a), sideText(b)].filter((text, i, all) => i === 0 || text !== all[0]).join(' → '),
-    error === null ? '' : error.sqnrDb === null || !Number.isFinite(error.sqnrDb) ? '∞' : error.sqnrDb.toFixed(1),
+    error === null ? '' : decibels(error.sqnrDb),
     error === null ? '' : number(error.maxAbsError),
   ]);
   return [
@@ -40,9 +40,7 @@ function comparisonText({ before, after, counts, total, tensors }: ComparisonDto
       `${counts.reshaped} of another shape`,
       ...(counts.unread > 0 ? [`${counts.unread} unreadable`] : []),
     ].join(', '),
-    ...(total === null
-      ? []
-      : [`all compared values: SQNR ${total.sqnrDb === null ? '∞' : total.sqnrDb.toFixed(1)} dB`]),
+    ...(total === null ? [] : [`all compared values: SQNR ${decibels(total.sqnrDb)} dB`]),
   ].join('\n');
 }
 

@@ -79,7 +79,6 @@ async function run(command: Command, args: readonly string[], json: boolean): Pr
   const controller = new AbortController();
   process.once('SIGINT', () => controller.abort());
   const context: CommandContext = {
-    json,
     signal: controller.signal,
     engine(path) {
       const client = new EngineClient(path, { workerPath: join(__dirname, 'engineWorker.js') });
@@ -87,11 +86,10 @@ async function run(command: Command, args: readonly string[], json: boolean): Pr
       return client;
     },
     progress: progressLine(),
-    print: (text) => void process.stdout.write(`${text}\n`),
   };
   try {
     const output = await command.run(args, context);
-    context.print(json ? JSON.stringify(output.json) : output.text);
+    process.stdout.write(`${json ? JSON.stringify(output.json) : output.text}\n`);
   } finally {
     clearProgress();
     for (const client of clients) client.dispose();

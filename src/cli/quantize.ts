@@ -2,7 +2,7 @@ import { formatBytes } from '../core/text';
 import { type Command, parse, quantizeSpec, specOptions } from './command';
 import { reportText } from './exportModel';
 import { exportOptions, exportRequest } from './exportOptions';
-import { number, printable, printableLines, table } from './text';
+import { decibels, number, printable, printableLines, table } from './text';
 
 export const quantize: Command = {
   name: 'quantize',
@@ -24,7 +24,7 @@ export const quantize: Command = {
         printable(path === '' ? weight.name : `${path}.${weight.name}`),
         weight.dtype === 'float16' ? 'float16' : weight.scheme,
         scaleText(weight.scales),
-        weight.sqnrDb.toFixed(1),
+        decibels(weight.sqnrDb),
         number(weight.maxAbsError),
       ]),
     );
