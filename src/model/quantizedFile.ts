@@ -126,7 +126,7 @@ function below(path: string, name: string): string {
 }
 
 /** The products of a dynamic module with their data, as the writer takes them. */
-export function packedData({ name, weight, bias }: PackedLinear): PackedData & { readonly name: string } {
+function packedData({ name, weight, bias }: PackedLinear): PackedData & { readonly name: string } {
   return {
     name,
     weight: {

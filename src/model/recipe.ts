@@ -131,7 +131,7 @@ function reprOf(lstm: string): string {
 }
 
 /** The recipe's own sentences. */
-export function recipeLines({ repr, size, latencyUs, accuracy: a }: Omit<RecipeDto, 'lines'>): string[] {
+function recipeLines({ repr, size, latencyUs, accuracy: a }: Omit<RecipeDto, 'lines'>): string[] {
   const kilobytes = (bytes: number) => (bytes / 1000).toFixed(3);
   return [
     'Here is the floating point version of this module:',

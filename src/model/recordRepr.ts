@@ -60,7 +60,7 @@ class Attributes {
 }
 
 /** Python's repr of a float: `0.5`, `1.0`, `1e-05`. */
-export function pythonFloat(value: number): string {
+function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
   if (Object.is(value, -0)) return '-0.0';

@@ -225,7 +225,7 @@ const number = (value: number) => (Number.isFinite(value) ? String(Number(value.
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
 /** Markup stays text, and characters that hide or reorder text are shown as their code points. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text
     .replace(/[&<>"']/g, (character) => entities[character])
     .replace(

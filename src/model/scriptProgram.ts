@@ -38,7 +38,7 @@ export async function loadScriptProgram(model: Model, abort: AbortCheck): Promis
 }
 
 /** Every module below the root by path. A module that is reached twice has its first path; one inside itself is refused. */
-export function modulePaths(root: PyObject): Map<string, PyObject> {
+function modulePaths(root: PyObject): Map<string, PyObject> {
   const paths = new Map<string, PyObject>();
   const seen = new Set<PyObject>();
   const visit = (object: PyObject, path: string, above: readonly PyObject[]): void => {

@@ -46,7 +46,6 @@ export interface QuantizedWeightDto {
   readonly axis: number | null;
   readonly scales: readonly number[];
   readonly zeroPoints: readonly number[];
-  /** Over the row-major int8 bytes. */
   /** Over the row-major codes, one a byte; of float16 over its patterns. */
   readonly int8Sha256: string;
   /** int8 where it is not given. */

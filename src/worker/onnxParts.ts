@@ -6,7 +6,7 @@ import type { OnnxGraph, OnnxTensor } from '../formats/onnx/types';
 /** What ONNX Runtime needs of a model: its own bytes and those of the files beside it, read by the rules of any opening. */
 
 /** The runtime holds all of it in memory that WebAssembly can address. */
-export const maxModelBytes = 1024 * 1024 * 1024;
+const maxModelBytes = 1024 * 1024 * 1024;
 
 export interface OnnxParts {
   readonly model: Uint8Array;

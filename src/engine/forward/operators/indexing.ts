@@ -21,7 +21,7 @@ interface Chosen {
 }
 
 /** A mask becomes the coordinates of its true elements, one int64 tensor a dimension. */
-export function nonzero(run: Run, mask: StridedTensor): StridedTensor[] {
+function nonzero(run: Run, mask: StridedTensor): StridedTensor[] {
   const values = dense(run.budget, mask);
   run.budget.compute(values.length);
   let count = 0;

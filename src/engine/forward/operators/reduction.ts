@@ -22,7 +22,7 @@ export interface Rows {
 }
 
 /** Brings the dimensions `dims` (none: all) to the end and makes them dense. */
-export function reducedRows(run: Run, x: StridedTensor, dims: readonly number[] | null, keepdim: boolean): Rows {
+function reducedRows(run: Run, x: StridedTensor, dims: readonly number[] | null, keepdim: boolean): Rows {
   const all = dims === null || dims.length === 0;
   const reduced = new Set(all ? x.shape.map((_, d) => d) : dims.map((d) => dimension(d, x.rank)));
   const kept = x.shape.map((_, d) => d).filter((d) => !reduced.has(d));
