@@ -83,7 +83,6 @@ export function prepareProgram(
 ): PreparedProgram {
   const { program } = loaded;
   const inputs = given ?? randomInputs(seed, shapes, known);
-  const args = bundle(program, inputs.map(toValue));
   const swapped = loaded.swaps(spec);
   const kernels = selectKernels();
   return {
@@ -92,7 +91,15 @@ export function prepareProgram(
     inputs: inputs.map(({ shape }, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })),
     swapped,
     twins: (only = () => true) => programSwaps(program, new Map([...swapped].filter(([, { path }]) => only(path)))),
-    run: (swaps, tap) => runForward(program, args, { kernels, abort, tap, engine: spec.engine, seed, swaps }),
+    run: (swaps, tap) =>
+      runForward(program, bundle(program, inputs.map(toValue), known), {
+        kernels,
+        abort,
+        tap,
+        engine: spec.engine,
+        seed,
+        swaps,
+      }),
   };
 }
 
@@ -105,19 +112,31 @@ export function requestSpec({
   return spec ?? { engine, dtype: 'qint8', perChannel, modules: null, exclude: [] };
 }
 
+/** A copy: a forward may write to what it is given, and every run gets the same. */
 function toValue({ dtype, shape, data }: Tensor): StridedTensor {
   const whole = data instanceof BigInt64Array || data instanceof BigUint64Array;
   const budget = new Budget();
   const strides = contiguousStrides(shape);
   if (whole)
     return new StridedTensor(new Storage('int64', Float64Array.from(data as BigInt64Array, Number)), shape, strides, 0);
-  if (dtype === 'float32') return new StridedTensor(new Storage('float32', data as Float32Array), shape, strides, 0);
+  if (dtype === 'float32')
+    return new StridedTensor(new Storage('float32', (data as Float32Array).slice()), shape, strides, 0);
   const wide = new StridedTensor(new Storage('float64', Float64Array.from(data as Float32Array)), shape, strides, 0);
   return cast(budget, wide, dtype);
 }
 
-/** More inputs than the forward has arguments: the last argument is a tuple of what is left, as an LSTM's (h0, c0). */
-export function bundle({ root }: Program, inputs: readonly Value[]): Value[] {
+/**
+ * The arguments of forward. Inputs that `known` says to be parts of one argument become its tuple;
+ * else, where there are more inputs than arguments, the last is a tuple of what is left, as an LSTM's (h0, c0).
+ */
+export function bundle({ root }: Program, inputs: readonly Value[], known: RunnableDto['inputs'] = []): Value[] {
+  if (inputs.length === known.length && known.some(({ argument }) => argument !== undefined)) {
+    return known.flatMap(({ argument }, i) => {
+      if (argument === undefined) return [inputs[i]];
+      if (known[i - 1]?.argument === argument) return [];
+      return [new PyTuple(inputs.filter((_, part) => known[part].argument === argument))];
+    });
+  }
   const forward = root.type.find('forward')?.value;
   const count = forward instanceof PyFunction ? forward.positionalCount - 1 : inputs.length;
   if (inputs.length <= count || count < 1) return [...inputs];

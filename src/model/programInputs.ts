@@ -24,13 +24,14 @@ export async function suggestInputs(program: Program, model: Model, abort: Abort
   const traced = (await model.file.program?.tracedInputs(abort)) ?? [];
   if (traced.length > 0) {
     const high = leaves.find(([input]) => input.dtype === 'int64')?.[0].high;
-    return traced.flatMap((tensors, i) =>
-      tensors.map(({ dtype, shape }, part) => ({
-        name: `${names.all[i] ?? `input.${i}`}${tensors.length > 1 ? `.${part}` : ''}`,
+    return traced.flatMap((tensors, i) => {
+      const argument = names.all[i] ?? `input.${i}`;
+      return tensors.map(({ dtype, shape }, part) => ({
+        ...(tensors.length > 1 ? { name: `${argument}.${part}`, argument } : { name: argument }),
         shape,
         ...(/int/.test(dtype) ? { dtype: 'int64' as const, ...(high === undefined ? {} : { high }) } : {}),
-      })),
-    );
+      }));
+    });
   }
   const [first] = leaves;
   if (first === undefined) return [];
@@ -41,7 +42,7 @@ export async function suggestInputs(program: Program, model: Model, abort: Abort
   let sequences = 0;
   return wanted.flatMap((name, i): Inputs => {
     if (i > 0 && stateName.test(name) && states.length > 0) {
-      if (pairs) return states;
+      if (pairs) return states.map((state) => ({ ...state, argument: name }));
       return [{ ...(cellName.test(name) ? (states[1] ?? states[0]) : states[0]), name }];
     }
     const source = (first[0].dtype === 'int64' ? embeddings[sequences] : undefined) ?? first;

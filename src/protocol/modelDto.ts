@@ -15,6 +15,8 @@ export interface RunnableDto {
     /** int64 for indices, which are drawn below `high`; float32 where it is not given. */
     readonly dtype?: 'float32' | 'int64';
     readonly high?: number;
+    /** Of a whole model: the argument of forward that it is one of several parts of, as an LSTM's (h0, c0). */
+    readonly argument?: string;
   }[];
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ForwardRequestDto, WholeModelDto } from '../../../src/protocol/forwardDto';
@@ -233,6 +233,36 @@ describe('a whole model answers what a single module answers', () => {
       assert.deepEqual([...(saved.get('scale')?.shape ?? [])], [20]);
     });
   }
+
+  /** The recipe's model with another forward, on the same inputs. */
+  const accuracyOf = async (name: string, forward: string) => {
+    const path = join(folder, `${name}.py`);
+    const init = 'def __init__(self, in_dim, out_dim, depth):\n        super().__init__()\n        self.lstm = ';
+    const body = `    ${init}nn.LSTM(in_dim, out_dim, depth)\n    def forward(self, ${forward}`;
+    await writeFile(path, `import torch.nn as nn\nclass Recipe(nn.Module):\n${body}\n`);
+    const forwards = await openForwards(recipe);
+    const chosen = { path, className: null, init: {} };
+    const request = proposed(await forwards.describe({ source: chosen }), { source: chosen });
+    return (await forwards.forward(request, noProgress)).accuracy;
+  };
+
+  it('the states of an LSTM are one argument, whatever comes after it', async () => {
+    const expected = await accuracyOf('state', 'x, hidden):\n        return self.lstm(x, hidden)');
+    for (const [name, after] of [
+      ['default', 'mask=None'],
+      ['required', 'mask'],
+    ]) {
+      const forward = `x, hidden, ${after}):\n        return self.lstm(x, hidden)`;
+      assert.deepEqual(await accuracyOf(name, forward), expected, name);
+    }
+  });
+
+  it('float and int8 get the same inputs, also where forward writes to them', async () => {
+    assert.deepEqual(
+      await accuracyOf('in_place', 'x, hidden):\n        x.add_(1)\n        return self.lstm(x, hidden)'),
+      await accuracyOf('new', 'x, hidden):\n        return self.lstm(x + 1, hidden)'),
+    );
+  });
 
   it('one array is written as .npy', async () => {
     const forwards = await openForwards(fixturePath('torch-2.13', 'mlp.trace.pt'));
