@@ -17,6 +17,12 @@ import { defaultInputs } from './runnable';
 /** Values of a series that a chart draws. */
 const maxSeries = 2_048;
 
+/** The outputs of the two models in order. */
+export interface OutputPairs {
+  readonly float: readonly Tensor[];
+  readonly quantized: readonly Tensor[];
+}
+
 /** Runs one module in float and quantized on the same random inputs, and records every scale that is chosen. */
 export async function forwardModule(
   model: Model,
@@ -24,7 +30,7 @@ export async function forwardModule(
   abort: AbortCheck,
   progress: Progress,
   given?: readonly Tensor[],
-): Promise<ForwardResultDto> {
+): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputPairs }> {
   const node = findModule(model, request.module);
   const known = defaultInputs(node) ?? [];
   const pair = await loadPair(model, node, comparisonSpec(node, request), abort);
@@ -40,7 +46,7 @@ export async function forwardModule(
     measure(() => void module.forward(inputs, { kernels, abort }), request.runs, request.warmup, abort, progress, what);
   const latencyFloat = await time(float, 'float32');
   const latencyQuantized = await time(quantized, 'int8');
-  return {
+  const result: ForwardResultDto = {
     module: node.path,
     moduleType: node.type,
     engine: request.engine,
@@ -62,6 +68,7 @@ export async function forwardModule(
     series: series(floatOutputs[0], quantizedOutputs[0]),
     stored: pair.stored,
   };
+  return { result, outputs: { float: floatOutputs, quantized: quantizedOutputs } };
 }
 
 /** The outputs of one module, float and quantized, without timing anything. */
@@ -76,12 +83,6 @@ export async function moduleOutputs(
   const inputs = requestInputs(request, defaultInputs(node) ?? [], given);
   const context = { kernels: selectKernels(), abort };
   return { float: float.forward(inputs, context), quantized: quantized.forward(inputs, context) };
-}
-
-/** The outputs of the two models in order. */
-export interface OutputPairs {
-  readonly float: readonly Tensor[];
-  readonly quantized: readonly Tensor[];
 }
 
 /** One output in numbers. */

@@ -29,14 +29,13 @@ export async function forwardProgram(
   const { loaded, spec, run } = prepared;
   const recorder = new Recorder();
   const float = run();
-  const quantized = run(prepared.twins(), recorder);
+  // Weights are quantized once, before the runs that are timed, as they are in PyTorch.
+  const twins = prepared.twins();
+  const quantized = run(twins, recorder);
   const [floatOutputs, quantizedOutputs] = [float.outputs.map(toFloat), quantized.outputs.map(toFloat)];
   if (floatOutputs.length === 0) throw invalid('E_NO_OUTPUT', 'The forward gives no tensor.');
   const time = (work: () => void, what: string) => measure(work, request.runs, request.warmup, abort, progress, what);
   const latencyFloat = await time(() => void run(), 'float32');
-  // Weights are quantized once, before the runs that are timed, as they are in PyTorch.
-  const twins = prepared.twins();
-  run(twins);
   const latencyQuantized = await time(() => void run(twins), 'int8');
   const { root } = model;
   const quantizedBytes = planQuantization(root, spec).bytesAfter.get(root.path) ?? root.bytes;

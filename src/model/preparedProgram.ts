@@ -67,8 +67,8 @@ export interface PreparedProgram {
   readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
   /** Modules that the spec quantizes, by path in the program. */
   readonly swapped: ReadonlyMap<string, Swap>;
-  /** Twins of all of them, or of those that `only` names; kept over the runs that use them. */
-  twins(only?: (path: string) => boolean): Swaps;
+  /** New twins of all of them; kept over the runs that use them. */
+  twins(): Swaps;
   run(swaps?: Swaps, tap?: Tap): ProgramResult;
 }
 
@@ -90,7 +90,7 @@ export function prepareProgram(
     spec,
     inputs: inputs.map(({ shape }, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })),
     swapped,
-    twins: (only = () => true) => programSwaps(program, new Map([...swapped].filter(([, { path }]) => only(path)))),
+    twins: () => programSwaps(program, swapped),
     run: (swaps, tap) =>
       runForward(program, bundle(program, inputs.map(toValue), known), {
         kernels,

@@ -129,7 +129,8 @@ async function wholeNoise(
 /** The same at the output of a program that runs by its own code. */
 function programNoise(program: PreparedProgram, abort: AbortCheck, progress: Progress): Measured {
   const [reference] = program.run().outputs.map(toFloat);
-  const output = (only: (path: string) => boolean) => toFloat(program.run(program.twins(only)).outputs[0]);
+  const twins = program.twins();
+  const output = (chosen: (path: string) => boolean) => toFloat(program.run(twins.only(chosen)).outputs[0]);
   const noise = new Map<string, number>();
   for (const { path } of program.swapped.values()) {
     progress(noise.size, program.swapped.size, path);

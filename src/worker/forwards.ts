@@ -6,7 +6,7 @@ import { floatTensor, type Tensor } from '../engine/tensor/tensor';
 import { activationDetail, tappedModule } from '../model/activationDetail';
 import { captureAll } from '../model/capture';
 import { explainOutput } from '../model/explainOutput';
-import { forwardModule, moduleOutputs, series } from '../model/forwardModule';
+import { forwardModule, moduleOutputs, type OutputPairs, series } from '../model/forwardModule';
 import { fileInputs, literalInputs } from '../model/givenInputs';
 import { findModule, type Model, openModel } from '../model/openModel';
 import { requestSpec } from '../model/preparedProgram';
@@ -28,7 +28,7 @@ import type {
 } from '../protocol/forwardDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
 import { describeGraph, forwardGraph, isGraph } from './onnxWhole';
-import { activationArrays, numbers, type OutputArrays, outputArrays, outputImage, writeArrays } from './outputArrays';
+import { activationArrays, numbers, outputArrays, outputImage, writeArrays } from './outputArrays';
 import { isWhole, type OpenSource, WholeModels } from './wholeModels';
 
 /** Values of one product's inputs that are written to a file. */
@@ -40,7 +40,7 @@ const maxSavedValues = 100_000_000;
  */
 export class Forwards {
   private readonly whole: WholeModels;
-  private last: { readonly key: string; readonly outputs: OutputArrays } | undefined;
+  private last: { readonly key: string; readonly outputs: OutputPairs } | undefined;
 
   constructor(
     private readonly model: Model,
@@ -58,20 +58,14 @@ export class Forwards {
 
   async forward(request: ForwardRequestDto, progress: Progress): Promise<ForwardResultDto> {
     this.last = undefined;
-    if (isWhole(this.model, request)) return this.whole.forward(request, requestSpec(request), progress);
-    const result = isGraph(this.model, request)
-      ? await this.graph(request)
-      : await forwardModule(this.model, request, this.abort, progress, await this.given(request));
+    const { result, outputs } = await this.run(request, progress);
+    // A view asks for pictures of what just ran.
+    this.last = { key: JSON.stringify(request), outputs };
     if (request.outputsFile !== undefined) {
       const { path, quantized } = request.outputsFile;
-      const outputs = await this.outputs(request);
       // A file that is quantized has no other outputs of its own.
-      const arrays = quantized || result.stored ? outputs.quantized : outputs.float;
-      await writeArrays(
-        path,
-        arrays.map((array, i) => ({ name: `output.${i}`, ...array })),
-        this.abort,
-      );
+      const which = quantized || result.stored ? 'int8' : 'float';
+      await writeArrays(path, outputArrays(outputs, which), this.abort);
     }
     return result;
   }
@@ -94,8 +88,7 @@ export class Forwards {
   async sensitivity(request: SensitivityRequestDto, progress: Progress): Promise<SensitivityDto> {
     const { model, abort } = this;
     if (!isWhole(model, request)) return sensitivity(model, request, abort, progress, await this.given(request));
-    const shapes = request.shapes ?? (await this.describe(request)).inputs.map(({ shape }) => shape);
-    const prepared = await this.whole.prepare({ ...request, shapes }, { ...request.spec, exclude: [] });
+    const prepared = await this.whole.prepare(request, { ...request.spec, exclude: [] });
     return sensitivity(model, request, abort, progress, undefined, prepared);
   }
 
@@ -118,27 +111,31 @@ export class Forwards {
     return { bytes: await writeArrays(target, arrays, this.abort), arrays: arrays.length };
   }
 
-  /** Keeps the outputs: they are there already. */
-  private async graph(request: ForwardRequestDto): Promise<ForwardResultDto> {
-    const { result, outputs } = await forwardGraph(this.model, this.path, request, this.openSource, this.abort);
-    this.last = { key: JSON.stringify(request), outputs };
-    return result;
+  private async run(
+    request: ForwardRequestDto,
+    progress: Progress,
+  ): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputPairs }> {
+    const { model, path, openSource, abort } = this;
+    if (isWhole(model, request)) return this.whole.forward(request, requestSpec(request), progress);
+    if (isGraph(model, request)) return forwardGraph(model, path, request, openSource, abort);
+    return forwardModule(model, request, abort, progress, await this.given(request));
   }
 
-  private async outputs(request: ForwardRequestDto): Promise<OutputArrays> {
+  /** What the last pass gave, where it was this one; else runs again, without timing anything. */
+  private async outputs(request: ForwardRequestDto): Promise<OutputPairs> {
     const key = JSON.stringify(request);
-    if (this.last?.key === key) return this.last.outputs;
-    if (isGraph(this.model, request)) {
+    if (this.last?.key !== key) this.last = { key, outputs: await this.runOnce(request) };
+    return this.last.outputs;
+  }
+
+  private async runOnce(request: ForwardRequestDto): Promise<OutputPairs> {
+    const { model, path, openSource, abort } = this;
+    if (isWhole(model, request)) return this.whole.outputs(request, requestSpec(request));
+    if (isGraph(model, request)) {
       const once = { ...request, runs: 0, warmup: 0 };
-      const { outputs } = await forwardGraph(this.model, this.path, once, this.openSource, this.abort);
-      this.last = { key, outputs };
-      return outputs;
+      return (await forwardGraph(model, path, once, openSource, abort)).outputs;
     }
-    const outputs = isWhole(this.model, request)
-      ? await this.whole.outputs(request, requestSpec(request))
-      : await moduleOutputs(this.model, request, this.abort, await this.given(request));
-    this.last = { key, outputs };
-    return outputs;
+    return moduleOutputs(model, request, abort, await this.given(request));
   }
 
   private async tapped(request: ForwardRequestDto): Promise<(tap: Tap) => void> {

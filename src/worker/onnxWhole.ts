@@ -3,13 +3,13 @@ import { invalid } from '../core/errors';
 import { accuracy } from '../engine/quantization/errorMetrics';
 import { floatTensor, type Tensor } from '../engine/tensor/tensor';
 import type { OnnxDimension } from '../formats/onnx/types';
-import { series } from '../model/forwardModule';
+import { type OutputPairs, series } from '../model/forwardModule';
 import { literalInputs } from '../model/givenInputs';
 import type { Model } from '../model/openModel';
 import type { ForwardRequestDto, ForwardResultDto, OnnxForwardRequestDto, WholeModelDto } from '../protocol/forwardDto';
 import { indexLimit, openSize, runGraphs } from './onnxForward';
 import { indexLimits } from './onnxParts';
-import { numbers, type OutputArrays } from './outputArrays';
+import { numbers } from './outputArrays';
 import type { OpenSource } from './wholeModels';
 
 /** The whole graph of an ONNX file as the Forward view shows whole models. ONNX Runtime tells no scales, so there are no products. */
@@ -73,7 +73,7 @@ export async function forwardGraph(
   request: ForwardRequestDto,
   openSource: OpenSource,
   abort: AbortCheck,
-): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputArrays }> {
+): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputPairs }> {
   const { inputs } = request;
   const given = inputs?.kind === 'literal' ? literalInputs(inputs.text, describeGraph(model).inputs) : undefined;
   const ran = await runGraphs(model, path, graphRequest(request), given, openSource, abort);

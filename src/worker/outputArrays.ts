@@ -5,16 +5,11 @@ import { dense, type StridedTensor } from '../engine/forward/values/stridedTenso
 import type { Tensor } from '../engine/tensor/tensor';
 import { type NpyArray, planNpy, planNpz } from '../formats/npy/write';
 import type { Captured } from '../model/capture';
+import type { OutputPairs } from '../model/forwardModule';
 import { matrixImage } from '../model/tensorValues';
 import type { OutputImageQueryDto } from '../protocol/forwardDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
 import { writeFileAtomically } from './writeFile';
-
-/** What the two models gave, in order. */
-export interface OutputArrays {
-  readonly float: readonly Tensor[];
-  readonly quantized: readonly Tensor[];
-}
 
 /** A program's outputs as dense arrays. */
 export function programOutputs(outputs: readonly StridedTensor[]): Tensor[] {
@@ -59,7 +54,7 @@ export function numbers({ data }: Tensor): Float32Array {
 }
 
 /** `output.0`, … of one model, or `float.output.0` and `int8.output.0` of both. */
-export function outputArrays({ float, quantized }: OutputArrays, which: 'float' | 'int8' | 'both'): NamedArray[] {
+export function outputArrays({ float, quantized }: OutputPairs, which: 'float' | 'int8' | 'both'): NamedArray[] {
   const named = (outputs: readonly Tensor[], prefix: string) =>
     outputs.map((tensor, i) => ({ name: `${prefix}output.${i}`, ...tensor }));
   if (which === 'both') return [...named(float, 'float.'), ...named(quantized, 'int8.')];

@@ -3,7 +3,8 @@ import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { invalid, unsupported } from '../core/errors';
 import type { Progress } from '../core/progress';
-import { forwardProgram, programArrays } from '../model/forwardProgram';
+import type { OutputPairs } from '../model/forwardModule';
+import { forwardProgram, type ProgramOutputs, programArrays } from '../model/forwardProgram';
 import { literalInputs } from '../model/givenInputs';
 import { type Model, openModel } from '../model/openModel';
 import { readPlan } from '../model/plan/readPlan';
@@ -21,7 +22,7 @@ import type {
 } from '../protocol/forwardDto';
 import type { RunnableDto } from '../protocol/modelDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
-import { type OutputArrays, programOutputs, writeArrays } from './outputArrays';
+import { programOutputs } from './outputArrays';
 import { resolveSibling } from './siblingFile';
 
 export type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
@@ -35,7 +36,10 @@ const maxModuleBytes = 4_000_000;
 /** Models up to this size stay loaded between two looks at one run. */
 const maxKeptBytes = 256 * 1024 * 1024;
 
-type WholeRequest = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs' | 'source' | 'plan'>;
+/** Without shapes, those of the proposed inputs. */
+type WholeRequest = Pick<ForwardRequestDto, 'seed' | 'inputs' | 'source' | 'plan'> & {
+  readonly shapes: ForwardRequestDto['shapes'] | null;
+};
 
 /** True where the whole model runs: by its own code, by a class, by a plan. */
 export function isWhole(
@@ -75,31 +79,23 @@ export class WholeModels {
 
   async prepare(request: WholeRequest, spec: QuantizeSpecDto): Promise<PreparedProgram> {
     const { program, known } = await this.load(request);
-    return prepareProgram(program, request, spec, known, await this.inputs(request, known), this.abort);
+    const shapes = request.shapes ?? known.map(({ shape }) => shape);
+    return prepareProgram(program, { ...request, shapes }, spec, known, await this.inputs(request, known), this.abort);
   }
 
-  /** Runs the model, and writes the outputs where that is asked for. */
-  async forward(request: ForwardRequestDto, spec: QuantizeSpecDto, progress: Progress): Promise<ForwardResultDto> {
+  async forward(
+    request: ForwardRequestDto,
+    spec: QuantizeSpecDto,
+    progress: Progress,
+  ): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputPairs }> {
     const prepared = await this.prepare(request, spec);
     const { result, outputs } = await forwardProgram(this.model, request, prepared, this.abort, progress);
-    if (request.outputsFile !== undefined) {
-      const { path, quantized } = request.outputsFile;
-      const arrays = programOutputs(quantized ? outputs.quantized : outputs.float);
-      await writeArrays(
-        path,
-        arrays.map((array, i) => ({ name: `output.${i}`, ...array })),
-        this.abort,
-      );
-    }
-    return result;
+    return { result, outputs: denseOutputs(outputs) };
   }
 
-  async outputs(request: WholeRequest, spec: QuantizeSpecDto): Promise<OutputArrays> {
-    const prepared = await this.prepare(request, spec);
-    return {
-      float: programOutputs(prepared.run().outputs),
-      quantized: programOutputs(prepared.run(prepared.twins()).outputs),
-    };
+  async outputs(request: WholeRequest, spec: QuantizeSpecDto): Promise<OutputPairs> {
+    const { run, twins } = await this.prepare(request, spec);
+    return denseOutputs({ float: run().outputs, quantized: run(twins()).outputs });
   }
 
   private async load({ source, plan: asked }: WholeCodeDto): Promise<Loaded> {
@@ -154,6 +150,10 @@ export class WholeModels {
       await file.close();
     }
   }
+}
+
+function denseOutputs({ float, quantized }: ProgramOutputs): OutputPairs {
+  return { float: programOutputs(float), quantized: programOutputs(quantized) };
 }
 
 /** `models.text` for a file in models/text below the root of imports. */

@@ -102,7 +102,8 @@ describe('modules that the file holds quantized run as PyTorch runs them', () =>
       runs: 1,
       warmup: 0,
     } as const;
-    const { stored, size, accuracy, products } = await forwardModule(model, request, neverAborted, noProgress);
+    const { result } = await forwardModule(model, request, neverAborted, noProgress);
+    const { stored, size, accuracy, products } = result;
     assert.equal(stored, true);
     assert.deepEqual(size.floatBytes, 4 * (30 + 5 + 20 + 4 + 12 + 3));
     assert.deepEqual(size.quantizedBytes, 30 + 20 + 12 + 4 * (5 + 4 + 3));

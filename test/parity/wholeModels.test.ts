@@ -60,7 +60,7 @@ describe('models that torch.save(model) kept run from end to end', () => {
       // The convolution's image has the size that its Linear wants only when a person says so.
       if (name === 'convnet') return;
       const request = { module: '', seed: 1, shapes: root.inputs.map(({ shape }) => shape), runs: 1, warmup: 0 };
-      const result = await forwardModule(
+      const { result } = await forwardModule(
         model,
         { ...request, engine: 'fbgemm', perChannel: false },
         neverAborted,

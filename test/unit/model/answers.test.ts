@@ -57,7 +57,7 @@ describe('one output number, taken apart', () => {
 describe('what a 16-bit accumulator would have done', () => {
   it('is reported at every step: nothing with the reduced range', async () => {
     const model = await openFixtureModel('2.13', 'recipe_lstm.pt');
-    const { products } = await forwardModule(model, lstm, neverAborted, noProgress);
+    const { products } = (await forwardModule(model, lstm, neverAborted, noProgress)).result;
     assert.deepEqual(
       products.map(({ saturated16 }) => saturated16.length),
       [1, 20],

@@ -82,7 +82,8 @@ it('a forward pass with given inputs follows them and not the seed', async () =>
     warmup: 0,
   };
   const zeros = literalInputs(`[[[${new Array(8).fill(0).join(', ')}]]]`, []);
-  const { inputs, products } = await forwardModule(model, request, neverAborted, noProgress, zeros);
+  const { result } = await forwardModule(model, request, neverAborted, noProgress, zeros);
+  const { inputs, products } = result;
   assert.deepEqual(inputs[0].shape, [1, 1, 8]);
   assert.deepEqual(products[0].max, [0]);
 });

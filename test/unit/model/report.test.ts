@@ -29,7 +29,9 @@ type Run = (request: ForwardRequestDto) => Promise<ForwardResultDto>;
 function runOnce(model: Model): Run {
   let result: Promise<ForwardResultDto> | undefined;
   return (request) => {
-    result ??= forwardModule(model, { ...request, runs: 2, warmup: 1 }, neverAborted, noProgress);
+    result ??= forwardModule(model, { ...request, runs: 2, warmup: 1 }, neverAborted, noProgress).then(
+      (ran) => ran.result,
+    );
     return result;
   };
 }

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { neverAborted } from '../../../src/core/abort';
 import type { ForwardRequestDto, WholeModelDto } from '../../../src/protocol/forwardDto';
+import { openFileSource } from '../../../src/worker/fileSource';
+import { Forwards } from '../../../src/worker/forwards';
 import { fixturePath, openBytes } from '../../support/fixtures';
-import { spec } from '../../support/models';
+import { openFixtureModel, spec } from '../../support/models';
 import { readNpz } from '../../support/npz';
 import { closeForwards, openForwards } from '../../support/openForwards';
 
@@ -136,6 +139,23 @@ describe('a forward pass quantizes what was chosen, and no more', () => {
       ['decoder'],
     );
   });
+});
+
+it('the outputs of the pass that just ran are there without reading the file again', async () => {
+  const opened = await openFixtureModel('2.13', 'recipe_lstm.pt');
+  let reads = 0;
+  const readTensor: typeof opened.file.readTensor = (...args) => {
+    reads++;
+    return opened.file.readTensor(...args);
+  };
+  const model = { ...opened, file: { ...opened.file, readTensor } };
+  const forwards = new Forwards(model, recipe, openFileSource, neverAborted);
+  const request = { ...proposed(await forwards.describe({ source: source('recipe.py') })), module: 'lstm' };
+  const { series } = await forwards.forward(request, noProgress);
+  const before = reads;
+  assert.ok(before > 0);
+  assert.deepEqual(await forwards.outputSeries(request, 0), series);
+  assert.equal(reads, before);
 });
 
 describe('a whole model answers what a single module answers', () => {

@@ -16,10 +16,16 @@ export interface Swap {
  * twin. Twins are made when their module first runs, from the weights it then has.
  */
 export class Swaps {
-  /** By weight: a traced cell is two products of one module. */
-  private readonly twins = new Map<PyObject, Map<string, DynamicModule>>();
+  constructor(
+    private readonly swapped: ReadonlyMap<PyObject, Swap> = new Map(),
+    /** By weight: a traced cell is two products of one module. */
+    private readonly twins = new Map<PyObject, Map<string, DynamicModule>>(),
+  ) {}
 
-  constructor(private readonly swapped: ReadonlyMap<PyObject, Swap> = new Map()) {}
+  /** Those of some paths, with the same twins: no weight is quantized again. */
+  only(chosen: (path: string) => boolean): Swaps {
+    return new Swaps(new Map([...this.swapped].filter(([, { path }]) => chosen(path))), this.twins);
+  }
 
   has(module: PyObject | undefined): module is PyObject {
     return module !== undefined && this.swapped.has(module);
@@ -42,6 +48,6 @@ export class Swaps {
 
   /** Every twin that has run. */
   get used(): readonly DynamicModule[] {
-    return [...this.twins.values()].flatMap((twins) => [...twins.values()]);
+    return [...this.twins].flatMap(([module, twins]) => (this.swapped.has(module) ? [...twins.values()] : []));
   }
 }
