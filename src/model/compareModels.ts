@@ -3,7 +3,7 @@ import type { Progress } from '../core/progress';
 import { addErrorSums, type ErrorSums, errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
 import type { ComparedTensorDto, ComparisonDto } from '../protocol/compareDto';
 import { readValues } from './loadModule';
-import { type ModuleNode, walk } from './moduleTree';
+import { stateTensors } from './loadState';
 import type { Model, ModelTensor } from './openModel';
 
 /** Tensors that an answer lists; the counts are over all. */
@@ -21,8 +21,8 @@ export async function compareModels(
   abort: AbortCheck,
   progress: Progress,
 ): Promise<ComparisonDto> {
-  const a = modelTensors(before.root);
-  const b = modelTensors(after.root);
+  const a = stateTensors(before);
+  const b = stateTensors(after);
   const rows: ComparedTensorDto[] = [];
   const sums: ErrorSums[] = [];
   const counts = { added: 0, removed: 0, changed: 0, equal: 0, reshaped: 0, unread: 0 };
@@ -49,17 +49,6 @@ export async function compareModels(
     total: sums.length === 0 ? null : errorMetrics(total),
     tensors: rows,
   };
-}
-
-/** By their names below the model's root. */
-function modelTensors(root: ModuleNode<ModelTensor>): Map<string, ModelTensor> {
-  const prefix = root.path === '' ? 0 : root.path.length + 1;
-  const tensors = new Map<string, ModelTensor>();
-  for (const node of walk(root)) {
-    if (node.optimizer) continue;
-    for (const tensor of node.tensors) tensors.set(tensor.name.slice(prefix), tensor);
-  }
-  return tensors;
 }
 
 async function compareTensor(

@@ -3,6 +3,7 @@ import type { InspectDto, InspectTensorDto, ModelSummaryDto, RunnableDto } from 
 import { printModel, type ReprNode, shownLines } from './moduleRepr';
 import { type ModuleNode, storedAs, walk } from './moduleTree';
 import { type Model, type ModelTensor, ownerOf } from './openModel';
+import { defaultSpec } from './qconfigSpec';
 import { sampleStored } from './quantizedTensor';
 import { planQuantization } from './quantizePlan';
 import { runnableModules } from './runnable';
@@ -14,13 +15,7 @@ const maxRunnable = 500;
 export function summarize(model: Model): ModelSummaryDto {
   const { file, root } = model;
   const repr = shownLines(printModel(reprTree(root, model.stem)));
-  const plan = planQuantization(root, {
-    engine: 'fbgemm',
-    dtype: 'qint8',
-    perChannel: false,
-    modules: null,
-    exclude: [],
-  });
+  const plan = planQuantization(root, defaultSpec());
   return {
     file: model.fileName,
     format: file.format,

@@ -9,6 +9,7 @@ import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type LoadedTree, loadTree } from './loadTree';
 import { type ModuleNode, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
+import { defaultSpec } from './qconfigSpec';
 import { planQuantization, type QuantizePlan } from './quantizePlan';
 import { storedTwins } from './storedTwin';
 
@@ -38,7 +39,7 @@ export function comparisonSpec(
   if (spec !== undefined && planQuantization(node, spec).quantized.size > 0) return spec;
   const one = node.children.length === 0 || node.kind?.type === 'LinearReLU';
   const modules = node.kind !== undefined && one ? [node.kind.type] : null;
-  return { engine, dtype: 'qint8', perChannel, modules, exclude: [] };
+  return { ...defaultSpec(engine, perChannel), modules };
 }
 
 /** E_NOT_QUANTIZABLE where the spec replaces nothing. */

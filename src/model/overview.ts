@@ -1,6 +1,6 @@
 import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
 import type { ModuleTypeDto, OverviewDto, TileDto } from '../protocol/modelDto';
-import type { QuantizeSpecDto } from '../protocol/quantizeDto';
+import type { QuantizeSpecDto, SkippedModuleDto } from '../protocol/quantizeDto';
 import { type ModuleNode, packedTensors, storedAs, walk } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { cannotTake } from './qconfigSpec';
@@ -72,15 +72,14 @@ function tilesOf(node: ModuleNode<ModelTensor>, weights: ReadonlySet<string>): T
   }));
 }
 
-export function skippedGroups(
-  skipped: readonly { readonly path: string; readonly type: string; readonly reason: string }[],
-): OverviewDto['skipped'] {
+/** By type and reason, each with its first paths. */
+export function skippedGroups(skipped: readonly SkippedModuleDto[], mostPaths = maxPaths): OverviewDto['skipped'] {
   const groups = new Map<string, { type: string; reason: string; count: number; paths: string[] }>();
   for (const { path, type, reason } of skipped) {
     const key = `${type}\n${reason}`;
     const group = groups.get(key) ?? { type, reason, count: 0, paths: [] };
     group.count++;
-    if (group.paths.length < maxPaths) group.paths.push(path);
+    if (group.paths.length < mostPaths) group.paths.push(path);
     groups.set(key, group);
   }
   return [...groups.values()];

@@ -15,6 +15,7 @@ import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { Model } from './openModel';
 import { assumptionsOf, loadPlanProgram } from './plan/planProgram';
 import { planSwaps } from './programSwaps';
+import { defaultSpec } from './qconfigSpec';
 import { randomInputs } from './randomInputs';
 import { type ProgramResult, programSwaps, runForward } from './runForward';
 import { loadScriptProgram, type Program } from './scriptProgram';
@@ -109,7 +110,7 @@ export function requestSpec({
   perChannel,
   spec,
 }: Pick<ForwardRequestDto, 'engine' | 'perChannel' | 'spec'>): QuantizeSpecDto {
-  return spec ?? { engine, dtype: 'qint8', perChannel, modules: null, exclude: [] };
+  return spec ?? defaultSpec(engine, perChannel);
 }
 
 /** A copy: a forward may write to what it is given, and every run gets the same. */

@@ -1,4 +1,5 @@
 import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
+import type { EngineName } from '../protocol/dto';
 import type { QuantizedDType, QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { ModuleKind } from './moduleKind';
 
@@ -17,6 +18,11 @@ export const defaultTypes: Readonly<Record<QuantizedDType, readonly string[]>> =
   quint8: ['EmbeddingBag', 'Embedding'],
   quint4x2: ['EmbeddingBag'],
 };
+
+/** quantize_dynamic(model) without a spec. */
+export function defaultSpec(engine: EngineName = 'fbgemm', perChannel = false): QuantizeSpecDto {
+  return { engine, dtype: 'qint8', perChannel, modules: null, exclude: [] };
+}
 
 /** What a spec gives where no override decides. */
 export function baseQConfig({ dtype, perChannel }: QuantizeSpecDto): QConfigName {

@@ -15,6 +15,7 @@ import { loadLayer } from './loadModule';
 import { printModel, quantizedRepr, quantizedType, shownLines } from './moduleRepr';
 import type { ModuleNode } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
+import { skippedGroups } from './overview';
 import { plannedSize, quantizedStateDict, type Replacement, replacementOf, stateModules } from './quantizedFile';
 import { planQuantization, refusedByPyTorch } from './quantizePlan';
 import { streamedLinear, streamedReplacement, streamedReport } from './streamedLinear';
@@ -149,14 +150,6 @@ const maxPathsShown = 20;
 
 /** The report without the lists that grow with the model. */
 export function summarizeReport(report: QuantizeReportDto, spec: QuantizeSpecDto): QuantizedSummaryDto {
-  const groups = new Map<string, { type: string; reason: string; count: number; paths: string[] }>();
-  for (const { path, type, reason } of report.skipped) {
-    const key = `${type}\n${reason}`;
-    const group = groups.get(key) ?? { type, reason, count: 0, paths: [] };
-    group.count++;
-    if (group.paths.length < maxPathsShown) group.paths.push(path);
-    groups.set(key, group);
-  }
   const { engine, repr, bytes, tensorBytes, sqnrDb, modules } = report;
   return {
     engine,
@@ -166,6 +159,6 @@ export function summarizeReport(report: QuantizeReportDto, spec: QuantizeSpecDto
     tensorBytes,
     sqnrDb,
     quantizedCount: modules.length,
-    skipped: [...groups.values()],
+    skipped: skippedGroups(report.skipped, maxPathsShown),
   };
 }

@@ -1,5 +1,4 @@
 import type { AbortCheck } from '../core/abort';
-import type { ByteSource } from '../core/byteSource';
 import { invalid } from '../core/errors';
 import { runBenchmarks } from '../model/benchmark';
 import { breakEven } from '../model/breakEven';
@@ -13,6 +12,7 @@ import { modelOverview } from '../model/overview';
 import { reportPlan } from '../model/plan/planProgram';
 import { parsePlan } from '../model/plan/readPlan';
 import { pythonLines } from '../model/pythonLines';
+import { defaultSpec } from '../model/qconfigSpec';
 import { quantizeModel, summarizeReport } from '../model/quantizeModel';
 import { overridesToQuantize, planQuantization } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
@@ -29,6 +29,7 @@ import { exportFiles } from './exportFiles';
 import { Forwards } from './forwards';
 import { moduleClasses } from './moduleClasses';
 import { onnxForward } from './onnxForward';
+import { type OpenSource, withSource } from './openSource';
 import { loadPlan, planPath, proposePlanFor, savePlan } from './planFiles';
 import { reportWords } from './reportWords';
 import { sourceHash } from './sourceHash';
@@ -36,7 +37,7 @@ import { verifyExport } from './verifyExport';
 import { writeFileAtomically, writeTextAtomically } from './writeFile';
 
 export interface EngineOptions {
-  readonly openSource: (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
+  readonly openSource: OpenSource;
   readonly abort: AbortCheck;
   /** Runs the kernels on so many threads from now on, if the machine can. */
   readonly useThreads?: (count: number) => Promise<unknown>;
@@ -71,14 +72,6 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
     for (const oldest of [...reports.keys()].slice(0, -maxCachedReports)) reports.delete(oldest);
     opened().rows = undefined;
     return result;
-  };
-  const hashOfFile = async (path: string, progress: CallContext['progress']): Promise<string> => {
-    const source = await openSource(path);
-    try {
-      return await sourceHash(source, abort, progress);
-    } finally {
-      await source.close();
-    }
   };
   return {
     async open({ path }) {
@@ -123,14 +116,10 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
     image: (query) => tensorImage(opened().model, query, abort),
     locate: ({ id, spec, ...query }) => visibleRows(opened(), query, spec).place(id),
     python: ({ spec }) => pythonLines(opened().model, spec),
-    compareWith: async ({ path }, { progress }) => {
-      const source = await openSource(path);
-      try {
-        return await compareModels(opened().model, await openModel(source, abort), abort, progress);
-      } finally {
-        await source.close();
-      }
-    },
+    compareWith: ({ path }, { progress }) =>
+      withSource(openSource, path, async (source) =>
+        compareModels(opened().model, await openModel(source, abort), abort, progress),
+      ),
     report: async ({ spec, forward, texts }, context) =>
       modelReport(opened().model, spec, forward, await report(spec, context), reportWords(texts), (request) =>
         opened().forwards.forward(request, context.progress),
@@ -142,14 +131,7 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
     quantize: report,
     quantizeSummary: async (spec, context) => summarizeReport(await report(spec, context), spec),
     quantizable: ({ path }) => {
-      const everything: QuantizeSpecDto = {
-        engine: 'fbgemm',
-        dtype: 'qint8',
-        perChannel: false,
-        modules: null,
-        exclude: [],
-      };
-      const { quantized } = planQuantization(opened().model.tree, everything);
+      const { quantized } = planQuantization(opened().model.tree, defaultSpec());
       return [...quantized.keys()].filter((module) => path === '' || module === path || module.startsWith(`${path}.`));
     },
     overridesToQuantize: ({ path, spec }) => overridesToQuantize(opened().model.tree, spec, path),
@@ -175,7 +157,7 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
       const { progress } = context;
       const planned = await planExport(model, request, abort, progress, {
         reportOf: (spec) => report(spec, context),
-        hashOf: () => hashOfFile(path, progress),
+        hashOf: () => withSource(openSource, path, (source) => sourceHash(source, abort, progress)),
       });
       const written = await exportFiles(planned, request.target, path, request.overwrite, abort, progress);
       const verified = await verifyExport(written, openSource, abort, progress);

@@ -28,8 +28,9 @@ import type {
 } from '../protocol/forwardDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
 import { describeGraph, forwardGraph, isGraph } from './onnxWhole';
+import { type OpenSource, withSource } from './openSource';
 import { activationArrays, numbers, outputArrays, outputImage, writeArrays } from './outputArrays';
-import { isWhole, type OpenSource, WholeModels } from './wholeModels';
+import { isWhole, WholeModels } from './wholeModels';
 
 /** Values of one product's inputs that are written to a file. */
 const maxSavedValues = 100_000_000;
@@ -152,12 +153,9 @@ export class Forwards {
     if (inputs == null) return undefined;
     const known = defaultInputs(module === '' ? this.model.root : findModule(this.model, module)) ?? [];
     if (inputs.kind === 'literal') return literalInputs(inputs.text, known);
-    const source = await this.openSource(inputs.path);
-    try {
-      return await fileInputs(await openModel(source, this.abort), known, this.abort);
-    } finally {
-      await source.close();
-    }
+    return withSource(this.openSource, inputs.path, async (source) =>
+      fileInputs(await openModel(source, this.abort), known, this.abort),
+    );
   }
 }
 

@@ -3,7 +3,7 @@ import { QuantscopeError } from '../core/errors';
 import { findModuleClasses } from '../core/moduleClasses';
 import { codeCells } from '../model/sourceFiles';
 import type { ModuleClassDto } from '../protocol/forwardDto';
-import type { OpenSource } from './wholeModels';
+import { type OpenSource, withSource } from './openSource';
 
 /** Bytes of a file that is looked through; pictures in a notebook's outputs count. */
 const maxBytes = 16 * 1024 * 1024;
@@ -33,12 +33,9 @@ export async function moduleClasses(
 
 async function readText(path: string, openSource: OpenSource): Promise<string | undefined> {
   try {
-    const file = await openSource(path);
-    try {
-      return file.size > maxBytes ? undefined : new TextDecoder().decode(await file.read(0, file.size));
-    } finally {
-      await file.close();
-    }
+    return await withSource(openSource, path, async (file) =>
+      file.size > maxBytes ? undefined : new TextDecoder().decode(await file.read(0, file.size)),
+    );
   } catch (error) {
     if (error instanceof QuantscopeError) return undefined;
     throw error;

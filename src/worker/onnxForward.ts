@@ -1,6 +1,5 @@
 import type { AbortCheck } from '../core/abort';
 import { joinChunks } from '../core/byteChunks';
-import type { ByteSource } from '../core/byteSource';
 import { bytesSource } from '../core/byteSource';
 import { invalid, unsupported } from '../core/errors';
 import { noProgress } from '../core/progress';
@@ -9,15 +8,15 @@ import type { Tensor } from '../engine/tensor/tensor';
 import { addOutputs } from '../formats/onnx/addOutputs';
 import type { OnnxGraph } from '../formats/onnx/types';
 import { planExport } from '../model/export/exportModel';
-import { programArrays } from '../model/forwardProgram';
 import { type Model, openModel } from '../model/openModel';
+import { defaultSpec } from '../model/qconfigSpec';
 import { randomInputs } from '../model/randomInputs';
 import type { LatencyDto, OnnxForwardDto, OnnxForwardRequestDto, OutputDto } from '../protocol/forwardDto';
 import { indexLimits, type OnnxParts, readParts } from './onnxParts';
 import type { OnnxSession } from './onnxRuntime';
+import { type OpenSource, withSource } from './openSource';
 import { numbers, writeArrays } from './outputArrays';
-
-type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
+import { inputArrays } from './wholeModels';
 
 /** What an open size of an input becomes when nothing says more. */
 export const openSize = 1;
@@ -75,8 +74,7 @@ export async function runGraphs(
   abort: AbortCheck,
 ): Promise<RanGraphs> {
   const graph = model.file.onnx?.graph;
-  const source = await openSource(path);
-  const parts = await readParts(source, graph).finally(() => source.close());
+  const parts = await withSource(openSource, path, (source) => readParts(source, graph));
   const session = await openSession(parts, request.values, abort);
   try {
     const inputs = await inputsOf(session, request, given, graph, openSource, abort);
@@ -117,7 +115,7 @@ async function inputsOf(
     given ??
     (request.inputsFile === null
       ? randomOnes(wanted, request, indexLimits(graph))
-      : await fromFile(request.inputsFile, openSource, abort));
+      : await inputArrays(request.inputsFile, openSource, abort));
   if (inputs.length !== wanted.length) {
     throw invalid('E_ONNX_INPUT', `The graph takes ${wanted.length} inputs, not ${inputs.length}.`, {
       expected: wanted
@@ -196,7 +194,7 @@ async function rewritten(
     {
       target: model.fileName,
       format: 'onnx',
-      spec: { engine: 'fbgemm', dtype: 'qint8', perChannel, modules: null, exclude: [] },
+      spec: defaultSpec('fbgemm', perChannel),
       torchStyle: '2',
       layout: 'state_dict',
       module: '',
@@ -231,15 +229,6 @@ function randomOnes(
     return { name, shape, dtype: dtype as 'float32' | 'int64', high: limits.get(name) ?? indexLimit };
   });
   return randomInputs(seed, chosen, known);
-}
-
-async function fromFile(path: string, openSource: OpenSource, abort: AbortCheck): Promise<Tensor[]> {
-  const source = await openSource(path);
-  try {
-    return await programArrays(await openModel(source, abort), abort);
-  } finally {
-    await source.close();
-  }
 }
 
 function means({ data }: Tensor): { mean: number; meanAbs: number } {

@@ -9,8 +9,8 @@ import type { Model } from '../model/openModel';
 import type { ForwardRequestDto, ForwardResultDto, OnnxForwardRequestDto, WholeModelDto } from '../protocol/forwardDto';
 import { indexLimit, openSize, runGraphs } from './onnxForward';
 import { indexLimits } from './onnxParts';
+import type { OpenSource } from './openSource';
 import { numbers } from './outputArrays';
-import type { OpenSource } from './wholeModels';
 
 /** The whole graph of an ONNX file as the Forward view shows whole models. ONNX Runtime tells no scales, so there are no products. */
 

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { AbortCheck } from '../core/abort';
-import type { ByteSource } from '../core/byteSource';
 import { unsupported } from '../core/errors';
 import type { Model } from '../model/openModel';
 import { maxPlanText } from '../model/plan/limits';
@@ -9,9 +8,8 @@ import { reportPlan } from '../model/plan/planProgram';
 import { proposePlan } from '../model/plan/proposePlan';
 import { parsePlan, readPlan } from '../model/plan/readPlan';
 import type { ForwardPlanDto, PlanReportDto, ProposedPlanDto } from '../protocol/planDto';
+import { type OpenSource, withSource } from './openSource';
 import { writeTextAtomically } from './writeFile';
-
-type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
 
 /** Where the plan of a model is kept: beside it, under its whole name. */
 export function planPath(modelPath: string): string {
@@ -29,8 +27,7 @@ export async function loadPlan(
   path: string,
   openSource: OpenSource,
 ): Promise<PlanReportDto & { path: string }> {
-  const file = await openSource(path);
-  try {
+  return withSource(openSource, path, async (file) => {
     // A character has four bytes at most.
     if (file.size > 4 * maxPlanText) {
       throw unsupported('E_PLAN_LIMIT', 'The forward plan is too long.', {
@@ -41,9 +38,7 @@ export async function loadPlan(
     }
     const text = new TextDecoder().decode(await file.read(0, file.size));
     return { ...reportPlan(model, parsePlan(text, basename(path))), path };
-  } finally {
-    await file.close();
-  }
+  });
 }
 
 export async function savePlan(

@@ -5,6 +5,7 @@ import type { Progress } from '../core/progress';
 import { openFile } from '../formats/registry';
 import { updateCrc32 } from '../formats/zip/crc';
 import type { WrittenFile } from './exportFiles';
+import type { OpenSource } from './openSource';
 import { sourcePieces } from './sourcePieces';
 
 /** Formats that our own reader opens again; an index names files that are checked by themselves. */
@@ -16,7 +17,7 @@ const reopened = /\.(pt|pth|ckpt|bin|safetensors|npz|npy|onnx|gguf)$/i;
  */
 export async function verifyExport(
   files: readonly WrittenFile[],
-  openSource: (path: string) => Promise<ByteSource & { close(): Promise<void> }>,
+  openSource: OpenSource,
   abort: AbortCheck,
   progress: Progress,
 ): Promise<number> {

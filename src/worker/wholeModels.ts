@@ -1,8 +1,8 @@
 import { basename, dirname, relative, sep } from 'node:path';
 import type { AbortCheck } from '../core/abort';
-import type { ByteSource } from '../core/byteSource';
 import { invalid, unsupported } from '../core/errors';
 import type { Progress } from '../core/progress';
+import type { Tensor } from '../engine/tensor/tensor';
 import type { OutputPairs } from '../model/forwardModule';
 import { forwardProgram, type ProgramOutputs, programArrays } from '../model/forwardProgram';
 import { literalInputs } from '../model/givenInputs';
@@ -22,10 +22,9 @@ import type {
 } from '../protocol/forwardDto';
 import type { RunnableDto } from '../protocol/modelDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
+import { type OpenSource, withSource } from './openSource';
 import { programOutputs } from './outputArrays';
 import { resolveSibling } from './siblingFile';
-
-export type OpenSource = (path: string) => Promise<ByteSource & { close(): Promise<void> }>;
 
 /** Bytes of a Python file or notebook; pictures in a notebook's outputs count. */
 const maxSourceBytes = 64 * 1024 * 1024;
@@ -114,12 +113,7 @@ export class WholeModels {
   private async inputs({ inputs }: WholeRequest, known: RunnableDto['inputs']) {
     if (inputs == null) return undefined;
     if (inputs.kind === 'literal') return literalInputs(inputs.text, known);
-    const arrays = await this.openSource(inputs.path);
-    try {
-      return await programArrays(await openModel(arrays, this.abort), this.abort);
-    } finally {
-      await arrays.close();
-    }
+    return inputArrays(inputs.path, this.openSource, this.abort);
   }
 
   private async read({ path, className, init, root }: ModelSourceDto): Promise<SourceChoice> {
@@ -135,9 +129,8 @@ export class WholeModels {
     return { name, text, className: className ?? undefined, init, modules, packageName };
   }
 
-  private async readText(path: string, limit: number): Promise<string> {
-    const file = await this.openSource(path);
-    try {
+  private readText(path: string, limit: number): Promise<string> {
+    return withSource(this.openSource, path, async (file) => {
       if (file.size > limit) {
         throw unsupported('E_PY_LIMIT', 'The source is too long.', {
           where: { file: file.name },
@@ -146,10 +139,13 @@ export class WholeModels {
         });
       }
       return new TextDecoder().decode(await file.read(0, file.size));
-    } finally {
-      await file.close();
-    }
+    });
   }
+}
+
+/** The inputs that a file holds for a program or a graph. */
+export function inputArrays(path: string, openSource: OpenSource, abort: AbortCheck): Promise<Tensor[]> {
+  return withSource(openSource, path, async (source) => programArrays(await openModel(source, abort), abort));
 }
 
 function denseOutputs({ float, quantized }: ProgramOutputs): OutputPairs {
