@@ -178,6 +178,27 @@ describe('the inspector in a browser', function () {
     assert.equal(document.snapshot.tab, 'weights');
   });
 
+  it('moves down with every key, also where keys come faster than the document answers', async () => {
+    const { page, document } = await show(fixturePath('torch-2.13', 'word_lm.pt'));
+    const tree = page.getByTestId('tree');
+    await page.locator('[data-id="m:decoder"]').waitFor();
+    await tree.focus();
+    const places = await tree.evaluate(async (element) => {
+      const seen: (string | null)[] = [];
+      const place = () => element.getAttribute('aria-activedescendant');
+      new MutationObserver(() => seen.push(place())).observe(element, { attributeFilter: ['aria-activedescendant'] });
+      for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown']) {
+        element.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return seen;
+    });
+    assert.deepEqual(places, ['row-1', 'row-2', 'row-3', 'row-4']);
+    const chosen = await page.locator('#row-4').getAttribute('data-id');
+    assert.equal(document.snapshot.selection, chosen);
+  });
+
   it('restores the view after a reload, and a second view of the same document shows the same', async () => {
     const shown = await show(fixturePath('torch-2.13', 'word_lm.pt'));
     await shown.page.getByTestId('quantize').click();

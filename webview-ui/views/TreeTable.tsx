@@ -45,15 +45,18 @@ export function TreeTable() {
     else if (top + rowHeight > target.scrollTop + target.clientHeight)
       target.scrollTop = top + rowHeight - target.clientHeight;
   };
-  const chosenHere = useRef<string | null>(null);
+  // What the document has sent back, then what was chosen here since: keys come faster than it answers.
+  const chosen = useRef<readonly string[]>([]);
   const selection = snapshot.value?.selection ?? null;
   // A choice made elsewhere, in the native tree or a chart, is shown here.
   useEffect(() => {
-    if (selection === null || selection === chosenHere.current) return;
-    chosenHere.current = selection;
+    if (selection === null) return;
+    const known = chosen.current.indexOf(selection);
+    chosen.current = known < 0 ? [selection] : chosen.current.slice(known);
+    if (known >= 0) return;
     locateRow(selection).then(
       (index) => {
-        if (index === undefined) return;
+        if (index === undefined || chosen.current.at(-1) !== selection) return;
         setActive(index);
         reveal(index);
       },
@@ -66,7 +69,7 @@ export function TreeTable() {
     reveal(next);
     const row = rowAt(next);
     if (row === undefined || row.kind === 'opaque') return;
-    chosenHere.current = row.id;
+    if (chosen.current.at(-1) !== row.id) chosen.current = [...chosen.current, row.id];
     act('select', { id: row.id });
   };
   const keys = (event: KeyboardEvent) => {
