@@ -5,7 +5,6 @@ import type { Swap } from '../engine/forward/interpreter/swaps';
 import { Swaps } from '../engine/forward/interpreter/swaps';
 import { flattenTensors, type RunOptions, startRun } from '../engine/forward/runProgram';
 import type { StridedTensor } from '../engine/forward/values/stridedTensor';
-import type { PyObject } from '../engine/forward/values/values';
 import { noKeywords, type Value } from '../engine/forward/values/values';
 import type { DynamicModule } from '../engine/nn/module';
 import type { Program } from './scriptProgram';
@@ -40,13 +39,15 @@ export function programSwaps({ modules }: Program, swaps: ReadonlyMap<string, Sw
 /** Only calls the forward, so no name is looked up. */
 const outside = { file: 'forward', script: false, attribute: getAttribute } as unknown as Dialect;
 
-/** Runs forward on the arguments; attributes that the run assigned are as before afterwards. */
+/** Runs forward on the arguments; attributes and buffers that the run assigned are as before afterwards. */
 export function runForward(program: Program, args: readonly Value[], options: ProgramOptions): ProgramResult {
   const swaps = options.swaps instanceof Swaps ? options.swaps : programSwaps(program, options.swaps ?? new Map());
   const paths = new Map([...program.modules].map(([path, module]) => [module, path]));
   const run = startRun({ ...options, swaps, paths, roots: [program.root, ...args] });
-  const before = new Map<PyObject, Map<string, Value>>();
-  for (const module of program.modules.values()) before.set(module, new Map(module.attributes));
+  const restore = [...program.modules.values()].flatMap(({ attributes, module }) => [
+    restorer(attributes),
+    ...(module !== undefined && module.buffers.size > 0 ? [restorer(module.buffers)] : []),
+  ]);
   try {
     const result = callMethod(run, outside, program.root, 'forward', args, noKeywords);
     return {
@@ -57,9 +58,14 @@ export function runForward(program: Program, args: readonly Value[], options: Pr
       quantized: swaps.used,
     };
   } finally {
-    for (const [module, attributes] of before) {
-      module.attributes.clear();
-      for (const [name, value] of attributes) module.attributes.set(name, value);
-    }
+    for (const one of restore) one();
   }
+}
+
+function restorer<T>(map: Map<string, T>): () => void {
+  const before = [...map];
+  return () => {
+    map.clear();
+    for (const [name, value] of before) map.set(name, value);
+  };
 }

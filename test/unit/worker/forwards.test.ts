@@ -257,9 +257,17 @@ describe('a whole model answers what a single module answers', () => {
   /** The recipe's model with another forward, on the same inputs. */
   const accuracyOf = async (name: string, forward: string) => {
     const path = join(folder, `${name}.py`);
-    const init = 'def __init__(self, in_dim, out_dim, depth):\n        super().__init__()\n        self.lstm = ';
-    const body = `    ${init}nn.LSTM(in_dim, out_dim, depth)\n    def forward(self, ${forward}`;
-    await writeFile(path, `import torch.nn as nn\nclass Recipe(nn.Module):\n${body}\n`);
+    const text = `
+import torch
+from torch import nn
+class Recipe(nn.Module):
+    def __init__(self, in_dim, out_dim, depth):
+        super().__init__()
+        self.lstm = nn.LSTM(in_dim, out_dim, depth)
+        self.register_buffer('calls', torch.zeros(1), persistent=False)
+    def forward(self, ${forward}
+`;
+    await writeFile(path, text);
     const forwards = await openForwards(recipe);
     const chosen = { path, className: null, init: {} };
     const request = proposed(await forwards.describe({ source: chosen }), { source: chosen });
@@ -281,6 +289,14 @@ describe('a whole model answers what a single module answers', () => {
     assert.deepEqual(
       await accuracyOf('in_place', 'x, hidden):\n        x.add_(1)\n        return self.lstm(x, hidden)'),
       await accuracyOf('new', 'x, hidden):\n        return self.lstm(x + 1, hidden)'),
+    );
+  });
+
+  it('float and int8 start from the same buffers, also where forward assigns them', async () => {
+    const counting = 'self.calls = self.calls + 1\n        return self.lstm(x + self.calls, hidden)';
+    assert.deepEqual(
+      await accuracyOf('counting', `x, hidden):\n        ${counting}`),
+      await accuracyOf('first', 'x, hidden):\n        return self.lstm(x + 1, hidden)'),
     );
   });
 
