@@ -53,7 +53,7 @@ export async function sensitivity(
   }
   const measured =
     whole !== undefined
-      ? programNoise(whole, abort, progress)
+      ? await programNoise(whole, abort, progress)
       : known === undefined || plan.quantized.size === 0
         ? await layerNoise(model, plan, request, abort, progress)
         : await wholeNoise(model, node, request, given ?? randomFor(request, known), known, abort, progress);
@@ -67,10 +67,14 @@ export async function sensitivity(
   );
   const order = ranked(costs);
   const otherBytes = node.bytes - costs.reduce((sum, { floatBytes }) => sum + floatBytes, 0);
-  const measure = (set: FloatSet) => ({ ...set, measuredDb: measured.measure?.(set.keep) ?? null });
-  const curve = sizeErrorCurve(costs, otherBytes).map((set) =>
-    costs.length <= maxMeasured ? measure(set) : { ...set, measuredDb: null },
-  );
+  const measure = async (set: FloatSet): Promise<FloatSetDto> => {
+    abort.throwIfAborted();
+    await othersFirst();
+    return { ...set, measuredDb: measured.measure?.(set.keep) ?? null };
+  };
+  const curve: FloatSetDto[] = [];
+  for (const set of sizeErrorCurve(costs, otherBytes))
+    curve.push(costs.length <= maxMeasured ? await measure(set) : { ...set, measuredDb: null });
   return {
     module: node.path,
     scope: measured.measure === undefined ? 'layer' : 'model',
@@ -85,9 +89,12 @@ export async function sensitivity(
       bytes: { before: floatBytes, after: quantizedBytes },
     })),
     curve,
-    suggestion: suggestion(costs, otherBytes, curve, request, measure),
+    suggestion: await suggestion(costs, otherBytes, curve, request, measure),
   };
 }
+
+/** Lets the thread answer requests for rows between two passes. */
+const othersFirst = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 function randomFor({ seed, shapes }: SensitivityRequestDto, known: RunnableDto['inputs']): Tensor[] {
   return randomInputs(seed, shapes ?? known.map(({ shape }) => shape), known);
@@ -116,6 +123,7 @@ async function wholeNoise(
   for (const [path, dynamic] of dynamics) {
     progress(noise.size, dynamics.size, path);
     abort.throwIfAborted();
+    await othersFirst();
     noise.set(path, noiseOf(reference, outputOf(tree.assemble(new Map([[path, dynamic]])), inputs, abort)));
   }
   const measure = (keep: readonly string[]) => {
@@ -127,7 +135,7 @@ async function wholeNoise(
 }
 
 /** The same at the output of a program that runs by its own code. */
-function programNoise(program: PreparedProgram, abort: AbortCheck, progress: Progress): Measured {
+async function programNoise(program: PreparedProgram, abort: AbortCheck, progress: Progress): Promise<Measured> {
   const [reference] = program.run().outputs.map(toFloat);
   const twins = program.twins();
   const output = (chosen: (path: string) => boolean) => toFloat(program.run(twins.only(chosen)).outputs[0]);
@@ -135,6 +143,7 @@ function programNoise(program: PreparedProgram, abort: AbortCheck, progress: Pro
   for (const { path } of program.swapped.values()) {
     progress(noise.size, program.swapped.size, path);
     abort.throwIfAborted();
+    await othersFirst();
     noise.set(
       path,
       noiseOf(
@@ -144,7 +153,6 @@ function programNoise(program: PreparedProgram, abort: AbortCheck, progress: Pro
     );
   }
   const measure = (keep: readonly string[]) => {
-    abort.throwIfAborted();
     const kept = new Set(keep);
     return decibels(
       noiseOf(
@@ -168,8 +176,7 @@ async function layerNoise(
   for (const node of plan.quantized.values()) {
     progress(noise.size, plan.quantized.size, node.path);
     abort.throwIfAborted();
-    // Lets the thread answer requests for rows between two layers.
-    await new Promise((resolve) => setImmediate(resolve));
+    await othersFirst();
     const known = defaultInputs(node) ?? [];
     const { float, quantized } = await loadPair(model, node, layerSpec(node.path, plan, spec), abort);
     const inputs = randomInputs(
@@ -196,13 +203,13 @@ function noiseOf(reference: FloatTensor, output: FloatTensor): number {
   return noise === 0 ? 0 : noise / signal;
 }
 
-function suggestion(
+async function suggestion(
   costs: readonly LayerCost[],
   otherBytes: number,
   curve: readonly FloatSetDto[],
   { targetDb, maxBytes }: SensitivityRequestDto,
-  measure: (set: FloatSet) => FloatSetDto,
-): SensitivityDto['suggestion'] {
+  measure: (set: FloatSet) => Promise<FloatSetDto>,
+): Promise<SensitivityDto['suggestion']> {
   if (targetDb !== null) {
     // Noises that are not independent may add up to more than expected: what was run decides.
     const reaches = ({ sqnrDb, measuredDb }: FloatSetDto) => (measuredDb ?? sqnrDb) >= targetDb;
@@ -210,6 +217,6 @@ function suggestion(
     return { ...chosen, reached: reaches(chosen) };
   }
   if (maxBytes === null) return null;
-  const chosen = measure(suggestForSize(costs, maxBytes, otherBytes));
+  const chosen = await measure(suggestForSize(costs, maxBytes, otherBytes));
   return { ...chosen, reached: chosen.bytes <= maxBytes };
 }

@@ -73,6 +73,19 @@ describe('sensitivity without a data set', () => {
     }
   });
 
+  it('other questions are answered between two passes', async () => {
+    let answered = 0;
+    let done = false;
+    const answer = () => {
+      answered++;
+      if (!done) setImmediate(answer);
+    };
+    setImmediate(answer);
+    await run(builtModel(tenLayers(4)));
+    done = true;
+    assert.ok(answered >= 21, `${answered} times in 10 layers and 11 points of the curve`);
+  });
+
   it('a size budget is kept', async () => {
     const model = builtModel(tenLayers(4));
     const { curve } = await run(model);
