@@ -1,4 +1,4 @@
-import { invalid } from '../../../core/errors';
+import { invalid, unsupported } from '../../../core/errors';
 import { numel } from '../../../core/shape';
 import type { Run } from '../interpreter/run';
 import { dense, emptyTensor, StridedTensor } from '../values/stridedTensor';
@@ -56,9 +56,9 @@ function resizeAxis(run: Run, x: StridedTensor, d: number, axis: Axis): StridedT
   return out;
 }
 
-type Mode = 'nearest' | 'nearest-exact' | 'linear' | 'cubic' | 'area';
+type Mode = 'nearest' | 'nearest-exact' | 'linear' | 'cubic';
 
-/** Sizes, or factors where no size is given. */
+/** Sizes, or factors where no size is given; `recompute` takes the factors from the sizes that they give. */
 function resize(
   run: Run,
   x: StridedTensor,
@@ -66,6 +66,7 @@ function resize(
   factors: readonly number[] | null,
   mode: Mode,
   align: boolean,
+  recompute = false,
 ): StridedTensor {
   const spatial = x.rank - 2;
   if (spatial < 1)
@@ -85,7 +86,7 @@ function resize(
         `Input and output sizes should be greater than 0, but got input ${size}, output ${out}`,
       );
     run.budget.items(out);
-    const scale = sizes === null && factor !== undefined ? 1 / factor : size / out;
+    const scale = sizes === null && factor !== undefined && !recompute ? 1 / factor : size / out;
     const axis =
       mode === 'linear'
         ? linearAxis(size, out, scale, align)
@@ -143,10 +144,22 @@ const modes: Readonly<Record<string, Mode>> = {
 };
 define(
   'interpolate(Tensor input, any size=None, any scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False)',
-  (run, x: StridedTensor, size: Value, factor: Value, mode: string, align: boolean | null) => {
+  (
+    run,
+    x: StridedTensor,
+    size: Value,
+    factor: Value,
+    mode: string,
+    align: boolean | null,
+    recompute: boolean | null,
+    antialias: boolean,
+  ) => {
+    if (antialias) throw unsupported('E_RUN_ARGUMENT', 'interpolate does not know antialias=True here');
+    if (recompute === true && size !== null)
+      throw invalid('E_RUN_ARGUMENT', 'recompute_scale_factor is not meaningful with an explicit size.');
     if (!Object.hasOwn(modes, mode))
       throw invalid('E_RUN_ARGUMENT', `interpolate does not know mode ${JSON.stringify(mode.slice(0, 20))} here`);
-    return resize(run, x, numbers(size), numbers(factor), modes[mode], align ?? false);
+    return resize(run, x, numbers(size), numbers(factor), modes[mode], align ?? false, recompute ?? false);
   },
   'functional',
 );

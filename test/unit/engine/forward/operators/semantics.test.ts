@@ -48,6 +48,10 @@ const answers: readonly (readonly [string, unknown])[] = [
   ['y = x.t().reshape(-1)\ny[0] = 9\nreturn x[0, 0].item()', 1],
   ['y = x.flatten()\ny += 1\nreturn x[0, 0].item()', 2],
   ['x[0, 1:] = 5\nreturn x', ['float32', [1, 5, 5, 4, 5, 6]]],
+  [
+    'F.interpolate(torch.tensor([[[0.0, 8.0, 16.0]]]), scale_factor=1.5, mode="linear", recompute_scale_factor=True)',
+    ['float32', [0, 5, 11, 16]],
+  ],
   ['torch.softmax(torch.tensor([float("-inf"), float("-inf")]), 0)', ['float32', [Number.NaN, Number.NaN]]],
   [
     'F.scaled_dot_product_attention(x, x, x, attn_mask=torch.zeros(2, 2, dtype=torch.bool))',
@@ -69,6 +73,7 @@ const refusals: readonly string[] = [
   'F.linear(x, x.double())',
   'torch.tensor([1, 2]).mean()',
   'torch.zeros(0).max()',
+  'F.interpolate(torch.zeros(1, 1, 4), size=2, mode="linear", recompute_scale_factor=True)',
   'F.conv1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), stride=2, padding="same")',
   'F.conv1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), padding=-1)',
   'F.conv1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), torch.zeros(2))',
