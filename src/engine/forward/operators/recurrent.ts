@@ -2,8 +2,9 @@ import { invalid } from '../../../core/errors';
 import { Recurrent } from '../../nn/recurrent';
 import { type FloatTensor, int64Tensor } from '../../tensor/tensor';
 import type { Run } from '../interpreter/run';
+import { numberOf } from '../values/promotion';
 import { dense, emptyTensor, type StridedTensor } from '../values/stridedTensor';
-import { PyTuple, type Value } from '../values/values';
+import { type PyFloat, PyTuple } from '../values/values';
 import { cat } from './joining';
 import { engineTensor, fromEngine, twinOfRunning } from './quantizable';
 import { select, slice, transpose } from './shape';
@@ -145,10 +146,24 @@ define(
 );
 define(
   '_pad_packed_sequence(Tensor data, Tensor batch_sizes, bool batch_first, number padding_value, int total_length)',
-  (run, data: StridedTensor, batchSizes: StridedTensor, batchFirst: boolean, _value: Value, total: number) => {
+  (
+    run,
+    data: StridedTensor,
+    batchSizes: StridedTensor,
+    batchFirst: boolean,
+    value: number | PyFloat,
+    total: number,
+  ) => {
     const sizes = [...dense(run.budget, batchSizes)];
+    if (total > 0 && total < sizes.length) {
+      throw invalid(
+        'E_RUN_SHAPE',
+        `Expected total_length to be at least the length of the longest sequence in input, but got total_length=${total} and max sequence length being ${sizes.length}`,
+      );
+    }
     const steps = Math.max(total, sizes.length);
     const out = emptyTensor(run.budget, data.type, [steps, sizes[0], ...data.shape.slice(1)]);
+    out.storage.data.fill(numberOf(value));
     const values = dense(run.budget, data);
     const width = data.count / Math.max(data.shape[0], 1);
     let row = 0;

@@ -1,5 +1,5 @@
 import type { DType } from '../../../core/dtype';
-import { invalid } from '../../../core/errors';
+import { invalid, unsupported } from '../../../core/errors';
 import { numel } from '../../../core/shape';
 import type { Run } from '../interpreter/run';
 import { dimension } from '../values/broadcast';
@@ -226,7 +226,10 @@ define(
 );
 define(
   'norm(Tensor self, str p, int[1]? dim=None, bool keepdim=False)',
-  (run, x: StridedTensor, _p: string, dims: number[] | null, keepdim: boolean) => norm(run, x, 2, dims, keepdim),
+  (run, x: StridedTensor, p: string, dims: number[] | null, keepdim: boolean) => {
+    if (p !== 'fro') throw unsupported('E_RUN_ARGUMENT', `norm does not know p=${JSON.stringify(p.slice(0, 20))} here`);
+    return norm(run, x, 2, dims, keepdim);
+  },
 );
 for (const [name, set] of [
   ['linalg_vector_norm', 'torch'],

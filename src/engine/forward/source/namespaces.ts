@@ -145,14 +145,19 @@ const packSequence = builtin('pack_padded_sequence', (run, args, keywords) => {
   );
 });
 const padSequence = builtin('pad_packed_sequence', (run, args, keywords) => {
-  const [data, sizes, , unsorted] = (args[0] as PyTuple).items;
+  const packed = args[0] ?? keywords.get('sequence');
+  if (!(packed instanceof PyTuple)) {
+    throw invalid('E_RUN_TYPE', 'pad_packed_sequence takes what pack_padded_sequence or a recurrent layer gives');
+  }
+  const [data, sizes, , unsorted] = packed.items;
   const batchFirst = args[1] ?? keywords.get('batch_first') ?? false;
+  const value = args[2] ?? keywords.get('padding_value') ?? new PyFloat(0);
   const total = args[3] ?? keywords.get('total_length') ?? null;
   const result = operate(run, 'torch', '_pad_packed_sequence', [
     data,
     sizes,
     batchFirst,
-    new PyFloat(0),
+    value,
     total ?? -1,
   ]) as PyTuple;
   if (unsorted === null) return result;

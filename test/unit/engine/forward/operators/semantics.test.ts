@@ -52,6 +52,10 @@ const answers: readonly (readonly [string, unknown])[] = [
     'F.interpolate(torch.tensor([[[0.0, 8.0, 16.0]]]), scale_factor=1.5, mode="linear", recompute_scale_factor=True)',
     ['float32', [0, 5, 11, 16]],
   ],
+  [
+    'p = nn.utils.rnn.pack_padded_sequence(torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]]), [2, 1])\nreturn nn.utils.rnn.pad_packed_sequence(p, padding_value=-1.5, total_length=3)[0]',
+    ['float32', [1, 2, 3, -1.5, -1.5, -1.5]],
+  ],
   ['torch.softmax(torch.tensor([float("-inf"), float("-inf")]), 0)', ['float32', [Number.NaN, Number.NaN]]],
   [
     'F.scaled_dot_product_attention(x, x, x, attn_mask=torch.zeros(2, 2, dtype=torch.bool))',
@@ -73,6 +77,9 @@ const refusals: readonly string[] = [
   'F.linear(x, x.double())',
   'torch.tensor([1, 2]).mean()',
   'torch.zeros(0).max()',
+  'p = nn.utils.rnn.pack_padded_sequence(torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]]), [2, 1])\nreturn nn.utils.rnn.pad_packed_sequence(p, total_length=1)',
+  'nn.utils.rnn.pad_packed_sequence(x)',
+  'torch.eye(2).norm("nuc")',
   'F.interpolate(torch.zeros(1, 1, 4), size=2, mode="linear", recompute_scale_factor=True)',
   'F.conv1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), stride=2, padding="same")',
   'F.conv1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), padding=-1)',
