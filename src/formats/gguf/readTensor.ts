@@ -2,6 +2,7 @@ import type { AbortCheck } from '../../core/abort';
 import { dtypes } from '../../core/dtype';
 import { unsupported } from '../../core/errors';
 import { numel } from '../../core/shape';
+import { swapBytes } from '../elements';
 import type { TensorRecord } from '../types';
 import { maxTensorBytes } from './limits';
 import { fitsMemory, type Payload } from './records';
@@ -32,7 +33,7 @@ export async function readValues(
   const blocks = Math.ceil((storageOffset + count) / blockSize) - first;
   const stored = await part.source.read(offset + first * blockBytes, blocks * blockBytes);
   abort.throwIfAborted();
-  if (decode === undefined) return part.header.bigEndian ? swapped(stored, width) : stored;
+  if (decode === undefined) return part.header.bigEndian ? swapBytes(stored.slice(), encoding.dtype) : stored;
   const values = new Float32Array(blocks * blockSize);
   for (let block = 0; block < blocks; block++) {
     if (block % abortEvery === 0) abort.throwIfAborted();
@@ -40,12 +41,4 @@ export async function readValues(
   }
   const skip = storageOffset - first * blockSize;
   return new Uint8Array(values.buffer, skip * 4, count * 4);
-}
-
-/** Bytes in reverse within each element. */
-function swapped(bytes: Uint8Array, width: number): Uint8Array {
-  if (width === 1) return bytes;
-  const out = new Uint8Array(bytes.length);
-  for (let i = 0; i < bytes.length; i++) out[i] = bytes[i - (i % width) + (width - 1 - (i % width))];
-  return out;
 }
