@@ -4,7 +4,7 @@ import { bytesSource } from '../../src/core/byteSource';
 import { noProgress } from '../../src/core/progress';
 import { planExport } from '../../src/model/export/exportModel';
 import { openModel } from '../../src/model/openModel';
-import type { ExportRequestDto } from '../../src/protocol/exportDto';
+import { exportRequest } from '../support/exports';
 import { refusal } from '../support/hostile';
 import { stateDict, tensor, torchFile } from '../support/pickleBuilder';
 import { f32, safetensors } from '../support/safetensorsBuilder';
@@ -13,17 +13,7 @@ import { concat } from '../support/zipBuilder';
 const sound = stateDict();
 const other = stateDict(['second', tensor()]);
 
-const request: ExportRequestDto = {
-  target: 'out.safetensors',
-  format: 'safetensors',
-  spec: null,
-  torchStyle: '1.13',
-  layout: 'state_dict',
-  module: '',
-  shardBytes: 5e9,
-  reduceRange: false,
-  overwrite: true,
-};
+const request = exportRequest('out.safetensors', { format: 'safetensors' });
 
 const cases: readonly [row: string, what: string, bytes: Uint8Array][] = [
   ['Z-01', 'two data.pkl', torchFile(sound, [{ name: 'model/data.pkl', data: other }])],

@@ -8,7 +8,7 @@ import { openModel } from '../../../src/model/openModel';
 import type { EngineName } from '../../../src/protocol/dto';
 import type { ExportRequestDto } from '../../../src/protocol/exportDto';
 import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
-import { exportRequest } from '../../support/exports';
+import { exportRequest, plannedExport } from '../../support/exports';
 import { type FixtureVersion, openBytes, readFixture } from '../../support/fixtures';
 
 const spec = (engine: EngineName, rest: Partial<QuantizeSpecDto> = {}): QuantizeSpecDto => ({
@@ -33,19 +33,7 @@ async function exported(
   request: Partial<ExportRequestDto>,
 ): Promise<Written> {
   const model = await openModel(bytesSource(await readFixture(`torch-${version}`, fixture), fixture), neverAborted);
-  const whole: ExportRequestDto = {
-    target: 'out.pt',
-    format: 'torch',
-    spec: null,
-    torchStyle: '1.13',
-    layout: 'state_dict',
-    module: '',
-    shardBytes: 5e9,
-    reduceRange: false,
-    overwrite: false,
-    ...request,
-  };
-  const { files, load } = await planExport(model, whole, neverAborted, noProgress);
+  const { files, load } = await plannedExport(model, 'out.pt', { overwrite: false, ...request });
   const bytes: Uint8Array[] = [];
   for (const { plan } of files) {
     const content = await joinChunks(plan.chunks());
