@@ -171,7 +171,7 @@ describe('EnginePool', function () {
       const controller = new AbortController();
       const call = ask(client, 'cooperative', controller.signal);
       controller.abort();
-      await assert.rejects(call);
+      await assert.rejects(call, { code: 'E_ABORTED' });
       assert.equal((await ask(client, 'flag')).flag, 0);
     });
 
