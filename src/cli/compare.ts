@@ -1,5 +1,5 @@
 import { type Command, parse } from './command';
-import { forwardOptions, forwardRequest } from './forwardRequest';
+import { forwardOptions, forwardRequest, withOptionalValues } from './forwardRequest';
 import { decibels } from './text';
 
 export const compare: Command = {
@@ -7,7 +7,7 @@ export const compare: Command = {
   synopsis: 'FILE [same options as forward]',
   summary: 'float and quantized side by side: size, latency, accuracy',
   async run(args, { engine, signal, progress }) {
-    const { positionals, values } = parse(args, forwardOptions, 1);
+    const { positionals, values } = parse(withOptionalValues(args), forwardOptions, 1);
     const client = engine(positionals[0]);
     const request = await forwardRequest(client, positionals[0], values);
     const { size, latencyUs, accuracy, module, moduleType } = await client.call('forward', request, {

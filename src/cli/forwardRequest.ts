@@ -3,22 +3,27 @@ import type { PlanReportDto } from '../protocol/planDto';
 import type { EngineClient } from '../worker/enginePool';
 import { quantizeSpec, type SpecValues, shapeOption, specOptions, UsageError, wholeNumber } from './command';
 
-export const forwardOptions = {
-  ...specOptions,
+/** What runs, by which code, and on which inputs. */
+export const inputOptions = {
   module: { type: 'string' },
-  random: { type: 'string' },
-  inputs: { type: 'string' },
-  shape: { type: 'string', multiple: true },
-  quantized: { type: 'boolean' },
-  runs: { type: 'string' },
-  threads: { type: 'string' },
   source: { type: 'string' },
   init: { type: 'string' },
   root: { type: 'string' },
+  plan: { type: 'string' },
+  random: { type: 'string' },
+  shape: { type: 'string', multiple: true },
+  inputs: { type: 'string' },
+} as const;
+
+export const forwardOptions = {
+  ...specOptions,
+  ...inputOptions,
+  quantized: { type: 'boolean' },
+  runs: { type: 'string' },
+  threads: { type: 'string' },
   outputs: { type: 'string' },
   trace: { type: 'string' },
   value: { type: 'string', multiple: true },
-  plan: { type: 'string' },
   'save-plan': { type: 'string' },
 } as const;
 
@@ -72,8 +77,8 @@ export async function forwardRequest(
   }
   const plan = values.plan === undefined ? undefined : (await chosenPlan(client, values)).plan;
   const source = values.source === undefined ? undefined : sourceOption(values.source, values.init, values.root);
-  const archive = code === 'archive' && runnable[0]?.path === '';
-  const whole = values.module === undefined && (source !== undefined || archive);
+  const own = code === 'onnx' || (code === 'archive' && runnable[0]?.path === '');
+  const whole = values.module === undefined && (source !== undefined || own);
   const found = plan
     ? { path: '', inputs: plan.inputs }
     : whole

@@ -2,18 +2,12 @@ import { formatBytes } from '../core/text';
 import type { SensitivityDto, SensitivityRequestDto } from '../protocol/answersDto';
 import type { EngineClient } from '../worker/enginePool';
 import { type Command, parse, quantizeSpec, shapeOption, specOptions, UsageError, wholeNumber } from './command';
-import { chosenPlan, sourceOption, withOptionalValues } from './forwardRequest';
+import { chosenPlan, inputOptions, sourceOption, withOptionalValues } from './forwardRequest';
 import { decibels, printable, table } from './text';
 
 const options = {
   ...specOptions,
-  module: { type: 'string' },
-  source: { type: 'string' },
-  init: { type: 'string' },
-  plan: { type: 'string' },
-  random: { type: 'string' },
-  shape: { type: 'string', multiple: true },
-  inputs: { type: 'string' },
+  ...inputOptions,
   target: { type: 'string' },
   budget: { type: 'string' },
 } as const;
@@ -23,7 +17,7 @@ type Values = ReturnType<typeof parse<typeof options>>['values'];
 export const sensitivity: Command = {
   name: 'sensitivity',
   synopsis:
-    'FILE [--module PATH | --source model.py[:Class] [--init JSON] | --plan [PLAN.json]] [--inputs IN.npz | --random SEED [--shape 20,1,8]…] [--target DB | --budget BYTES] [same options as quantize]',
+    'FILE [--module PATH | --source model.py[:Class] [--init JSON] [--root DIR] | --plan [PLAN.json]] [--inputs IN.npz | --random SEED [--shape 20,1,8]…] [--target DB | --budget BYTES] [same options as quantize]',
   summary:
     'each layer quantized alone, the most sensitive first, and which layers to keep in float for an SQNR or a size',
   async run(args, { engine, signal, progress }) {
@@ -36,7 +30,7 @@ export const sensitivity: Command = {
 };
 
 async function requestOf(client: EngineClient, values: Values): Promise<SensitivityRequestDto> {
-  const { inputs, target, budget, source, plan } = values;
+  const { inputs, target, budget, source, init, root, plan } = values;
   if (inputs !== undefined && (values.random !== undefined || values.shape !== undefined))
     throw new UsageError('--inputs goes without --random and --shape.');
   if (target !== undefined && budget !== undefined) throw new UsageError('--target goes without --budget.');
@@ -49,7 +43,7 @@ async function requestOf(client: EngineClient, values: Values): Promise<Sensitiv
     inputs: inputs === undefined ? null : { kind: 'file', path: inputs },
     targetDb: target === undefined ? null : decibelOption(target),
     maxBytes: budget === undefined ? null : wholeNumber('--budget', budget, 0),
-    ...(source === undefined ? {} : { source: sourceOption(source, values.init) }),
+    ...(source === undefined ? {} : { source: sourceOption(source, init, root) }),
     ...(plan === undefined ? {} : { plan: (await chosenPlan(client, values)).plan }),
   };
 }

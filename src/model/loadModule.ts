@@ -56,7 +56,8 @@ export async function loadLayer(
 ): Promise<QuantizableModule | QuantizableTable> {
   const type = engineClass(node);
   if (node.kind?.type === 'LinearReLU') return loadFused(model, node, abort);
-  if (type !== undefined && hasForward(type) && node.children.length === 0) {
+  // Below a module of an ONNX graph stand its nodes, which have no tensors of their own.
+  if (type !== undefined && hasForward(type) && node.children.every(({ tensorCount }) => tensorCount === 0)) {
     const module = createModule(type, attributesOf(node), await readParameters(model, node, abort));
     if (isQuantizable(module) || isTable(module)) return module;
   }

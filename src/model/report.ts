@@ -8,46 +8,28 @@ import { pythonLines } from './pythonLines';
 import { renderReport } from './reportHtml';
 import type { ReportWords } from './reportWords';
 
-/** Timed runs where nobody asked for another number. */
-const runs = 100;
-const warmup = 30;
-
-/** The recipe's five steps for this file, as one HTML page in the given words and as JSON. Without a request the first module that can be run is. */
+/** The recipe's five steps for this file, as one HTML page in the given words and as JSON. `request` says what runs, where anything does. */
 export async function modelReport(
   model: Model,
   spec: QuantizeSpecDto,
-  request: ForwardRequestDto | null,
+  request: () => Promise<ForwardRequestDto | undefined>,
   quantized: QuantizeReportDto,
   words: ReportWords,
   run: (chosen: ForwardRequestDto) => Promise<ForwardResultDto>,
 ): Promise<ReportDto> {
   const summary = summarize(model);
-  const [first] = summary.runnable;
-  const chosen: ForwardRequestDto | undefined =
-    request ??
-    (first && {
-      module: first.path,
-      seed: 29592,
-      shapes: first.inputs.map(({ shape }) => shape),
-      engine: spec.engine,
-      perChannel: spec.perChannel,
-      spec,
-      runs,
-      warmup,
-    });
   let forward: ForwardResultDto | null = null;
   let forwardFailure = '';
   let failureSaid = '';
-  if (chosen !== undefined) {
-    try {
-      forward = await run(chosen);
-    } catch (error) {
-      const { code = '' } = error as { code?: string };
-      if (code === 'E_ABORTED') throw error;
-      // The other four steps stand without it, and the report says why it is missing.
-      forwardFailure = error instanceof Error ? error.message : String(error);
-      failureSaid = words.error(code, forwardFailure);
-    }
+  try {
+    const chosen = await request();
+    if (chosen !== undefined) forward = await run(chosen);
+  } catch (error) {
+    const { code = '' } = error as { code?: string };
+    if (code === 'E_ABORTED') throw error;
+    // The other four steps stand without it, and the report says why it is missing.
+    forwardFailure = error instanceof Error ? error.message : String(error);
+    failureSaid = words.error(code, forwardFailure);
   }
   const python = pythonLines(model, spec);
   const { runnable: _, ...file } = summary;

@@ -121,8 +121,13 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
         compareModels(opened().model, await openModel(source, abort), abort, progress),
       ),
     report: async ({ spec, forward, texts }, context) =>
-      modelReport(opened().model, spec, forward, await report(spec, context), reportWords(texts), (request) =>
-        opened().forwards.forward(request, context.progress),
+      modelReport(
+        opened().model,
+        spec,
+        async () => forward ?? opened().forwards.proposed(spec),
+        await report(spec, context),
+        reportWords(texts),
+        (request) => opened().forwards.forward(request, context.progress),
       ),
     stats: async ({ tensor, bins }, { progress }) => ({
       tensors: await tensorStats(opened().model, tensor, bins, abort, progress),

@@ -5,6 +5,7 @@ import type { Tap } from '../engine/quantization/tap';
 import { floatTensor, type Tensor } from '../engine/tensor/tensor';
 import { activationDetail, tappedModule } from '../model/activationDetail';
 import { captureAll } from '../model/capture';
+import { summarize } from '../model/describeModel';
 import { explainOutput } from '../model/explainOutput';
 import { forwardModule, moduleOutputs, type OutputPairs, series } from '../model/forwardModule';
 import { fileInputs, literalInputs } from '../model/givenInputs';
@@ -26,6 +27,7 @@ import type {
   WholeCodeDto,
   WholeModelDto,
 } from '../protocol/forwardDto';
+import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
 import { describeGraph, forwardGraph, isGraph } from './onnxWhole';
 import { type OpenSource, withSource } from './openSource';
@@ -55,6 +57,18 @@ export class Forwards {
 
   async describe(by: WholeCodeDto): Promise<WholeModelDto> {
     return isGraph(this.model, { module: '', ...by }) ? describeGraph(this.model) : this.whole.describe(by);
+  }
+
+  /** What a report runs unasked: the whole model where it has code, else the first module that runs by itself; undefined where nothing does. */
+  async proposed(spec: QuantizeSpecDto): Promise<ForwardRequestDto | undefined> {
+    const { runnable, code } = summarize(this.model);
+    const [first] = runnable;
+    const whole = code === 'onnx' || (code === 'archive' && first?.path === '');
+    if (!whole && first === undefined) return undefined;
+    const { inputs } = whole ? await this.describe({}) : first;
+    const { engine, perChannel } = spec;
+    const shapes = inputs.map(({ shape }) => shape);
+    return { module: whole ? '' : first.path, seed: 29592, shapes, engine, perChannel, spec, runs: 100, warmup: 30 };
   }
 
   async forward(request: ForwardRequestDto, progress: Progress): Promise<ForwardResultDto> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { commandLine, type Json } from '../support/commandLine';
 import { fixturePath } from '../support/fixtures';
 import { readNpz } from '../support/npz';
@@ -108,6 +109,26 @@ describe('answers on the command line', function () {
     assert.notEqual(layers.reason, '');
   });
 
+  it('sensitivity by a class, by its file in a package below --root, and by a plan, is that of the whole model', async () => {
+    const ranked = (found: Json) => [found.scope, found.layers.map(({ path }: Json) => path)];
+    const [file, source] = [fixturePath('forward', 'word_lm.pt'), fixturePath('forward', 'models.py')];
+    const byClass = await json('sensitivity', file, '--source', `${source}:WordLM`);
+    assert.deepEqual(ranked(byClass), ['model', ['decoder', 'rnn']]);
+
+    // The same class in another module: only from --root is the import found.
+    await mkdir(at('project', 'models'), { recursive: true });
+    await copyFile(source, at('project', 'layers.py'));
+    const model = at('project', 'models', 'lm.py');
+    await writeFile(model, 'from layers import WordLM\n\n\nclass Own(WordLM):\n    pass\n');
+    const below = await json('sensitivity', file, '--source', `${model}:Own`, '--root', at('project'));
+    assert.deepEqual(below.layers, byClass.layers);
+    const { code, stderr } = await run(['sensitivity', file, '--source', `${model}:Own`]);
+    assert.deepEqual([code, /layers/.test(stderr)], [1, true]);
+
+    const byPlan = await json('sensitivity', fixturePath('torch-2.13', 'word_lm.pt'), '--plan');
+    assert.deepEqual(ranked(byPlan), ['model', ['decoder', 'rnn']]);
+  });
+
   it('explain: one output number is its accumulator times the multiplier plus the bias', async () => {
     const one = await json(
       'explain',
@@ -138,6 +159,7 @@ describe('answers on the command line', function () {
     ['breakeven without a module', ['breakeven', mlp], /--module PATH/],
     ['a target that is no number', ['sensitivity', mlp, '--target', 'many'], /--target must be a number of dB/],
     ['target and budget', ['sensitivity', mlp, '--target', '3', '--budget', '4'], /goes without --budget/],
+    ['a plan and a class', ['sensitivity', mlp, '--plan', '--source', 'model.py'], /--plan goes without --source/],
     ['inputs and shapes', ['sensitivity', mlp, '--inputs', 'x.npz', '--shape', '1'], /goes without --random/],
   ];
   for (const [what, args, message] of wrong) {

@@ -84,6 +84,40 @@ describe('what the command line writes', function () {
     assert.equal(wrong.code, 2);
   });
 
+  describe('report runs', () => {
+    const forwardOf = async (...args: string[]) => {
+      await done('report', ...args, '-o', at('ran.json'));
+      const { forward, forwardFailure } = JSON.parse(await readFile(at('ran.json'), 'utf8'));
+      return { ...forward, forwardFailure };
+    };
+    const shapesOf = ({ inputs }: { inputs: { shape: number[] }[] }) => inputs.map(({ shape }) => shape);
+
+    it('a whole archive on the inputs that it was traced with', async () => {
+      const forward = await forwardOf(fixturePath('torch-2.13', 'mlp.trace.pt'));
+      assert.deepEqual([forward.module, shapesOf(forward)], ['', [[4, 32]]]);
+    });
+
+    it('an ONNX graph in ONNX Runtime', async () => {
+      const forward = await forwardOf(fixturePath('torch-2.13', 'mlp.onnx'));
+      assert.deepEqual([forward.runtime, shapesOf(forward), forward.outputs.length], ['onnx', [[4, 32]], 1]);
+    });
+
+    it('what the options of forward say: a module, a plan, a class, shapes, runs', async () => {
+      const module = await forwardOf(mlp, '--module', '2', '--shape', '3,64', '--runs', '2');
+      assert.deepEqual([module.module, shapesOf(module), module.latencyUs.float.runs], ['2', [[3, 64]], 2]);
+      const plan = await forwardOf(mlp, '--plan');
+      assert.deepEqual([plan.module, shapesOf(plan)], ['', [[20, 32]]]);
+      const [file, source] = [fixturePath('forward', 'word_lm.pt'), fixturePath('forward', 'models.py')];
+      const byClass = await forwardOf(file, '--source', `${source}:WordLM`);
+      assert.deepEqual([byClass.moduleType, byClass.forwardFailure], ['WordLM', '']);
+    });
+
+    it('nothing where nothing runs, and the other steps stand', async () => {
+      const { forwardFailure, ...forward } = await forwardOf(fixturePath('torch-2.13', 'mlp.npz'));
+      assert.deepEqual([forward, forwardFailure], [{}, '']);
+    });
+  });
+
   it('report replaces a file as a whole, beside it first, and where it cannot it leaves nothing', async () => {
     await writeFile(at('old.html'), 'x'.repeat(1_000_000));
     await done('report', mlp, '-o', at('old.html'));

@@ -136,6 +136,12 @@ describe('the command line', function () {
     });
   });
 
+  it('compare by a plan, and of an ONNX graph', async () => {
+    assert.equal((await json('compare', mlp, '--plan', '--runs', '1')).modules[0].path, '');
+    const graph = await json('compare', fixturePath('torch-2.13', 'mlp.onnx'), '--runs', '1');
+    assert.ok(graph.accuracy.sqnrDb > 20);
+  });
+
   it('compare --json', async () => {
     const result = await json('compare', recipeLstm, '--runs', '2');
     assert.deepEqual(sortedKeys(result), ['accuracy', 'latencyUs', 'modules', 'size']);

@@ -10,7 +10,7 @@ export function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'quantscope-test-'));
 }
 
-/** Bundles the command line and the engine's thread, as the product does, into one folder with the built kernels. */
+/** Bundles the command line and the engine's thread, as the product does, into one folder with the built kernels and ONNX Runtime. */
 export async function buildBundles(folder: string, names: readonly ('cli' | 'engineWorker')[]): Promise<void> {
   const sources = {
     cli: 'src/cli/main',
@@ -27,7 +27,9 @@ export async function buildBundles(folder: string, names: readonly ('cli' | 'eng
     format: 'cjs',
     logLevel: 'error',
   });
-  for (const file of ['kernels.wasm', 'kernelsRelaxed.wasm', 'kernelsThreads.wasm']) {
+  const kernels = ['kernels.wasm', 'kernelsRelaxed.wasm', 'kernelsThreads.wasm'];
+  const runtime = ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'];
+  for (const file of [...kernels, ...runtime]) {
     await copyFile(join(root, '..', 'dist', file), join(folder, file));
   }
 }

@@ -54,6 +54,14 @@ describe('sizes of quantized files', () => {
 });
 
 describe('the report', () => {
+  it('of an ONNX graph whose modules have nodes below them', async () => {
+    const { modules } = await quantized(await openFixtureModel('2.13', 'mlp.onnx'));
+    const torch = await quantized(await openFixtureModel('2.13', 'mlp.pt'));
+    const codes = (all: typeof modules) =>
+      all.map(({ path, weights }) => [path, weights.map(({ int8Sha256 }) => int8Sha256)]);
+    assert.deepEqual(codes(modules), codes(torch.modules));
+  });
+
   it('lists modules in the order of the file with bytes, and what was skipped', async () => {
     const report = await quantized(await openFixtureModel('2.13', 'word_lm.pt'));
     assert.deepEqual(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { neverAborted } from '../../../src/core/abort';
 import { unsupported } from '../../../src/core/errors';
 import { noProgress } from '../../../src/core/progress';
+import { summarize } from '../../../src/model/describeModel';
 import { forwardModule } from '../../../src/model/forwardModule';
 import type { Model } from '../../../src/model/openModel';
 import { modelReport } from '../../../src/model/report';
@@ -29,9 +30,7 @@ type Run = (request: ForwardRequestDto) => Promise<ForwardResultDto>;
 function runOnce(model: Model): Run {
   let result: Promise<ForwardResultDto> | undefined;
   return (request) => {
-    result ??= forwardModule(model, { ...request, runs: 2, warmup: 1 }, neverAborted, noProgress).then(
-      (ran) => ran.result,
-    );
+    result ??= forwardModule(model, request, neverAborted, noProgress).then((ran) => ran.result);
     return result;
   };
 }
@@ -41,7 +40,19 @@ const failing: Run = async () => {
 };
 
 async function reportOf(model: Model, run: Run, texts?: ReportTextsDto) {
-  return modelReport(model, spec(), null, await quantized(model), reportWords(texts), run);
+  const [first] = summarize(model).runnable;
+  const shapes = first?.inputs.map(({ shape }) => shape) ?? [];
+  const request = {
+    module: first?.path,
+    seed: 29592,
+    shapes,
+    engine: 'fbgemm',
+    perChannel: false,
+    runs: 2,
+    warmup: 1,
+  } as const;
+  const proposed = async () => (first === undefined ? undefined : request);
+  return modelReport(model, spec(), proposed, await quantized(model), reportWords(texts), run);
 }
 
 /** What a person reads or hears, without code and what is printed, which is PyTorch's in every language. */
