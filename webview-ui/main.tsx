@@ -11,7 +11,7 @@ import { followChannelErrors, followExplain, followWeightError } from './state/e
 import { followOutputs } from './state/outputs';
 import { followOverview } from './state/overview';
 import { followQuery } from './state/rows';
-import { followSensitivity } from './state/sensitivity';
+import { followChosen, followSensitivity } from './state/sensitivity';
 import { start } from './state/store';
 import { followValues } from './state/values';
 import { App } from './views/App';
@@ -30,6 +30,7 @@ if (!side) {
   followOutputs();
   followOverview();
   followSensitivity();
+  followChosen();
   followValues();
 }
 const root = document.getElementById('root');

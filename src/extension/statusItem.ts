@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { formatBytes } from '../core/text';
+import { formName } from '../protocol/formNames';
 import { commandIds } from './contributions';
 import type { Services } from './services';
 
@@ -18,7 +19,7 @@ export function registerStatusItem({ context, documents }: Services): void {
     const what =
       quantized === null
         ? `${model.dtype} · ${formatBytes(model.bytes)}`
-        : `int8 · ${formatBytes(quantized.bytes.after)}`;
+        : `${formName(snapshot.quantizedSpec?.dtype ?? 'qint8')} · ${formatBytes(quantized.bytes.after)}`;
     item.text = `$(${dangerous ? 'warning' : 'graph'}) ${what}`;
     item.tooltip = vscode.l10n.t('{0}: go to a module or tensor', model.file);
     item.command = commandIds.goToModule;

@@ -13,6 +13,7 @@ import { measure } from './measure';
 import { findModule, type Model } from './openModel';
 import { requestInputs } from './randomInputs';
 import { defaultInputs } from './runnable';
+import { twinForms } from './twinForms';
 
 /** Values of a series that a chart draws. */
 const maxSeries = 2_048;
@@ -45,11 +46,13 @@ export async function forwardModule(
   const time = (module: RunnableModule, what: string) =>
     measure(() => void module.forward(inputs, { kernels, abort }), request.runs, request.warmup, abort, progress, what);
   const latencyFloat = await time(float, 'float32');
-  const latencyQuantized = await time(quantized, 'int8');
+  const form = twinForms(dynamics.values());
+  const latencyQuantized = await time(quantized, form);
   const result: ForwardResultDto = {
     module: node.path,
     moduleType: node.type,
     engine: request.engine,
+    form,
     seed: request.seed,
     inputs: inputs.map(({ shape }, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })),
     outputs: floatOutputs.map((output, i) => ({

@@ -11,6 +11,7 @@ import { measure } from './measure';
 import type { Model } from './openModel';
 import { type PreparedProgram, toFloat } from './preparedProgram';
 import { planQuantization } from './quantizePlan';
+import { twinForms } from './twinForms';
 
 /** What the float and the quantized model gave on the same inputs. */
 export interface ProgramOutputs {
@@ -36,13 +37,15 @@ export async function forwardProgram(
   if (floatOutputs.length === 0) throw invalid('E_NO_OUTPUT', 'The forward gives no tensor.');
   const time = (work: () => void, what: string) => measure(work, request.runs, request.warmup, abort, progress, what);
   const latencyFloat = await time(() => void run(), 'float32');
-  const latencyQuantized = await time(() => void run(twins), 'int8');
+  const form = twinForms(quantized.quantized);
+  const latencyQuantized = await time(() => void run(twins), form);
   const { root } = model;
   const quantizedBytes = planQuantization(root, spec).bytesAfter.get(root.path) ?? root.bytes;
   const result: ForwardResultDto = {
     module: '',
     moduleType: loaded.className,
     engine: request.engine,
+    form,
     seed: request.seed,
     inputs: prepared.inputs,
     outputs: floatOutputs.map((output, i) => ({

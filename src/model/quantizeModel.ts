@@ -17,7 +17,7 @@ import type { ModuleNode } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
 import { skippedGroups } from './overview';
 import { plannedSize, quantizedStateDict, type Replacement, replacementOf, stateModules } from './quantizedFile';
-import { planQuantization, refusedByPyTorch } from './quantizePlan';
+import { couldTake, planQuantization, refusedByPyTorch } from './quantizePlan';
 import { streamedLinear, streamedReplacement, streamedReport } from './streamedLinear';
 import { type TwinReport, twinReport } from './twinReport';
 
@@ -149,7 +149,7 @@ function withoutData(replacement: Replacement): Replacement {
 const maxPathsShown = 20;
 
 /** The report without the lists that grow with the model. */
-export function summarizeReport(report: QuantizeReportDto, spec: QuantizeSpecDto): QuantizedSummaryDto {
+export function summarizeReport(model: Model, report: QuantizeReportDto, spec: QuantizeSpecDto): QuantizedSummaryDto {
   const { engine, repr, bytes, tensorBytes, sqnrDb, modules } = report;
   return {
     engine,
@@ -159,6 +159,9 @@ export function summarizeReport(report: QuantizeReportDto, spec: QuantizeSpecDto
     tensorBytes,
     sqnrDb,
     quantizedCount: modules.length,
-    skipped: skippedGroups(report.skipped, maxPathsShown),
+    skipped: skippedGroups(report.skipped, maxPathsShown).map((group) => {
+      const takes = couldTake(model.modules.get(group.paths[0]), group.reason, spec);
+      return takes === undefined ? group : { ...group, takes };
+    }),
   };
 }

@@ -68,6 +68,18 @@ export function overridesToQuantize(root: ModuleNode, spec: QuantizeSpecDto, pat
   return added.filter(({ target }) => quantized.has(target));
 }
 
+/** The qconfig under which a module that a spec leaves in float32 would be quantized; undefined where none does it. */
+export function couldTake(
+  node: ModuleNode | undefined,
+  reason: string,
+  spec: QuantizeSpecDto,
+): QConfigName | undefined {
+  const kind = node?.kind;
+  if (kind === undefined || !/^(not in the spec|excluded|\w+ takes float_qparams only)$/.test(reason)) return undefined;
+  const tried: readonly QConfigName[] = [baseQConfig(spec), 'default_dynamic', 'float_qparams'];
+  return tried.find((qconfig) => cannotTake(kind, qconfig) === undefined);
+}
+
 const readByAttention = 'MultiheadAttention reads this weight itself (NonDynamicallyQuantizableLinear)';
 
 function reasonOf(kind: ModuleKind, choice: Choice): string | undefined {

@@ -110,12 +110,12 @@ function latency(parts: ReportParts): string {
   const { float, quantized, ratio } = forward.latencyUs;
   const rows = [
     ['float32', number(float.median), number(float.p95)],
-    ['int8', number(quantized.median), number(quantized.p95)],
+    [escapeHtml(forward.form), number(quantized.median), number(quantized.p95)],
   ];
   const verdictLine =
     ratio >= 1
-      ? t('int8 is {0} times faster here.', ratio.toFixed(2))
-      : t('int8 is {0} times slower here.', (1 / ratio).toFixed(2));
+      ? t('{0} is {1} times faster here.', forward.form, ratio.toFixed(2))
+      : t('{0} is {1} times slower here.', forward.form, (1 / ratio).toFixed(2));
   const { threads, warmup } = float;
   const facts = [
     `${forward.module || '(root)'} ${forward.moduleType}`,
@@ -159,7 +159,7 @@ function accuracy(parts: ReportParts): string {
   // The recipe's own printed lines, word for word in every language.
   return `${heading}
 <p>mean absolute value of output tensor values in the FP32 model is <b>${meanAbsFloat.toFixed(5)}</b><br>
-mean absolute value of output tensor values in the INT8 model is <b>${meanAbsQuantized.toFixed(5)}</b><br>
+mean absolute value of output tensor values in the ${escapeHtml(forward.form.replace('float', 'fp').toUpperCase())} model is <b>${meanAbsQuantized.toFixed(5)}</b><br>
 mean absolute value of the difference between the output tensors is <b>${meanAbsDiff.toFixed(5)}</b> or <b>${percent.toFixed(2)} percent</b></p>
 <p class="muted">${escapeHtml(figures.join(' · '))}</p>
 ${outputs(forward, words)}
@@ -175,8 +175,8 @@ function missing({ forwardFailure, words: { t } }: ReportParts): string {
   return escapeHtml(forwardFailure || t('No module of this file can be run by itself.'));
 }
 
-/** Float and int8 outputs on one axis. */
-function outputs({ series }: ForwardResultDto, { t, engine }: ReportWords): string {
+/** The outputs of both models on one axis. */
+function outputs({ series, form }: ForwardResultDto, { t, engine }: ReportWords): string {
   const { float, quantized, label } = series;
   const all = [...float, ...quantized];
   const low = Math.min(...all);
@@ -188,7 +188,7 @@ function outputs({ series }: ForwardResultDto, { t, engine }: ReportWords): stri
           `${((760 * i) / Math.max(1, values.length - 1)).toFixed(1)},${(116 - (112 * (value - low)) / span).toFixed(1)}`,
       )
       .join(' ');
-  return `<figure><svg viewBox="0 0 760 120" role="img" aria-label="${escapeHtml(t('Outputs of float32 and int8'))}"><polyline class="float" points="${points(float)}"/><polyline class="int8" points="${points(quantized)}"/></svg><figcaption>${escapeHtml(t('Outputs, {0}:', engine(label)))} <span class="key float">float32</span> <span class="key int8">int8</span></figcaption></figure>`;
+  return `<figure><svg viewBox="0 0 760 120" role="img" aria-label="${escapeHtml(t('Outputs of float32 and {0}', form))}"><polyline class="float" points="${points(float)}"/><polyline class="int8" points="${points(quantized)}"/></svg><figcaption>${escapeHtml(t('Outputs, {0}:', engine(label)))} <span class="key float">float32</span> <span class="key int8">${escapeHtml(form)}</span></figcaption></figure>`;
 }
 
 function sparkline({ scale }: ProductDto): string {

@@ -90,6 +90,8 @@ export interface EngineApi {
   quantizeSummary(args: QuantizeSpecDto): QuantizedSummaryDto;
   /** Paths of the modules that the spec would quantize, with everything below `path` when given. */
   quantizable(args: { path: string }): readonly string[];
+  /** Those of the modules that the spec quantizes. */
+  chosen(args: { paths: readonly string[]; spec: QuantizeSpecDto }): readonly string[];
   /** The overrides that quantize the modules at and below `path` although the spec leaves them in float32. */
   overridesToQuantize(args: { path: string; spec: QuantizeSpecDto }): readonly QConfigOverrideDto[];
   forward(args: ForwardRequestDto): ForwardResultDto;

@@ -190,6 +190,8 @@ export interface ForwardResultDto {
   readonly module: string;
   readonly moduleType: string;
   readonly engine: EngineName;
+  /** What the quantized modules are: `int8`, `float16`, …; joined by ` + ` where they differ. */
+  readonly form: string;
   readonly seed: number;
   readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly outputs: readonly { readonly float: OutputDto; readonly quantized: OutputDto }[];

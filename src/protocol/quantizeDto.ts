@@ -102,5 +102,7 @@ export interface QuantizedSummaryDto {
     readonly count: number;
     /** The first few. */
     readonly paths: readonly string[];
+    /** What would quantize them, where anything does. */
+    readonly takes?: QConfigNameDto;
   }[];
 }

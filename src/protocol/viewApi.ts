@@ -108,7 +108,10 @@ export interface HostApi {
   setSpec(args: SpecChangeDto): void;
   /** Ticks or unticks a module and everything below it. */
   tick(args: { path: string; ticked: boolean }): void;
-  quantize(args: Record<string, never>): void;
+  /** With a change of the choice, where there is one: both are one step back. */
+  quantize(args: SpecChangeDto): void;
+  /** Those of the modules that the next Quantize would quantize. */
+  chosen(args: { paths: readonly string[] }): readonly string[];
   /** Quantizes each layer alone and compares the outputs. */
   measureSensitivity(args: Record<string, never>): void;
   /** Times layers of this one's type over their size. */

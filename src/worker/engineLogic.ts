@@ -134,10 +134,14 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
       unreadable: tensor === null ? unreadableTensors(opened().model) : [],
     }),
     quantize: report,
-    quantizeSummary: async (spec, context) => summarizeReport(await report(spec, context), spec),
+    quantizeSummary: async (spec, context) => summarizeReport(opened().model, await report(spec, context), spec),
     quantizable: ({ path }) => {
       const { quantized } = planQuantization(opened().model.tree, defaultSpec());
       return [...quantized.keys()].filter((module) => path === '' || module === path || module.startsWith(`${path}.`));
+    },
+    chosen: ({ paths, spec }) => {
+      const { quantized } = planQuantization(opened().model.tree, spec);
+      return paths.filter((path) => quantized.has(path));
     },
     overridesToQuantize: ({ path, spec }) => overridesToQuantize(opened().model.tree, spec, path),
     forward: async (request, { progress }) => {

@@ -6,6 +6,7 @@ import type { OnnxDimension } from '../formats/onnx/types';
 import { type OutputPairs, series } from '../model/forwardModule';
 import { literalInputs } from '../model/givenInputs';
 import type { Model } from '../model/openModel';
+import { formName } from '../protocol/formNames';
 import type { ForwardRequestDto, ForwardResultDto, OnnxForwardRequestDto, WholeModelDto } from '../protocol/forwardDto';
 import { indexLimit, openSize, runGraphs } from './onnxForward';
 import { indexLimits } from './onnxParts';
@@ -86,6 +87,7 @@ export async function forwardGraph(
     module: '',
     moduleType: model.file.onnx?.graph?.name ?? '',
     engine: request.engine,
+    form: formName('qint8'),
     seed: request.seed,
     inputs: ran.inputs.map(({ name, shape }) => ({ name, shape })),
     outputs: float.outputs.map((output, i) => ({ float: output, quantized: quantized.outputs[i] })),

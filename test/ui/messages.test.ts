@@ -16,6 +16,7 @@ const methods = [
   'showTab',
   'setSpec',
   'tick',
+  'chosen',
   'runForward',
   'startForward',
   'chooseCode',

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { SensitivityDto } from '../../src/protocol/answersDto';
 import { bytes, decibel } from '../format';
 import { t } from '../l10n';
-import { suggested } from '../state/sensitivity';
+import { currentPoint, suggested } from '../state/sensitivity';
 import { percentText } from '../views/ErrorView';
 import { linePath, ticks } from './axes';
 import { Plot, XTicks, YTicks } from './Plot';
@@ -14,7 +14,7 @@ interface Props {
 
 /** Size on x, output SQNR on y, one point a layer; all in float32, which has no error, is the mark at the top. */
 export function CurveChart({ found, onApply }: Props) {
-  const [chosen, setChosen] = useState(0);
+  const [chosen, setChosen] = useState<number>();
   const points = found.curve
     .map((set, n) => ({ n, bytes: set.bytes, db: set.measuredDb ?? set.sqnrDb }))
     .filter(({ db }) => db !== null && Number.isFinite(db));
@@ -37,9 +37,10 @@ export function CurveChart({ found, onApply }: Props) {
   const percent = (db: number) => percentText(100 * 10 ** (-db / 20));
   const text = (i: number) => {
     const { n, bytes: size, db } = points[i];
-    return t('{0} of {1} layers in int8: {2}, {3} dB, {4}', total - n, total, bytes(size), decibel(db), percent(db));
+    return t('{0} of {1} layers quantized: {2}, {3} dB, {4}', total - n, total, bytes(size), decibel(db), percent(db));
   };
-  const at = Math.min(chosen, points.length - 1);
+  const applied = points.findIndex(({ n }) => n === currentPoint(found));
+  const at = Math.min(chosen ?? Math.max(0, applied), points.length - 1);
   return (
     <Plot
       label={t('Output SQNR over size, {0} points', points.length)}
@@ -48,7 +49,7 @@ export function CurveChart({ found, onApply }: Props) {
       y={y}
       margin={[20, 12, 36, 40]}
       table={() => ({
-        head: [t('layers in int8'), t('Size'), 'SQNR, dB', t('error')],
+        head: [t('layers quantized'), t('Size'), 'SQNR, dB', t('error')],
         rows: points.map(({ n, bytes: size, db }) => [String(total - n), bytes(size), decibel(db), percent(db)]),
       })}
       hover={(value) => ({ at: points[nearest(value)].bytes, text: text(nearest(value)) })}

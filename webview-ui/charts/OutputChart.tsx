@@ -1,11 +1,18 @@
 import type { ForwardResultDto } from '../../src/protocol/forwardDto';
 import { count, significant } from '../format';
-import { t } from '../l10n';
+import { engineText, t } from '../l10n';
 import { linePath, stickPath, ticks } from './axes';
 import { Plot, XTicks, YTicks } from './Plot';
 
 /** Float thick and pale, int8 thin and dashed on top, their difference on an axis of its own. */
-export function OutputChart({ series }: { readonly series: ForwardResultDto['series'] }) {
+export function OutputChart({
+  series,
+  form,
+}: {
+  readonly series: ForwardResultDto['series'];
+  /** What the quantized model is: `int8`. */
+  readonly form: string;
+}) {
   const { float, quantized } = series;
   const difference = float.map((value, i) => quantized[i] - value);
   const largest = Math.max(...difference.map(Math.abs), Number.MIN_VALUE);
@@ -16,7 +23,7 @@ export function OutputChart({ series }: { readonly series: ForwardResultDto['ser
   const y = { min: low - pad, max: high + pad };
   const at = (value: number) => Math.max(0, Math.min(float.length - 1, Math.round(value)));
   const table = () => ({
-    head: [t('index'), 'float32', 'int8', 'int8 − float32'],
+    head: [t('index'), 'float32', form, `${form} − float32`],
     rows: float.map((value, i) => [
       String(i),
       significant(value, 6),
@@ -28,13 +35,13 @@ export function OutputChart({ series }: { readonly series: ForwardResultDto['ser
     const i = at(value);
     return {
       at: i,
-      text: `[${i}] float32 ${significant(float[i], 4)} · int8 ${significant(quantized[i], 4)} · ${significant(difference[i], 2)}`,
+      text: `[${i}] float32 ${significant(float[i], 4)} · ${form} ${significant(quantized[i], 4)} · ${significant(difference[i], 2)}`,
     };
   };
   return (
     <>
       <Plot
-        label={t('Outputs of float32 and int8, {0}', series.label)}
+        label={t('Outputs of float32 and {0}, {1}', form, engineText(series.label))}
         height={108}
         x={x}
         y={y}
@@ -54,7 +61,7 @@ export function OutputChart({ series }: { readonly series: ForwardResultDto['ser
         }}
       </Plot>
       <Plot
-        label={t('Difference int8 − float32, at most {0}', significant(largest, 2))}
+        label={t('Difference {0} − float32, at most {1}', form, significant(largest, 2))}
         height={64}
         x={x}
         y={{ min: -largest, max: largest }}

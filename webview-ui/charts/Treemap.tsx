@@ -103,7 +103,7 @@ function labelled({ width, height }: Box): boolean {
 }
 
 function becomes({ quantized }: TileDto): string {
-  return quantized ? t('Quantize makes it int8') : t('stays float32');
+  return quantized ? t('Quantize changes it') : t('stays float32');
 }
 
 function tileText(tile: TileDto, total: number): string {

@@ -1,6 +1,36 @@
-import { effect } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import type { SensitivityDto } from '../../src/protocol/answersDto';
+import { host } from '../host';
 import { act, errorIsShown, page, snapshot } from './store';
+
+/** The measured layers that the next Quantize would quantize; null until known. */
+export const chosenLayers = signal<ReadonlySet<string> | null>(null);
+
+/** Follows the whole choice: ticks, types and single modules. */
+export function followChosen(): void {
+  let latest = 0;
+  effect(() => {
+    const { sensitivity, spec } = snapshot.value ?? {};
+    if (sensitivity == null || spec === undefined || !errorIsShown()) return;
+    const mine = ++latest;
+    host.call('chosen', { paths: sensitivity.layers.map(({ path }) => path) }).then(
+      (paths) => {
+        if (mine === latest) chosenLayers.value = new Set(paths);
+      },
+      () => {},
+    );
+  });
+}
+
+/** The point of the curve whose layers are the choice; undefined where it is none of them. */
+export function currentPoint({ curve, layers }: SensitivityDto): number | undefined {
+  const chosen = chosenLayers.value;
+  if (chosen === null) return undefined;
+  const n = curve.findIndex(
+    ({ keep }) => keep.length === layers.length - chosen.size && !keep.some((path) => chosen.has(path)),
+  );
+  return n < 0 ? undefined : n;
+}
 
 /** A model of more layers than this is measured when a person asks, not by itself. */
 const measuredByItself = 64;

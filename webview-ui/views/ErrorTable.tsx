@@ -2,6 +2,7 @@ import type { SensitivityDto, SensitivityLayerDto } from '../../src/protocol/ans
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { bytes, decibel, shortName, visible } from '../format';
 import { t } from '../l10n';
+import { chosenLayers } from '../state/sensitivity';
 import { act, page } from '../state/store';
 import { percentText } from './ErrorView';
 import { Icon } from './Icon';
@@ -77,7 +78,7 @@ interface LineProps {
 
 function Line({ layer, state, highest, target }: LineProps) {
   const { path, percent, sqnrDb, bytes: size } = layer;
-  const ticked = !state.spec.exclude.includes(path);
+  const ticked = chosenLayers.value?.has(path) ?? !state.spec.exclude.includes(path);
   const beyond = percent > page.value.targetPercent;
   const name = visible(path || '(root)');
   return (

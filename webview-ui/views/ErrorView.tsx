@@ -5,7 +5,7 @@ import { CurveChart } from '../charts/CurveChart';
 import { bytes, decibel, shortName, significant, visible } from '../format';
 import { plural, t } from '../l10n';
 import { channelErrors } from '../state/explain';
-import { errorOf, suggested } from '../state/sensitivity';
+import { currentPoint, errorOf, suggested } from '../state/sensitivity';
 import { act, page, setPage } from '../state/store';
 import { ErrorTable } from './ErrorTable';
 import { Icon } from './Icon';
@@ -90,12 +90,12 @@ function Headline({ found, state }: { readonly found: SensitivityDto; readonly s
   const share = sum(noise) === 0 ? 0 : (100 * sum(noise.slice(0, n))) / sum(noise);
   const reached = errorOf(found, n) <= page.value.targetPercent;
   const keep = found.curve[n].keep;
-  const applied = keep.length === state.spec.exclude.length && keep.every((path) => state.spec.exclude.includes(path));
+  const applied = currentPoint(found) === n;
   return (
     <section>
       {n === 0 ? (
         <>
-          <h2 class="headline">{t('The target is met with every layer in int8')}</h2>
+          <h2 class="headline">{t('The target is met with every layer quantized')}</h2>
           <p class="muted">{t('The output error is {0}.', percentText(errorOf(found, 0)))}</p>
         </>
       ) : (

@@ -1,3 +1,4 @@
+import { printedForm } from '../../src/protocol/formNames';
 import type { ForwardResultDto } from '../../src/protocol/forwardDto';
 import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
@@ -68,29 +69,24 @@ function requestRun(): void {
   else act('showTab', { tab: 'forward' });
 }
 
-/** The recipe's own printed lines, word for word in every language. */
-const printed = {
-  float: 'mean absolute value of output tensor values in the FP32 model is',
-  quantized: 'mean absolute value of output tensor values in the INT8 model is',
-  difference: 'mean absolute value of the difference between the output tensors is',
-};
-
 function Sentences({ forward }: { readonly forward: ForwardResultDto }) {
+  // The recipe's own printed lines, word for word in every language.
+  const valuesIn = (form: string) => `mean absolute value of output tensor values in the ${form} model is`;
   const { meanAbsFloat, meanAbsQuantized, meanAbsDiff, percent } = forward.accuracy;
   return (
     <section class="sentences">
       <table>
         <tbody>
           <tr>
-            <th scope="row">{printed.float}</th>
+            <th scope="row">{valuesIn('FP32')}</th>
             <td data-testid="mean-float">{meanAbsFloat.toFixed(5)}</td>
           </tr>
           <tr>
-            <th scope="row">{printed.quantized}</th>
+            <th scope="row">{valuesIn(printedForm(forward.form))}</th>
             <td data-testid="mean-int8">{meanAbsQuantized.toFixed(5)}</td>
           </tr>
           <tr class="strong">
-            <th scope="row">{printed.difference}</th>
+            <th scope="row">{'mean absolute value of the difference between the output tensors is'}</th>
             <td>
               <span data-testid="mean-diff">{meanAbsDiff.toFixed(5)}</span>
             </td>

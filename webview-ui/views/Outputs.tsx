@@ -16,6 +16,7 @@ export function Outputs({ forward, busy }: { readonly forward: ForwardResultDto;
   const output = currentOutput(forward);
   const series = outputSeries.value;
   const { float } = forward.outputs[output];
+  const { form } = forward;
   return (
     <section data-testid="outputs">
       <div class="title-row">
@@ -26,7 +27,7 @@ export function Outputs({ forward, busy }: { readonly forward: ForwardResultDto;
           </span>
         </h2>
         <span class="spacer" />
-        {outputMode === 'lines' && <Legend kinds={['float', 'int8', 'difference']} />}
+        {outputMode === 'lines' && <Legend kinds={['float', 'int8', 'difference']} form={form} />}
       </div>
       <div class="title-row tools">
         {forward.outputs.length > 1 && (
@@ -60,7 +61,7 @@ export function Outputs({ forward, busy }: { readonly forward: ForwardResultDto;
             label={t('Layer')}
             options={[
               ['float', 'float32'],
-              ['int8', 'int8'],
+              ['int8', form],
               ['error', t('Difference')],
             ]}
             value={outputLayer}
@@ -68,21 +69,22 @@ export function Outputs({ forward, busy }: { readonly forward: ForwardResultDto;
           />
         )}
         <span class="spacer" />
-        <SaveOutputs busy={busy} />
+        <SaveOutputs form={form} busy={busy} />
       </div>
       {outputMode === 'heatmap' ? (
         <Image name={float.name} />
       ) : series === null ? (
         <div class="bone" />
       ) : (
-        <OutputChart series={series} />
+        <OutputChart series={series} form={form} />
       )}
       {output > 0 && (
         <p class="muted">
           {t(
-            'mean |x| {0} in float32, {1} in int8',
+            'mean |x| {0} in float32, {1} in {2}',
             significant(float.meanAbs, 4),
             significant(forward.outputs[output].quantized.meanAbs, 4),
+            form,
           )}
         </p>
       )}
@@ -99,7 +101,7 @@ function Image({ name }: { readonly name: string }) {
 }
 
 /** Outputs of one model or both, or what the chosen product saw. */
-function SaveOutputs({ busy }: { readonly busy: boolean }) {
+function SaveOutputs({ form, busy }: { readonly form: string; readonly busy: boolean }) {
   const product = currentProduct();
   const outputs = (which: 'float' | 'int8' | 'both') => () => act('saveForward', { kind: 'outputs', which });
   return (
@@ -109,8 +111,8 @@ function SaveOutputs({ busy }: { readonly busy: boolean }) {
       testId="save-outputs"
       disabled={busy}
       items={[
-        { text: t('float32 outputs'), run: outputs('float') },
-        { text: t('int8 outputs'), run: outputs('int8'), testId: 'save-int8' },
+        { text: t('{0} outputs', 'float32'), run: outputs('float') },
+        { text: t('{0} outputs', form), run: outputs('int8'), testId: 'save-int8' },
         { text: t('Outputs of both'), run: outputs('both') },
         ...(product === undefined
           ? []

@@ -101,14 +101,14 @@ function Prediction({ state, model, overview: shown }: Props & { readonly overvi
       <h2>
         {quantized === null ? t('If you quantize now') : t('Size of the file')}{' '}
         <span class="muted">
-          {spec.engine}, {spec.dtype === 'qint8' ? 'int8' : spec.dtype}
+          {spec.engine}, {formName(spec.dtype)}
           {spec.dtype === 'qint8' && `, ${spec.perChannel ? t('per channel') : t('per tensor')}`}
         </span>
       </h2>
       <Bar label={quantized === null ? t('now') : t('before')} share={1} value={before} kind="float" />
       {after !== undefined && !nothing && (
         <Bar
-          label={spec.dtype === 'float16' ? 'float16' : 'int8'}
+          label={formName(spec.dtype)}
           share={after / before}
           value={after}
           kind="int8"
@@ -121,6 +121,8 @@ function Prediction({ state, model, overview: shown }: Props & { readonly overvi
   );
 }
 
+import { formName } from '../../src/protocol/formNames';
+
 /** Which modules become int8, and for each other kind why not. */
 function Sentence({ overview: shown, done }: { readonly overview: OverviewDto; readonly done: boolean }) {
   const { quantized, skipped } = shown;
@@ -130,8 +132,13 @@ function Sentence({ overview: shown, done }: { readonly overview: OverviewDto; r
     <p class="muted">
       <b>
         {done
-          ? plural(quantized.count, '{0} module is int8', '{0} modules are int8', count(quantized.count))
-          : plural(quantized.count, '{0} module would be int8', '{0} modules would be int8', count(quantized.count))}
+          ? plural(quantized.count, '{0} module is quantized', '{0} modules are quantized', count(quantized.count))
+          : plural(
+              quantized.count,
+              '{0} module would be quantized',
+              '{0} modules would be quantized',
+              count(quantized.count),
+            )}
       </b>
       {quantized.count > 0 && `: ${list}`}.{' '}
       {skipped.slice(0, 4).map(({ type, reason, count: number, paths }) => (

@@ -98,10 +98,11 @@ function ScaleLine({ product }: { readonly product: ProductDto }) {
 const sameLatency = 0.95;
 
 function Latency({ forward }: { readonly forward: ForwardResultDto }) {
+  const { form } = forward;
   const { float, quantized, ratio } = forward.latencyUs;
   const rows: readonly (readonly [string, LatencyDto])[] = [
     ['float32', float],
-    ['int8', quantized],
+    [form, quantized],
   ];
   return (
     <div class="latency">
@@ -131,13 +132,16 @@ function Latency({ forward }: { readonly forward: ForwardResultDto }) {
       </table>
       {ratio < sameLatency && (
         <p>
-          <Icon name="warning" kind="warning" /> <b>{t('int8 is {0} times slower here.', (1 / ratio).toFixed(1))}</b>{' '}
+          <Icon name="warning" kind="warning" />{' '}
+          <b>{t('{0} is {1} times slower here.', form, (1 / ratio).toFixed(1))}</b>{' '}
           <span class="muted">
             {forward.runtime === 'onnx'
               ? t('These are the kernels of ONNX Runtime’s WebAssembly build.')
-              : t(
-                  'Measuring and rounding each input costs more than the smaller product saves. These are Quantscope’s own kernels, not PyTorch’s.',
-                )}
+              : form === 'float16'
+                ? t('Half precision makes weights smaller; the products run in float32 all the same.')
+                : t(
+                    'Measuring and rounding each input costs more than the smaller product saves. These are Quantscope’s own kernels, not PyTorch’s.',
+                  )}
           </span>
         </p>
       )}

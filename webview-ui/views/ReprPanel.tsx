@@ -1,6 +1,6 @@
 import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
-import { visible } from '../format';
+import { shortName, visible } from '../format';
 import { engineText, plural, t } from '../l10n';
 import { act, page, setPage } from '../state/store';
 import { Icon } from './Icon';
@@ -24,7 +24,7 @@ export function ReprPanel({ state, model }: { readonly state: ViewSnapshotDto; r
               quantized.quantizedCount,
             )}
           </b>
-          <span class="muted">{skippedText(quantized.skipped)}</span>
+          <span class="muted">{skippedText(quantized.skipped)}</span> <AddSkipped state={state} />
         </p>
       )}
       <div class="section-head">
@@ -47,6 +47,27 @@ export function ReprPanel({ state, model }: { readonly state: ViewSnapshotDto; r
         />
       )}
     </div>
+  );
+}
+
+/** One click from "stays float32" to what can be done about it. */
+function AddSkipped({ state }: { readonly state: ViewSnapshotDto }) {
+  const group = state.quantized?.skipped.find(({ takes }) => takes !== undefined);
+  if (group?.takes === undefined) return null;
+  const { type, count, takes, paths, reason } = group;
+  const [path] = paths;
+  const one = count === 1 && path !== '';
+  const add = () => {
+    if (reason === 'excluded') return act('tick', { path: one ? path : '', ticked: true });
+    const { overrides = [] } = state.spec;
+    const own = { target: one ? path : type, qconfig: takes };
+    // Types before modules: the last that fits decides.
+    act('quantize', { overrides: one ? [...overrides, own] : [own, ...overrides] });
+  };
+  return (
+    <button type="button" class="link" data-testid="add-skipped" disabled={state.busy !== null} onClick={add}>
+      {one ? t('Add {0}', shortName(path, 28)) : t('Add all {0}', visible(type))}
+    </button>
   );
 }
 

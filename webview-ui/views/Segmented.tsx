@@ -30,8 +30,15 @@ export function Segmented<T extends string>({ label, options, value, onChange }:
 }
 
 /** A small mark of a series, as in the charts. */
-export function Legend({ kinds }: { readonly kinds: readonly ('float' | 'int8' | 'difference')[] }) {
-  const texts = { float: 'float32', int8: 'int8', difference: 'int8 − float32' };
+export function Legend({
+  kinds,
+  form = 'int8',
+}: {
+  readonly kinds: readonly ('float' | 'int8' | 'difference')[];
+  /** What the quantized series is. */
+  readonly form?: string;
+}) {
+  const texts = { float: 'float32', int8: form, difference: `${form} − float32` };
   return (
     <span class="legend">
       {kinds.map((kind) => (

@@ -8,6 +8,9 @@ import { Icon } from './Icon';
 import { Row } from './Row';
 
 const rowHeight = 22;
+
+/** The column heads, which stay above the rows that scroll. */
+const headHeight = 23;
 const overscan = 8;
 
 /** Row elements at most; more than fit on any screen. */
@@ -28,7 +31,7 @@ export function TreeTable() {
   useEffect(() => {
     const target = body.current;
     if (target === null) return;
-    const observer = new ResizeObserver(() => setHeight(target.clientHeight));
+    const observer = new ResizeObserver(() => setHeight(target.clientHeight - headHeight));
     observer.observe(target);
     return () => observer.disconnect();
   }, []);
@@ -42,8 +45,7 @@ export function TreeTable() {
     if (target === null) return;
     const top = index * rowHeight;
     if (top < target.scrollTop) target.scrollTop = top;
-    else if (top + rowHeight > target.scrollTop + target.clientHeight)
-      target.scrollTop = top + rowHeight - target.clientHeight;
+    else if (top + rowHeight > target.scrollTop + height) target.scrollTop = top + rowHeight - height;
   };
   // What the document has sent back, then what was chosen here since: keys come faster than it answers.
   const chosen = useRef<readonly string[]>([]);
@@ -96,8 +98,34 @@ export function TreeTable() {
           />
           {page.value.filter === '' && <kbd>Ctrl+F</kbd>}
         </span>
-        <ExpandButton base="none" icon="collapse-all" label={t('Collapse All')} />
-        <ExpandButton base="all" icon="expand-all" label={t('Expand All')} />
+        <span role="toolbar" aria-label={t('Modules and tensors')} class="icon-tools" onKeyDown={moveInToolbar}>
+          <ToolButton
+            icon="discard"
+            label={t('Undo')}
+            testId="undo-choice"
+            disabled={!snapshot.value?.canUndo}
+            run={() => act('undo', {})}
+          />
+          <ToolButton
+            icon="diff"
+            label={t('Show Module Repr Diff')}
+            testId="repr-diff"
+            disabled={!quantized}
+            run={() => act('command', { name: 'showReprDiff' })}
+          />
+          <ToolButton
+            icon="collapse-all"
+            label={t('Collapse All')}
+            testId="collapse-all"
+            run={() => setPage({ base: 'none', toggled: ['m:'] })}
+          />
+          <ToolButton
+            icon="expand-all"
+            label={t('Expand All')}
+            testId="expand-all"
+            run={() => setPage({ base: 'all', toggled: [] })}
+          />
+        </span>
       </div>
       <div
         class={quantized ? 'treegrid quantized' : 'treegrid'}
@@ -107,19 +135,16 @@ export function TreeTable() {
         aria-activedescendant={total > 0 ? `row-${active}` : undefined}
         tabIndex={0}
         data-testid="tree"
+        ref={body}
         onKeyDown={keys}
+        onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}
       >
         <div class="tree-head" role="row" aria-rowindex={1}>
           {columns(quantized).map((column) => (
             <ColumnHead key={column.name} column={column} />
           ))}
         </div>
-        <div
-          class="tree-body"
-          ref={body}
-          role="rowgroup"
-          onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}
-        >
+        <div role="rowgroup">
           <div class="tree-space" role="presentation" style={{ height: `${total * rowHeight}px` }}>
             {/* Only this one box moves: rows of their own layer made painting most of a frame. */}
             <div class="tree-window" role="presentation" style={{ transform: `translateY(${first * rowHeight}px)` }}>
@@ -187,23 +212,34 @@ function ColumnHead({ column: { name, class: cls, by } }: { readonly column: Col
   );
 }
 
-function ExpandButton({
-  base,
-  icon,
-  label,
-}: {
-  readonly base: 'all' | 'none';
+/** One tab stop; the arrows go from icon to icon. */
+function moveInToolbar(event: KeyboardEvent): void {
+  const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
+  if (step === 0) return;
+  const buttons = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>('button:not(:disabled)')];
+  const at = buttons.indexOf(document.activeElement as HTMLElement);
+  buttons[(at + step + buttons.length) % buttons.length].focus();
+}
+
+interface ToolProps {
   readonly icon: string;
   readonly label: string;
-}) {
+  readonly testId: string;
+  readonly disabled?: boolean;
+  run(): void;
+}
+
+function ToolButton({ icon, label, testId, disabled = false, run }: ToolProps) {
   return (
     <button
       type="button"
       class="icon-button"
       title={label}
       aria-label={label}
-      data-testid={icon}
-      onClick={() => setPage({ base, toggled: base === 'none' ? ['m:'] : [] })}
+      data-testid={testId}
+      tabIndex={testId === 'collapse-all' ? 0 : -1}
+      disabled={disabled}
+      onClick={run}
     >
       <Icon name={icon} />
     </button>

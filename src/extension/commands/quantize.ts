@@ -22,6 +22,5 @@ export async function quantize(document: InspectorDocument | undefined): Promise
     ignoreFocusOut: true,
   });
   if (picked === undefined) return;
-  document.setSpec({ engine: picked.engine });
-  await document.quantize();
+  await document.quantize(picked.engine === spec.engine ? {} : { engine: picked.engine });
 }

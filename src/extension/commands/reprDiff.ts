@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { formName } from '../../protocol/formNames';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';
 
@@ -35,6 +36,6 @@ function reprUri(document: InspectorDocument, side: string): vscode.Uri {
 
 export async function showReprDiff(document: InspectorDocument | undefined): Promise<void> {
   if (document?.snapshot.quantized == null) return;
-  const title = `${document.snapshot.file}: float32 ↔ int8`;
+  const title = `${document.snapshot.file}: float32 ↔ ${formName(document.snapshot.quantizedSpec?.dtype ?? 'qint8')}`;
   await vscode.commands.executeCommand('vscode.diff', reprUri(document, 'before'), reprUri(document, 'after'), title);
 }

@@ -12,7 +12,7 @@ import { ModelCode } from '../forward/modelCode';
 import type { Services } from '../services';
 import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
 import { emptySnapshot, noResults } from './emptySnapshot';
-import { leaving, sameMeasure, withOverrides, withTicks } from './specChanges';
+import { changed, leaving, sameMeasure, withOverrides, withTicks } from './specChanges';
 import type { ViewMemory } from './viewMemory';
 
 /** Timed runs of each size: the median of so many is steady enough for a curve. */
@@ -32,7 +32,8 @@ export class InspectorDocument implements vscode.CustomDocument {
   private readonly changed = new vscode.EventEmitter<ViewSnapshotDto>();
   private readonly closed = new vscode.EventEmitter<void>();
   private running: AbortController | undefined;
-  private undoStack: QuantizeSpecDto[] = [];
+  /** What was chosen and quantized before each change, the last change last. */
+  private undoStack: Pick<ViewSnapshotDto, 'spec' | 'quantizedSpec'>[] = [];
   private inputsPath = '';
   private healthRun: Promise<HealthDto> | undefined;
   private healthAbort: AbortController | undefined;
@@ -138,9 +139,19 @@ export class InspectorDocument implements vscode.CustomDocument {
     return written;
   }
 
-  setSpec({ overrides, ...change }: SpecChangeDto): void {
-    const spec = { ...this.state.spec, ...change };
-    this.update({ spec: overrides === undefined ? spec : leaving({ ...spec, overrides }, spec.exclude) });
+  setSpec(change: SpecChangeDto): void {
+    this.choose(changed(this.state.spec, change));
+  }
+
+  /** Another choice, which Undo takes back. */
+  private choose(spec: QuantizeSpecDto): void {
+    this.undoStack.push(this.chosen());
+    this.update({ spec, canUndo: true });
+  }
+
+  private chosen(): Pick<ViewSnapshotDto, 'spec' | 'quantizedSpec'> {
+    const { spec, quantizedSpec } = this.state;
+    return { spec, quantizedSpec };
   }
 
   /** Ticks or unticks a module with everything below it; after Quantize the result follows at once. */
@@ -149,37 +160,51 @@ export class InspectorDocument implements vscode.CustomDocument {
     const spec = withTicks(this.state.spec, below, ticked);
     // A tick would do nothing where a type or a module above is left in float32.
     const added = ticked ? await this.engine.call('overridesToQuantize', { path, spec }) : [];
-    this.update({ spec: withOverrides(spec, added) });
-    if (this.state.quantized !== null) await this.quantize();
+    this.choose(withOverrides(spec, added));
+    if (this.state.quantized !== null) await this.quantizeChosen();
   }
 
-  async quantize(): Promise<void> {
+  /** With a change of the choice, where there is one. */
+  async quantize(change: SpecChangeDto = {}): Promise<void> {
+    if (Object.keys(change).length > 0) return this.applySpec(changed(this.state.spec, change));
+    const before = this.chosen();
+    await this.quantizeChosen();
+    if (this.state.quantizedSpec === before.spec && before.quantizedSpec !== before.spec) {
+      this.undoStack.push(before);
+      this.update({ canUndo: true });
+    }
+  }
+
+  private async quantizeChosen(): Promise<void> {
     const { spec } = this.state;
     await this.work(vscode.l10n.t('Quantizing'), async (options) => {
       const quantized = await this.engine.call('quantizeSummary', spec, options);
-      if (this.state.quantizedSpec !== null) this.undoStack.push(this.state.quantizedSpec);
       const sensitivity = sameMeasure(this.state.quantizedSpec, spec) ? this.state.sensitivity : null;
       this.update({
         quantized,
         quantizedSpec: spec,
         sensitivity,
-        canUndo: true,
         forwardStale: this.state.forward !== null,
       });
       this.services.history.addQuantize(this.uri.toString(), this.state.file, spec, quantized);
     });
   }
 
-  /** Goes back to the spec before the last Quantize, or to the float model. */
+  /** Takes the last Quantize or change of the choice back. */
   async undo(): Promise<void> {
     const before = this.undoStack.pop();
-    if (before === undefined) {
-      this.update({ quantized: null, quantizedSpec: null, canUndo: false, spec: leaving(this.state.spec, []) });
+    if (before === undefined) return;
+    const { spec, quantizedSpec } = before;
+    const same = quantizedSpec === this.state.quantizedSpec;
+    this.update({ spec, canUndo: this.undoStack.length > 0 });
+    if (same) return;
+    if (quantizedSpec === null) {
+      this.update({ quantized: null, quantizedSpec: null, sensitivity: null });
       return;
     }
     await this.work(vscode.l10n.t('Quantizing'), async (options) => {
-      const quantized = await this.engine.call('quantizeSummary', before, options);
-      this.update({ quantized, quantizedSpec: before, spec: before, forwardStale: this.state.forward !== null });
+      const quantized = await this.engine.call('quantizeSummary', quantizedSpec, options);
+      this.update({ quantized, quantizedSpec, forwardStale: this.state.forward !== null });
     });
   }
 
@@ -200,7 +225,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       ...(source && { source }),
       ...(plan && { plan }),
     };
-    await this.work(vscode.l10n.t('Running float and int8'), async (options) => {
+    await this.work(vscode.l10n.t('Running both models'), async (options) => {
       const forward = await this.engine.call('forward', request, options);
       this.lastForward = request;
       // Layers are measured on the inputs of the last pass of the whole model.
@@ -231,14 +256,20 @@ export class InspectorDocument implements vscode.CustomDocument {
   }
 
   /** Leaves exactly these modules in float and quantizes again. */
-  keepFloat(paths: readonly string[]): Promise<void> {
-    return this.applySpec(leaving(this.state.spec, paths));
+  async keepFloat(paths: readonly string[]): Promise<void> {
+    const spec = leaving(this.state.spec, paths);
+    const kept = new Set(paths);
+    const measured = new Set(this.state.sensitivity?.layers.map(({ path }) => path));
+    // Where a type or a pattern leaves one of the others in float32, it gets a choice of its own.
+    const added = await this.engine.call('overridesToQuantize', { path: '', spec });
+    const wanted = added.filter(({ target }) => measured.has(target) && !kept.has(target));
+    await this.applySpec(withOverrides(spec, wanted));
   }
 
   /** Quantizes with a whole spec, such as one of an earlier run. */
   async applySpec(spec: QuantizeSpecDto): Promise<void> {
-    this.update({ spec });
-    await this.quantize();
+    this.choose(spec);
+    await this.quantizeChosen();
   }
 
   /** The error that each layer makes alone, ticked or not: on the inputs of the last pass of the whole model, where there was one. */

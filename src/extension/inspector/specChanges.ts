@@ -1,4 +1,5 @@
 import type { QConfigOverrideDto, QuantizeSpecDto } from '../../protocol/quantizeDto';
+import type { SpecChangeDto } from '../../protocol/viewApi';
 
 /**
  * Ticks are kept in `exclude`. Where a choice by type or module overrides the base, that choice
@@ -17,6 +18,12 @@ export function withOverrides(spec: QuantizeSpecDto, added: readonly QConfigOver
   const targets = new Set(added.map(({ target }) => target));
   const others = (spec.overrides ?? []).filter(({ target }) => !targets.has(target));
   return leaving({ ...spec, overrides: [...others, ...added] }, spec.exclude);
+}
+
+/** The same spec with what a page changed of it. */
+export function changed(spec: QuantizeSpecDto, { overrides, ...change }: SpecChangeDto): QuantizeSpecDto {
+  const next = { ...spec, ...change };
+  return overrides === undefined ? next : leaving({ ...next, overrides }, spec.exclude);
 }
 
 /** The same spec with exactly these modules unticked. */

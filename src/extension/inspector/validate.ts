@@ -33,6 +33,13 @@ const spec = v.strictObject({
   overrides,
   halfStorage: v.optional(v.boolean()),
 });
+const specChange = v.strictObject({
+  engine: v.optional(engine),
+  dtype: v.optional(dtype),
+  perChannel: v.optional(v.boolean()),
+  overrides,
+  halfStorage: v.optional(v.boolean()),
+});
 const shape = v.pipe(v.array(v.pipe(count, v.maxValue(2 ** 31))), v.maxLength(8));
 
 const rowsQuery = {
@@ -66,17 +73,12 @@ export const schemas = {
   activation: v.strictObject({ module: name, weight: name, call: count, step: count }),
   select: v.strictObject({ id: name }),
   showTab: v.strictObject({ tab: v.picklist(viewTabs) }),
-  setSpec: v.strictObject({
-    engine: v.optional(engine),
-    dtype: v.optional(dtype),
-    perChannel: v.optional(v.boolean()),
-    overrides,
-    halfStorage: v.optional(v.boolean()),
-  }),
+  setSpec: specChange,
   tick: v.strictObject({ path: name, ticked: v.boolean() }),
-  quantize: empty,
+  quantize: specChange,
   measureSensitivity: empty,
   measureBreakEven: v.strictObject({ module: name }),
+  chosen: v.strictObject({ paths: v.pipe(v.array(name), v.maxLength(100_000)) }),
   keepFloat: v.strictObject({ paths: v.pipe(v.array(name), v.maxLength(100_000)) }),
   undo: empty,
   runForward: v.strictObject({

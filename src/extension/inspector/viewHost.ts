@@ -84,7 +84,9 @@ function handlers(
     measureSensitivity: () => document().measureSensitivity(),
     measureBreakEven: ({ module }) => document().measureBreakEven(module),
     keepFloat: ({ paths }) => document().keepFloat(paths),
-    quantize: () => document().quantize(),
+    quantize: (change) => document().quantize(change),
+    chosen: ({ paths }, { signal }) =>
+      document().engine.call('chosen', { paths, spec: document().snapshot.spec }, { signal }),
     undo: () => document().undo(),
     runForward: ({ source, literal, whole, ...request }) =>
       document().runForward({

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { formName } from '../../protocol/formNames';
 import type { ForwardRequestDto, ForwardResultDto } from '../../protocol/forwardDto';
 import type { QuantizedSummaryDto, QuantizeSpecDto } from '../../protocol/quantizeDto';
 
@@ -21,6 +22,8 @@ export interface Run {
     readonly request: Omit<ForwardRequestDto, 'spec'>;
     readonly module: string;
     readonly moduleType: string;
+    /** Runs of older versions have none. */
+    readonly form?: string;
     readonly percent: number;
     readonly sqnrDb: number;
     readonly floatUs: number;
@@ -60,12 +63,13 @@ export class RunHistory implements vscode.Disposable {
     file: string,
     spec: QuantizeSpecDto,
     { spec: _, ...request }: ForwardRequestDto,
-    { accuracy, latencyUs, module, moduleType }: ForwardResultDto,
+    { accuracy, latencyUs, module, moduleType, form }: ForwardResultDto,
   ) {
     const forward = {
       request,
       module,
       moduleType,
+      form,
       percent: accuracy.percent,
       sqnrDb: finite(accuracy.sqnrDb),
       floatUs: latencyUs.float.median,
@@ -112,7 +116,7 @@ export function runTexts({ spec, quantized, forward }: Run): { readonly label: s
     after < 1000 ? `${after} B` : after < 1e6 ? `${(after / 1000).toFixed(1)} KB` : `${(after / 1e6).toFixed(1)} MB`;
   const scheme = spec.perChannel ? `, ${vscode.l10n.t('per channel')}` : '';
   return {
-    label: `int8, ${spec.engine}${scheme}`,
+    label: `${formName(spec.dtype)}, ${spec.engine}${scheme}`,
     description:
       after < before ? `${size} · ${(before / after).toFixed(2)} ×` : `${size} · ${vscode.l10n.t('not smaller')}`,
   };
@@ -140,7 +144,7 @@ export function runDocument(run: Run): string {
     ['output error, percent', forward?.percent.toFixed(4) ?? '–'],
     ['output SQNR, dB', forward?.sqnrDb.toFixed(2) ?? '–'],
     ['float32, median µs', forward?.floatUs.toFixed(1) ?? '–'],
-    ['int8, median µs', forward?.quantizedUs.toFixed(1) ?? '–'],
+    [`${forward?.form ?? formName(spec.dtype)}, median µs`, forward?.quantizedUs.toFixed(1) ?? '–'],
   ];
   return `${lines.map(([name, value]) => `${name.padEnd(24)}${value}`).join('\n')}\n`;
 }

@@ -103,9 +103,34 @@ describe('the report', () => {
 
   it('the summary groups what stays float', async () => {
     const changes = { exclude: ['*'] };
-    const summary = summarizeReport(await quantized(await openFixtureModel('2.13', 'mlp.pt'), changes), spec(changes));
+    const summary = summarizeReport(
+      await openFixtureModel('2.13', 'mlp.pt'),
+      await quantized(await openFixtureModel('2.13', 'mlp.pt'), changes),
+      spec(changes),
+    );
     assert.equal(summary.quantizedCount, 0);
-    assert.deepEqual(summary.skipped, [{ type: 'Linear', reason: 'excluded', count: 2, paths: ['0', '2'] }]);
+    assert.deepEqual(summary.skipped, [
+      { type: 'Linear', reason: 'excluded', count: 2, paths: ['0', '2'], takes: 'default_dynamic' },
+    ]);
+  });
+
+  it('the summary names the qconfig that would quantize what stays float, and none where nothing does', async () => {
+    const model = await openFixtureModel('2.13', 'word_lm.pt');
+    const { skipped } = summarizeReport(model, await quantized(model), spec());
+    assert.deepEqual(skipped, [
+      { type: 'Embedding', reason: 'not in the spec', count: 1, paths: ['encoder'], takes: 'float_qparams' },
+    ]);
+    const norms = await modelOf({
+      'norm.weight': { shape: [4], values: [1, 1, 1, 1] },
+      'norm.bias': { shape: [4], values: [0, 0, 0, 0] },
+      'norm.running_mean': { shape: [4], values: [0, 0, 0, 0] },
+      'norm.running_var': { shape: [4], values: [1, 1, 1, 1] },
+    });
+    const left = summarizeReport(norms, await quantized(norms), spec()).skipped;
+    assert.deepEqual(
+      left.map(({ type, takes }) => [type, takes]),
+      [['BatchNorm2d', undefined]],
+    );
   });
 
   it('NaN in a weight is an error that names the tensor', async () => {
