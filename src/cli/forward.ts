@@ -7,7 +7,7 @@ import { number } from './text';
 export const forward: Command = {
   name: 'forward',
   synopsis:
-    'FILE [--module PATH | --source model.py[:Class] [--init JSON] [--root DIR] | --plan [PLAN.json]] [--save-plan [PLAN.json]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz] [--quantized] [options of quantize: --engine E --dtype D --per-channel --modules M --exclude GLOB --qconfig NAME=Q] [--threads N] [--runs N] [--outputs OUT.npz] [--trace TRACE.json]',
+    'FILE [--module PATH | --source model.py[:Class] [--init JSON] [--root DIR] | --plan [PLAN.json]] [--save-plan [PLAN.json]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz | --text TEXT [--tokenizer tokenizer.json]] [--quantized] [options of quantize: --engine E --dtype D --per-channel --modules M --exclude GLOB --qconfig NAME=Q] [--threads N] [--runs N] [--outputs OUT.npz] [--trace TRACE.json]',
   summary: 'runs one module, or the whole model by its own code, and lists the scale that is chosen at every step',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(withOptionalValues(args), forwardOptions, 1);

@@ -1,4 +1,11 @@
-import type { ForwardRequestDto, ModelSourceDto, OnnxForwardRequestDto, WholeModelDto } from '../protocol/forwardDto';
+import { dirname, join } from 'node:path';
+import type {
+  ForwardRequestDto,
+  GivenInputsDto,
+  ModelSourceDto,
+  OnnxForwardRequestDto,
+  WholeModelDto,
+} from '../protocol/forwardDto';
 import type { PlanReportDto } from '../protocol/planDto';
 import type { EngineClient } from '../worker/enginePool';
 import { quantizeSpec, type SpecValues, shapeOption, specOptions, UsageError, wholeNumber } from './command';
@@ -13,6 +20,8 @@ export const inputOptions = {
   random: { type: 'string' },
   shape: { type: 'string', multiple: true },
   inputs: { type: 'string' },
+  text: { type: 'string' },
+  tokenizer: { type: 'string' },
 } as const;
 
 export const forwardOptions = {
@@ -27,10 +36,14 @@ export const forwardOptions = {
   'save-plan': { type: 'string' },
 } as const;
 
+type InputOption = 'inputs' | 'text' | 'tokenizer' | 'random' | 'shape';
+
 interface ForwardValues extends SpecValues {
   readonly module?: string;
   readonly random?: string;
   readonly inputs?: string;
+  readonly text?: string;
+  readonly tokenizer?: string;
   readonly shape?: readonly string[];
   readonly runs?: string;
   readonly threads?: string;
@@ -92,16 +105,13 @@ export async function forwardRequest(
       `--module: no module of that name can be run. ${names === '' ? 'This file has none.' : `Try ${names}.`}`,
     );
   }
-  if (values.inputs !== undefined && (values.random !== undefined || values.shape !== undefined)) {
-    throw new UsageError('--inputs goes without --random and --shape.');
-  }
   const spec = quantizeSpec(values);
   const shapes = values.shape?.map(shapeOption) ?? found.inputs.map(({ shape }) => shape);
   return {
     module: found.path,
     seed: wholeNumber('--random', values.random, 29592),
     shapes,
-    inputs: values.inputs === undefined ? null : { kind: 'file', path: values.inputs },
+    inputs: givenInputs(path, values),
     engine: spec.engine,
     perChannel: spec.perChannel,
     spec,
@@ -114,6 +124,22 @@ export async function forwardRequest(
       ? {}
       : { outputsFile: { path: values.outputs, quantized: values.quantized ?? false } }),
   };
+}
+
+/** Inputs that do not come from the seed: a file's, or a text by the tokenizer that lies beside the model unless one is named. */
+function givenInputs(
+  path: string,
+  { inputs, text, tokenizer, random, shape }: Pick<ForwardValues, InputOption>,
+): GivenInputsDto | null {
+  const given = [inputs, text].filter((each) => each !== undefined).length;
+  if (given > 1 || (given === 1 && (random !== undefined || shape !== undefined))) {
+    throw new UsageError(`${inputs === undefined ? '--text' : '--inputs'} goes without other inputs.`);
+  }
+  if (tokenizer !== undefined && text === undefined) throw new UsageError('--tokenizer goes with --text.');
+  if (inputs !== undefined) return { kind: 'file', path: inputs };
+  return text === undefined
+    ? null
+    : { kind: 'text', text, tokenizer: tokenizer ?? join(dirname(path), 'tokenizer.json') };
 }
 
 /** What the code of the whole model takes; nothing where the options say it. */

@@ -9,7 +9,7 @@ import type { Program } from './scriptProgram';
 type Inputs = RunnableDto['inputs'];
 
 /** Names under which people pass a recurrent state. */
-const stateName = /^(h|hx|hc|hidden|hidden_states?|states?|prev_state|h_?0|c_?0|cx|cell)$/i;
+export const stateName = /^(h|hx|hc|hidden|hidden_states?|states?|prev_state|h_?0|c_?0|cx|cell)$/i;
 const cellName = /^(c_?0|cx|cell)$/i;
 
 /**

@@ -101,7 +101,9 @@ export interface ProgramRunDto {
 export type GivenInputsDto =
   | { readonly kind: 'file'; readonly path: string }
   /** Nested lists of numbers, one input a line. */
-  | { readonly kind: 'literal'; readonly text: string };
+  | { readonly kind: 'literal'; readonly text: string }
+  /** A text that this tokenizer.json turns into token ids. */
+  | { readonly kind: 'text'; readonly text: string; readonly tokenizer: string };
 
 /** Running an ONNX graph with ONNX Runtime. */
 export interface OnnxForwardRequestDto {

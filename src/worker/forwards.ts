@@ -8,7 +8,7 @@ import { captureAll } from '../model/capture';
 import { summarize } from '../model/describeModel';
 import { explainOutput } from '../model/explainOutput';
 import { forwardModule, moduleOutputs, type OutputPairs, series } from '../model/forwardModule';
-import { fileInputs, literalInputs } from '../model/givenInputs';
+import { fileInputs } from '../model/givenInputs';
 import { findModule, type Model, openModel } from '../model/openModel';
 import { requestSpec } from '../model/preparedProgram';
 import { explainProgram, programActivation } from '../model/programDetails';
@@ -32,6 +32,7 @@ import type { TensorImageDto } from '../protocol/tensorDto';
 import { describeGraph, forwardGraph, isGraph } from './onnxWhole';
 import { type OpenSource, withSource } from './openSource';
 import { activationArrays, numbers, outputArrays, outputImage, writeArrays } from './outputArrays';
+import { typedInputs } from './textInputs';
 import { isWhole, WholeModels } from './wholeModels';
 
 /** Values of one product's inputs that are written to a file. */
@@ -166,7 +167,7 @@ export class Forwards {
   }: Pick<ForwardRequestDto, 'module' | 'inputs'>): Promise<readonly Tensor[] | undefined> {
     if (inputs == null) return undefined;
     const known = defaultInputs(module === '' ? this.model.root : findModule(this.model, module)) ?? [];
-    if (inputs.kind === 'literal') return literalInputs(inputs.text, known);
+    if (inputs.kind !== 'file') return typedInputs(inputs, known, this.openSource);
     return withSource(this.openSource, inputs.path, async (source) =>
       fileInputs(await openModel(source, this.abort), known, this.abort),
     );

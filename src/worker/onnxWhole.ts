@@ -4,7 +4,6 @@ import { accuracy } from '../engine/quantization/errorMetrics';
 import { floatTensor, type Tensor } from '../engine/tensor/tensor';
 import type { OnnxDimension } from '../formats/onnx/types';
 import { type OutputPairs, series } from '../model/forwardModule';
-import { literalInputs } from '../model/givenInputs';
 import type { Model } from '../model/openModel';
 import { formName } from '../protocol/formNames';
 import type { ForwardRequestDto, ForwardResultDto, OnnxForwardRequestDto, WholeModelDto } from '../protocol/forwardDto';
@@ -12,6 +11,7 @@ import { indexLimit, openSize, runGraphs } from './onnxForward';
 import { indexLimits } from './onnxParts';
 import type { OpenSource } from './openSource';
 import { numbers } from './outputArrays';
+import { typedInputs } from './textInputs';
 
 /** The whole graph of an ONNX file as the Forward view shows whole models. ONNX Runtime tells no scales, so there are no products. */
 
@@ -76,7 +76,8 @@ export async function forwardGraph(
   abort: AbortCheck,
 ): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputPairs }> {
   const { inputs } = request;
-  const given = inputs?.kind === 'literal' ? literalInputs(inputs.text, describeGraph(model).inputs) : undefined;
+  const typed = inputs != null && inputs.kind !== 'file';
+  const given = typed ? await typedInputs(inputs, describeGraph(model).inputs, openSource) : undefined;
   const ran = await runGraphs(model, path, graphRequest(request), given, openSource, abort);
   const { float, quantized } = ran;
   if (quantized === undefined || float.tensors.length === 0) {

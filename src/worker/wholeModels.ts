@@ -5,7 +5,6 @@ import type { Progress } from '../core/progress';
 import type { Tensor } from '../engine/tensor/tensor';
 import type { OutputPairs } from '../model/forwardModule';
 import { forwardProgram, type ProgramOutputs, programArrays } from '../model/forwardProgram';
-import { literalInputs } from '../model/givenInputs';
 import { type Model, openModel } from '../model/openModel';
 import { readPlan } from '../model/plan/readPlan';
 import { type LoadedProgram, loadProgram, type PreparedProgram, prepareProgram } from '../model/preparedProgram';
@@ -25,6 +24,7 @@ import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type OpenSource, withSource } from './openSource';
 import { programOutputs } from './outputArrays';
 import { resolveSibling } from './siblingFile';
+import { typedInputs } from './textInputs';
 
 /** Bytes of a Python file or notebook; pictures in a notebook's outputs count. */
 const maxSourceBytes = 64 * 1024 * 1024;
@@ -112,7 +112,7 @@ export class WholeModels {
 
   private async inputs({ inputs }: WholeRequest, known: RunnableDto['inputs']) {
     if (inputs == null) return undefined;
-    if (inputs.kind === 'literal') return literalInputs(inputs.text, known);
+    if (inputs.kind !== 'file') return typedInputs(inputs, known, this.openSource);
     return inputArrays(inputs.path, this.openSource, this.abort);
   }
 

@@ -41,6 +41,32 @@ describe('the command line', function () {
     });
   });
 
+  describe('forward --text', () => {
+    const tokenizer = fixturePath('tokenizers', 'unigram.json');
+
+    it('runs on the token ids of the tokenizer beside the model', async () => {
+      const model = at('said.pt');
+      await copyFile(wordLm, model);
+      const away = await run(['forward', model, '--plan', '--text', 'The scale', '--runs', '1']);
+      assert.deepEqual([away.code, /tokenizer\.json.*E_IO/.test(away.stderr)], [1, true]);
+      await copyFile(tokenizer, at('tokenizer.json'));
+      const short = await json('forward', model, '--plan', '--text', 'The scale', '--runs', '1');
+      const long = await json('forward', model, '--plan', '--text', 'The scale of a layer', '--runs', '1');
+      assert.ok(long.outputs[0].shape[0] > short.outputs[0].shape[0]);
+    });
+
+    it('is no input beside others', async () => {
+      for (const more of [
+        ['--inputs', 'a.npz'],
+        ['--random', '1'],
+        ['--shape', '3,1'],
+      ]) {
+        assert.equal((await run(['forward', wordLm, '--text', 'a', ...more])).code, 2);
+      }
+      assert.equal((await run(['forward', wordLm, '--tokenizer', tokenizer])).code, 2);
+    });
+  });
+
   describe('forward', () => {
     const shapes = ['--shape', '20,1,8', '--shape', '1,1,8', '--shape', '1,1,8'];
 

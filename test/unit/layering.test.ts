@@ -30,6 +30,11 @@ const rules: readonly Rule[] = [
     packages: ['node:', 'onnxruntime-web'],
   },
   {
+    from: 'src/worker/tokenizer',
+    may: ['src/core'],
+    packages: ['node:path', '@huggingface/tokenizers'],
+  },
+  {
     from: 'src/worker',
     may: ['src/core', 'src/formats', 'src/engine', 'src/model', 'src/protocol'],
     packages: ['node:'],
