@@ -1,6 +1,7 @@
 import type { AbortCheck } from '../../core/abort';
 import type { PackedLinear } from '../quantization/dynamicLinear';
 import type { EngineSemantics } from '../quantization/engines';
+import type { LayerKernels } from './layerKernels';
 import type { StreamKernels } from './streamKernels';
 
 /** A float32 weight [rows, columns] and its bias. */
@@ -37,6 +38,7 @@ export interface Kernels {
   /** Threads that large products are divided among. */
   readonly threads: number;
   readonly streams: StreamKernels;
+  readonly layers: LayerKernels;
   /**
    * Codes 0…255 of an activation: `out[i] = clamp(round(code(values[i])))`, ties to even.
    * Returns how many values were clamped.

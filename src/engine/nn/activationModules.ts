@@ -9,7 +9,7 @@ const each =
   (make: (attributes: Attributes) => elementwise.Elementwise): Maker =>
   ({ attributes }) => {
     const apply = make(attributes);
-    return floatModule((x) => mapValues(x, apply));
+    return floatModule((x, { kernels }) => mapValues(x, apply, kernels));
   };
 
 const plain = (apply: elementwise.Elementwise): Maker => each(() => apply);
@@ -18,7 +18,7 @@ const softmaxMaker =
   (kind: 'softmax' | 'log' | 'min'): Maker =>
   ({ attributes }) => {
     const dim = attributes.optionalNumber('dim');
-    return floatModule((x) => softmax(x, dim ?? implicitDimension(x.shape.length), kind));
+    return floatModule((x, { kernels }) => softmax(x, dim ?? implicitDimension(x.shape.length), kind, kernels));
   };
 
 /** One slope, or one a channel of dimension 1. */
@@ -41,8 +41,8 @@ export const activationMakers: Makers = [
   ['ReLU6', plain(elementwise.relu6)],
   ['SiLU', plain(elementwise.silu)],
   ['Mish', plain(elementwise.mish)],
-  ['Tanh', plain(elementwise.tanhOf)],
-  ['Sigmoid', plain(elementwise.sigmoidOf)],
+  ['Tanh', plain(elementwise.tanh)],
+  ['Sigmoid', plain(elementwise.sigmoid)],
   ['Hardswish', plain(elementwise.hardswish)],
   ['Hardsigmoid', plain(elementwise.hardsigmoid)],
   ['LogSigmoid', plain(elementwise.logSigmoid)],

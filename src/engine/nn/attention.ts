@@ -1,9 +1,10 @@
 import { invalid } from '../../core/errors';
+import type { AttentionMask } from '../kernels/layerKernels';
 import { type FloatTensor, floatTensor, type Tensor } from '../tensor/tensor';
 import type { ForwardContext } from './forwardContext';
 import { floatInput } from './inputs';
 import type { ModuleInputs, RunnableModule } from './module';
-import { swapAxes, transposed } from './rearrange';
+import { swapAxes } from './rearrange';
 
 export interface AttentionOptions {
   readonly embedDim: number;
@@ -37,18 +38,36 @@ export class MultiheadAttention implements RunnableModule {
     const [q, k, v] = given.map((tensor) => this.steps(tensor, rank));
     const [target, batch] = q.shape;
     const width = this.options.embedDim;
+    this.check(q, k, v);
     const project = (x: FloatTensor, index: number) => this.project(x, index, context);
     const query = project(q, 0);
     const keys = this.extend(project(k, 1), k.shape[0], batch, 'bias_k');
     const values = this.extend(project(v, 2), v.shape[0], batch, 'bias_v');
     const source = keys.length / (batch * width);
-    const mask = attentionMask(inputs[4], inputs[3], { heads: this.options.heads, batch, target, source: k.shape[0] });
-    const { output, weights } = attend(query, keys, values, { ...this.options, batch, target, source }, mask, context);
+    const shape = { heads: this.options.heads, batch, target, source };
+    const mask = attentionMask(inputs[4], inputs[3], { ...shape, masked: k.shape[0] });
+    const { output, weights } = context.kernels.layers.attention({
+      ...{ query, keys, values, mask, ...shape, width: width / shape.heads },
+      abort: context.abort,
+    });
     const [projected] = this.outProj.forward([floatTensor(output, [target * batch, width])], context);
     const whole = floatTensor(projected.data as Float32Array, [target, batch, width]);
     const squeezed =
       rank === 2 ? floatTensor(whole.data, [target, width]) : this.options.batchFirst ? swapFirst(whole) : whole;
     return [squeezed, floatTensor(weights, rank === 2 ? [target, source] : [batch, target, source])];
+  }
+
+  /** The sequences of one call belong together, and the heads divide their width. */
+  private check(q: FloatTensor, k: FloatTensor, v: FloatTensor): void {
+    const { embedDim, heads } = this.options;
+    if (embedDim % heads !== 0) throw invalid('E_SHAPE', `embed_dim ${embedDim} not divisible by num_heads ${heads}`);
+    const [key, value] = [k, v].map(({ shape }) => `(${shape[0]}, ${shape[1]})`);
+    if (key !== value) {
+      throw invalid('E_SHAPE', `key's sequence and batch dims ${key} do not match value's ${value}`);
+    }
+    if (q.shape[1] !== k.shape[1]) {
+      throw invalid('E_SHAPE', `query has a batch of ${q.shape[1]}, but key has one of ${k.shape[1]}.`);
+    }
   }
 
   /** [steps, batch, width], whatever the layout. */
@@ -104,106 +123,42 @@ export class MultiheadAttention implements RunnableModule {
   }
 }
 
-interface Heads {
-  readonly embedDim: number;
-  readonly heads: number;
-  readonly batch: number;
-  readonly target: number;
-  readonly source: number;
-}
-
-/** softmax(q kᵀ / √d + mask) v of every head; the softmax is summed in double. */
-function attend(
-  query: Float32Array,
-  keys: Float32Array,
-  values: Float32Array,
-  shape: Heads,
-  mask: Mask | undefined,
-  { kernels, abort }: ForwardContext,
-) {
-  const { embedDim, heads, batch, target, source } = shape;
-  const width = embedDim / heads;
-  const output = new Float32Array(target * batch * embedDim);
-  const averaged = new Float64Array(batch * target * source);
-  const scores = new Float32Array(target * source);
-  const exponents = new Float64Array(source);
-  const mixed = new Float32Array(target * width);
-  for (let b = 0; b < batch; b++) {
-    abort.throwIfAborted();
-    for (let h = 0; h < heads; h++) {
-      const part = (x: Float32Array, steps: number) =>
-        headOf(x, steps, b * embedDim + h * width, batch * embedDim, width);
-      kernels.gemmFloat(part(query, target), part(keys, source), undefined, target, source, width, scores);
-      const divisor = Math.sqrt(width);
-      for (let t = 0; t < target; t++) {
-        for (let s = 0; s < source; s++) exponents[s] = scores[t * source + s] / divisor;
-        if (mask !== undefined) for (let s = 0; s < source; s++) exponents[s] += mask(b, h, t, s);
-        softmax(exponents, scores, t * source);
-      }
-      addShares(averaged, b * target * source, scores, heads);
-      const columns = transposed(part(values, source), source, width);
-      kernels.gemmFloat(scores, columns, undefined, target, width, source, mixed);
-      for (let t = 0; t < target; t++) {
-        output.set(mixed.subarray(t * width, (t + 1) * width), (t * batch + b) * embedDim + h * width);
-      }
-    }
-  }
-  return { output, weights: Float32Array.from(averaged) };
-}
-
-/** A head's part of the weights that are averaged over all heads. */
-function addShares(averaged: Float64Array, start: number, scores: Float32Array, heads: number): void {
-  for (let i = 0; i < scores.length; i++) averaged[start + i] += scores[i] / heads;
-}
-
-/** One head of one sequence as rows: [steps, width]. */
-function headOf(x: Float32Array, steps: number, start: number, stride: number, width: number): Float32Array {
-  const rows = new Float32Array(steps * width);
-  for (let s = 0; s < steps; s++) rows.set(x.subarray(start + s * stride, start + s * stride + width), s * width);
-  return rows;
-}
-
-/** The softmax of `exponents`, which it writes over, into `out` from `start` on. */
-function softmax(exponents: Float64Array, out: Float32Array, start: number): void {
-  let max = Number.NEGATIVE_INFINITY;
-  for (let s = 0; s < exponents.length; s++) max = Math.max(max, exponents[s]);
-  let sum = 0;
-  for (let s = 0; s < exponents.length; s++) {
-    const value = Math.exp(exponents[s] - max);
-    exponents[s] = value;
-    sum += value;
-  }
-  for (let s = 0; s < exponents.length; s++) out[start + s] = exponents[s] / sum;
-}
-
-/** What is added to the score of one target and source step. */
-type Mask = (batch: number, head: number, target: number, source: number) => number;
-
 interface MaskShape {
   readonly heads: number;
   readonly batch: number;
   readonly target: number;
   readonly source: number;
+  readonly masked: number;
 }
 
-/** Boolean masks forbid where they are true; float masks are added. Steps beyond `source` are never masked. Undefined for no mask. */
+/**
+ * Boolean masks forbid where they are true; float masks are added. Steps from `masked` on are never masked: they are
+ * what the module adds to the `source` steps.
+ */
 function attentionMask(
   attention: Tensor | undefined,
   padding: Tensor | undefined,
-  { heads, batch, target, source }: MaskShape,
-): Mask | undefined {
+  { heads, batch, target, source, masked }: MaskShape,
+): AttentionMask {
   const shared = maskValues(attention, 'attn_mask', [
-    [target, source],
-    [batch * heads, target, source],
+    [target, masked],
+    [batch * heads, target, masked],
   ]);
-  const padded = maskValues(padding, 'key_padding_mask', [[batch, source], ...(batch === 1 ? [[source]] : [])]);
-  if (shared === undefined && padded === undefined) return undefined;
-  const perHead = attention?.shape.length === 3;
-  return (b, h, t, s) => {
-    if (s >= source) return 0;
-    const row = perHead ? (b * heads + h) * target + t : t;
-    return (shared?.[row * source + s] ?? 0) + (padded?.[b * source + s] ?? 0);
+  const padded = maskValues(padding, 'key_padding_mask', [[batch, masked], ...(batch === 1 ? [[masked]] : [])]);
+  return {
+    shared: shared && masked > 0 ? widened(shared, masked, source) : undefined,
+    perHead: attention?.shape.length === 3,
+    padding: padded && masked > 0 ? widened(padded, masked, source) : undefined,
   };
+}
+
+/** Rows of `from` values as rows of `to`, with zeros behind. */
+function widened(values: Float32Array, from: number, to: number): Float32Array {
+  if (from === to) return values;
+  const wide = new Float32Array((values.length / from) * to);
+  for (let row = 0; row * from < values.length; row++)
+    wide.set(values.subarray(row * from, (row + 1) * from), row * to);
+  return wide;
 }
 
 function maskValues(

@@ -1,5 +1,6 @@
+import type { FunctionName, LayerKernels } from '../kernels/layerKernels';
+import { portableFunctions } from '../kernels/reference/portableFunctions';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
-import { erf } from './erf';
 
 /**
  * Activations that take each value by itself, in double and rounded once to float32.
@@ -7,19 +8,14 @@ import { erf } from './erf';
  */
 export type Elementwise = (x: number) => number;
 
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
-const clamp = (x: number, low: number, high: number) => (x < low ? low : x > high ? high : x);
-const geluScale = Math.sqrt(2 / Math.PI);
+/** Those that the kernels have. */
+export const { relu, silu, gelu, geluTanh, sigmoid, tanh } = portableFunctions;
+const kernelNames = new Map(Object.entries(portableFunctions).map(([name, f]) => [f, name as FunctionName]));
 
-export const relu: Elementwise = (x) => (x <= 0 ? 0 : x);
+const clamp = (x: number, low: number, high: number) => (x < low ? low : x > high ? high : x);
+
 export const relu6: Elementwise = (x) => clamp(x, 0, 6);
-export const silu: Elementwise = (x) => x * sigmoid(x);
 export const mish: Elementwise = (x) => x * Math.tanh(Math.log1p(Math.exp(x)));
-export const sigmoidOf: Elementwise = sigmoid;
-export const tanhOf: Elementwise = Math.tanh;
-/** x · Φ(x) with the normal distribution's Φ. */
-export const gelu: Elementwise = (x) => 0.5 * x * (1 + erf(x / Math.SQRT2));
-export const geluTanh: Elementwise = (x) => 0.5 * x * (1 + Math.tanh(geluScale * (x + 0.044715 * x * x * x)));
 export const hardswish: Elementwise = (x) => (x * clamp(x + 3, 0, 6)) / 6;
 export const hardsigmoid: Elementwise = (x) => clamp(x + 3, 0, 6) / 6;
 export const logSigmoid: Elementwise = (x) => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x)));
@@ -62,10 +58,14 @@ export const threshold =
     x <= limit ? value : x;
 
 /** `apply` of every value; NaN stays NaN. */
-export function mapValues({ data, shape }: FloatTensor, apply: Elementwise): FloatTensor {
+export function mapValues(
+  { data, shape }: FloatTensor,
+  apply: Elementwise,
+  { layers }: { readonly layers: LayerKernels },
+): FloatTensor {
   const out = new Float32Array(data.length);
-  // The commonest by far, without a call for each value.
-  if (apply === relu) for (let i = 0; i < out.length; i++) out[i] = data[i] <= 0 ? 0 : data[i];
+  const name = kernelNames.get(apply);
+  if (name !== undefined) layers.activate(name, data, out);
   else for (let i = 0; i < out.length; i++) out[i] = Number.isNaN(data[i]) ? Number.NaN : apply(data[i]);
   return floatTensor(out, shape);
 }

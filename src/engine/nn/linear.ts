@@ -72,7 +72,7 @@ export class LinearReLU implements QuantizableModule {
   }
 
   forward(inputs: ModuleInputs, context: ForwardContext): FloatTensor[] {
-    return this.linear.forward(inputs, context).map((y) => mapValues(y, relu));
+    return this.linear.forward(inputs, context).map((y) => mapValues(y, relu, context.kernels));
   }
 
   toDynamic(path: string, engine: QuantizedEngine, scheme: Scheme): DynamicLinear {
@@ -115,7 +115,7 @@ export class DynamicLinear implements DynamicModule {
     }
     const m = rowsOf(x, columns);
     const out = dynamicLinear(this.packed, x.data, m, context, this.calls++, 0);
-    if (this.relu) for (let i = 0; i < out.length; i++) out[i] = Math.max(0, out[i]);
+    if (this.relu) context.kernels.layers.activate('relu', out, out);
     return [floatTensor(out, [...x.shape.slice(0, -1), rows])];
   }
 }

@@ -50,7 +50,9 @@ const bilinear: Maker = (parts) => {
 const linearReLU: Maker = (parts) => {
   const first = child(parts, '0');
   if (first instanceof Linear) return new LinearReLU(first);
-  return new FunctionModule(([x], context) => mapValues(floatInput(first.forward([x], context)[0]), relu));
+  return new FunctionModule(([x], context) =>
+    mapValues(floatInput(first.forward([x], context)[0]), relu, context.kernels),
+  );
 };
 
 export const linearMakers: Makers = [

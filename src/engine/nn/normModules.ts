@@ -12,13 +12,13 @@ function normalizedShape({ attributes, parameters }: Parts): readonly number[] {
 const layerNormMaker: Maker = (parts) => {
   const shape = normalizedShape(parts);
   const eps = parts.attributes.number('eps', 1e-5);
-  return floatModule((x) => layerNorm(x, shape, affineOf(parts), eps));
+  return floatModule((x, { kernels }) => layerNorm(x, shape, affineOf(parts), eps, kernels));
 };
 
 const rmsNormMaker: Maker = (parts) => {
   const shape = normalizedShape(parts);
   const eps = parts.attributes.optionalNumber('eps');
-  return floatModule((x) => rmsNorm(x, shape, parts.parameters.get('weight'), eps));
+  return floatModule((x, { kernels }) => rmsNorm(x, shape, parts.parameters.get('weight'), eps, kernels));
 };
 
 const batchNormMaker: Maker = (parts) => {

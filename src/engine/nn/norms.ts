@@ -1,5 +1,6 @@
 import { invalid } from '../../core/errors';
 import { numel } from '../../core/shape';
+import type { LayerKernels, Norm } from '../kernels/layerKernels';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
 
 /** Normalizations: means and variances in double, one rounding at the end. */
@@ -10,20 +11,20 @@ export interface Affine {
   readonly bias?: FloatTensor;
 }
 
+interface Kernels {
+  readonly layers: LayerKernels;
+}
+
 /** `(x − mean) / √(var + eps) · weight + bias` over the trailing `normalizedShape`; the variance is biased. */
 export function layerNorm(
   x: FloatTensor,
   normalizedShape: readonly number[],
   { weight, bias }: Affine,
   eps: number,
+  kernels: Kernels,
 ): FloatTensor {
-  return perRow(x, normalizedShape, (row, out) => {
-    const { mean, variance } = moments(row);
-    const rstd = 1 / Math.sqrt(variance + eps);
-    for (let i = 0; i < row.length; i++) {
-      out[i] = (row[i] - mean) * rstd * (weight?.data[i] ?? 1) + (bias?.data[i] ?? 0);
-    }
-  });
+  const affine = { weight: weight?.data, bias: bias?.data };
+  return normalizeTrailing(x, normalizedShape, { ...affine, eps, centered: true }, kernels);
 }
 
 /** `x / √(mean(x²) + eps) · weight`; without eps PyTorch takes float32's 2^-23. */
@@ -31,20 +32,18 @@ export function rmsNorm(
   x: FloatTensor,
   normalizedShape: readonly number[],
   weight: FloatTensor | undefined,
-  eps = 2 ** -23,
+  eps: number | undefined,
+  kernels: Kernels,
 ): FloatTensor {
-  return perRow(x, normalizedShape, (row, out) => {
-    let squares = 0;
-    for (const value of row) squares += value * value;
-    const factor = 1 / Math.sqrt(squares / row.length + eps);
-    for (let i = 0; i < row.length; i++) out[i] = row[i] * factor * (weight?.data[i] ?? 1);
-  });
+  const norm = { weight: weight?.data, bias: undefined, eps: eps ?? 2 ** -23, centered: false };
+  return normalizeTrailing(x, normalizedShape, norm, kernels);
 }
 
-function perRow(
+function normalizeTrailing(
   x: FloatTensor,
   normalizedShape: readonly number[],
-  apply: (row: Float32Array, out: Float32Array) => void,
+  norm: Omit<Norm, 'size'>,
+  { layers }: Kernels,
 ): FloatTensor {
   if (normalizedShape.length === 0 || x.shape.slice(-normalizedShape.length).join() !== normalizedShape.join()) {
     throw invalid(
@@ -52,9 +51,8 @@ function perRow(
       `Given normalized_shape=[${normalizedShape.join(', ')}], expected input with shape [*, ${normalizedShape.join(', ')}], but got input of size[${x.shape.join(', ')}]`,
     );
   }
-  const size = numel(normalizedShape);
   const out = new Float32Array(x.data.length);
-  for (let at = 0; at < out.length; at += size) apply(x.data.subarray(at, at + size), out.subarray(at, at + size));
+  layers.normalize(x.data, { ...norm, size: numel(normalizedShape) }, out);
   return floatTensor(out, x.shape);
 }
 

@@ -1,6 +1,7 @@
 import { invalid } from '../../core/errors';
 import type { FloatTensor } from '../tensor/tensor';
 import type { Attributes } from './attributes';
+import type { ForwardContext } from './forwardContext';
 import { FunctionModule } from './functionModule';
 import { floatInput } from './inputs';
 import type { RunnableModule } from './module';
@@ -39,6 +40,6 @@ export function child({ children }: Parts, name: string): RunnableModule {
 }
 
 /** A module of one float input and one float output. */
-export function floatModule(apply: (x: FloatTensor) => FloatTensor): RunnableModule {
-  return new FunctionModule(([x]) => apply(floatInput(x)));
+export function floatModule(apply: (x: FloatTensor, context: ForwardContext) => FloatTensor): RunnableModule {
+  return new FunctionModule(([x], context) => apply(floatInput(x), context));
 }

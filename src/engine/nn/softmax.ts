@@ -1,5 +1,7 @@
 import { invalid } from '../../core/errors';
+import type { LayerKernels } from '../kernels/layerKernels';
 import { type FloatTensor, floatTensor } from '../tensor/tensor';
+import { transposed } from './rearrange';
 
 /** Sizes before, of, and after a dimension: an element sits at `(o · size + i) · inner + j`. */
 export interface Axis {
@@ -23,26 +25,41 @@ export function axisOf(shape: readonly number[], dim: number): Axis {
 }
 
 /** torch's softmax, log_softmax and softmin over one dimension, summed in double. */
-export function softmax({ data, shape }: FloatTensor, dim: number, kind: 'softmax' | 'log' | 'min'): FloatTensor {
-  const { outer, size, inner } = axisOf(shape, dim);
+export function softmax(
+  { data, shape }: FloatTensor,
+  dim: number,
+  kind: 'softmax' | 'log' | 'min',
+  { layers }: { readonly layers: LayerKernels },
+): FloatTensor {
+  const axis = axisOf(shape, dim);
+  const rows = axis.inner === 1 ? data : swapInner(data, axis);
+  const given = kind === 'min' ? rows.map((value) => -value) : rows;
   const out = new Float32Array(data.length);
-  const sign = kind === 'min' ? -1 : 1;
+  if (kind === 'log') logSoftmax(given, axis.size, out);
+  else layers.softmax(given, axis.size, out);
+  const { outer, size, inner } = axis;
+  return floatTensor(inner === 1 ? out : swapInner(out, { outer, size: inner, inner: size }), shape);
+}
+
+/** [outer, size, inner] to [outer, inner, size]. */
+function swapInner(data: Float32Array, { outer, size, inner }: Axis): Float32Array {
+  const swapped = new Float32Array(data.length);
   for (let o = 0; o < outer; o++) {
-    for (let j = 0; j < inner; j++) {
-      const start = o * size * inner + j;
-      let max = Number.NEGATIVE_INFINITY;
-      for (let i = 0; i < size; i++) max = Math.max(max, sign * data[start + i * inner]);
-      let sum = 0;
-      for (let i = 0; i < size; i++) sum += Math.exp(sign * data[start + i * inner] - max);
-      const logSum = Math.log(sum);
-      for (let i = 0; i < size; i++) {
-        const at = start + i * inner;
-        const shifted = sign * data[at] - max;
-        out[at] = kind === 'log' ? shifted - logSum : Math.exp(shifted) / sum;
-      }
-    }
+    const start = o * size * inner;
+    swapped.set(transposed(data.subarray(start, start + size * inner), size, inner), start);
   }
-  return floatTensor(out, shape);
+  return swapped;
+}
+
+function logSoftmax(x: Float32Array, size: number, out: Float32Array): void {
+  for (let start = 0; start < x.length; start += size) {
+    let max = Number.NEGATIVE_INFINITY;
+    for (let i = start; i < start + size; i++) max = Math.max(max, x[i]);
+    let sum = 0;
+    for (let i = start; i < start + size; i++) sum += Math.exp(x[i] - max);
+    const logSum = Math.log(sum);
+    for (let i = start; i < start + size; i++) out[i] = x[i] - max - logSum;
+  }
 }
 
 /** torch.nn.Softmax without dim: 0 for tensors of rank 0, 1 and 3, else 1. */

@@ -87,7 +87,10 @@ function feedForward(
   context: ForwardContext,
 ): FloatTensor {
   const hidden = run(linear1, [x], context);
-  const active = typeof activation === 'function' ? mapValues(hidden, activation) : run(activation, [hidden], context);
+  const active =
+    typeof activation === 'function'
+      ? mapValues(hidden, activation, context.kernels)
+      : run(activation, [hidden], context);
   return run(linear2, [active], context);
 }
 

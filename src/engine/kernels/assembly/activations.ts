@@ -1,14 +1,15 @@
 // σ and tanh for float32, the same arithmetic as reference/portableActivations.ts, which explains it.
 import { demote, promoteHigh } from './fma';
 
-/** Pairs of doubles: log2 e, the magic number, ln 2, then Q's coefficients from the constant up, 1 and 2. */
+/** Pairs of doubles: log2 e, the magic number, ln 2, then Q's coefficients from the constant up, 1 and 2, ∓700, infinity. */
 const TABLE: usize = memory.data<f64>(
   [
     1.4426950408889634, 1.4426950408889634, 6755399441055744, 6755399441055744, 0.6931471805599453, 0.6931471805599453,
     0.49999999999954925, 0.49999999999954925, 0.1666666666666257, 0.1666666666666257, 0.041666666786625194,
     0.041666666786625194, 0.008333333344235647, 0.008333333344235647, 0.0013888839010858958, 0.0013888839010858958,
     0.0001984122450904205, 0.0001984122450904205, 2.486793656219774e-5, 2.486793656219774e-5, 2.7617625110379297e-6,
-    2.7617625110379297e-6, 1, 1, 2, 2,
+    2.7617625110379297e-6, 1, 1, 2, 2, -700, -700, 700, 700,
+    Infinity, Infinity,
   ],
   16,
 );
@@ -41,7 +42,7 @@ function q(r: v128): v128 {
   return f64x2.add(r, f64x2.mul(r2, f64x2.add(p03, f64x2.mul(f64x2.mul(r2, r2), p47))));
 }
 
-/** e^x of two doubles within ±128. */
+/** e^x of two doubles, for results that are normal. */
 // @ts-ignore: decorator
 @inline
 function exp2(x: v128): v128 {
@@ -62,6 +63,20 @@ function tanh2(y: v128): v128 {
   const s = i64x2.add(one, i64x2.shl(t, 52));
   const d = f64x2.add(f64x2.mul(s, q(r)), f64x2.sub(s, one));
   return f64x2.div(d, f64x2.add(d, constant(12)));
+}
+
+/** e^x of two doubles, 0 below −700; for x above 700 see `exponential`. */
+// @ts-ignore: decorator
+@inline
+export function decay(x: v128): v128 {
+  return v128.andnot(exp2(x), f64x2.lt(x, constant(13)));
+}
+
+/** portableExp of reference/portableFunctions.ts. */
+// @ts-ignore: decorator
+@inline
+export function exponential(x: v128): v128 {
+  return v128.bitselect(constant(15), decay(x), f64x2.gt(x, constant(14)));
 }
 
 // @ts-ignore: decorator

@@ -18,14 +18,20 @@ export function padRows(x: usize, m: i32, columns: i32, padded: i32, out: usize)
   }
 }
 
-/** Blocks `from` … `to` of sixteen channels of every row: tiles of two rows and a panel of four channels, then one row. */
+/** Blocks `from` … `to` of sixteen channels of every row. */
 export function multiplyFloat(product: usize, x: usize, m: i32, out: usize, from: i32, to: i32): void {
-  const k = paddedOf(product);
-  const rowBytes = <usize>k << 2;
   const outBytes = <usize>channelsOf(product) << 2;
-  const bias = biasOf(product);
-  for (let panel = from << 2; panel < to << 2; panel++) {
-    const w = weightsOf(product) + <usize>panel * (<usize>k << 4);
+  multiplyPanels(x, m, weightsOf(product), paddedOf(product), biasOf(product), out, outBytes, from << 2, to << 2);
+}
+
+/**
+ * Panels `from` … `to` of four channels of every row: tiles of two rows and a panel, then one row. Rows of x
+ * have k values, a multiple of 4; those of out begin `outBytes` apart. `bias` is 0 for none.
+ */
+export function multiplyPanels(x: usize, m: i32, weights: usize, k: i32, bias: usize, out: usize, outBytes: usize, from: i32, to: i32): void {
+  const rowBytes = <usize>k << 2;
+  for (let panel = from; panel < to; panel++) {
+    const w = weights + <usize>panel * (<usize>k << 4);
     const at = <usize>panel << 4;
     const added = bias == 0 ? f32x4.splat(0) : v128.load(bias + at);
     let row = 0;

@@ -7,6 +7,9 @@ export { multiply, prepare, prepareKnown } from './linear';
 export { operandBytes } from './operand';
 export { lstmSteps, gruSteps, beginStep, endLstmStep, endGruStep } from './recurrent';
 export { minMaxArray } from './range';
+export { activate } from './functions';
+export { normalizeRows, softmaxRows } from './rows';
+export { attendRows, attentionScratch, packColumns, packRows } from './attention';
 
 export { dequantizeTile, errorTile, float16Tile, histogramTile, quantizeTile, restoreRun, statsTile } from './stats';
 

@@ -11,16 +11,16 @@
 
 const f = Math.fround;
 
-const log2e = Math.LOG2E;
-const ln2 = Math.LN2;
+export const log2e = Math.LOG2E;
+export const ln2 = Math.LN2;
 /** 1.5 · 2^52: adding it leaves the rounded integer in the low bits of the sum. */
-const magic = 6755399441055744;
+export const magic = 6755399441055744;
 
 const f64 = new Float64Array(1);
 const i32 = new Int32Array(f64.buffer);
 
 /** r + r² · Q(r), which is e^r − 1; the sums of Q in pairs, which is the order of the vector kernels. */
-function exponentialLessOne(r: number): number {
+export function exponentialLessOne(r: number): number {
   const r2 = r * r;
   const p01 = r * 0.1666666666666257 + 0.49999999999954925;
   const p23 = r * 0.008333333344235647 + 0.041666666786625194;
@@ -32,7 +32,7 @@ function exponentialLessOne(r: number): number {
 }
 
 /** x · 2^n, for a result that is a normal double. */
-function scaled(x: number, n: number): number {
+export function scaled(x: number, n: number): number {
   f64[0] = x;
   i32[1] += n << 20;
   return f64[0];

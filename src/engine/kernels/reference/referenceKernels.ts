@@ -1,6 +1,7 @@
 import { roundHalfEven } from '../../../core/fma';
 import type { Kernels } from '../kernels';
 import { dotFloat } from './floatProduct';
+import { referenceLayers } from './referenceLayers';
 import { referenceStreams } from './referenceStreams';
 
 /** The arithmetic as plainly as it can be written; every faster kernel is compared with this, bit for bit. */
@@ -8,6 +9,7 @@ export const referenceKernels: Kernels = {
   name: 'reference',
   threads: 1,
   streams: referenceStreams,
+  layers: referenceLayers,
 
   quantizeActivation(values, scale, zeroPoint, engine, out) {
     const inverse = engine.inverse(scale);

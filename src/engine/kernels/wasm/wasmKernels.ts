@@ -2,12 +2,14 @@ import type { AbortCheck } from '../../../core/abort';
 import { neverAborted } from '../../../core/abort';
 import type { PackedLinear } from '../../quantization/dynamicLinear';
 import type { FloatWeight, Kernels, RecurrentCall } from '../kernels';
+import type { LayerKernels } from '../layerKernels';
 import { referenceKernels } from '../reference/referenceKernels';
 import type { StreamKernels } from '../streamKernels';
 import { type Product, ProductStore } from './productStore';
 import type { Team } from './team';
 import { TeamTrial } from './teamTrial';
 import type { WasmHeap } from './wasmHeap';
+import { WasmLayers } from './wasmLayers';
 import { wasmStreams } from './wasmStreams';
 import type { KernelExports } from './webAssembly';
 
@@ -41,6 +43,7 @@ export class WasmKernels implements Kernels {
   readonly quantizeActivation = referenceKernels.quantizeActivation;
   readonly gemmInt8 = referenceKernels.gemmInt8;
   readonly streams: StreamKernels;
+  readonly layers: LayerKernels;
   private readonly store: ProductStore;
   private scratch = { start: 0, bytes: 0 };
   /** Of a product with one row, which waits for memory, and of one with many. */
@@ -55,6 +58,7 @@ export class WasmKernels implements Kernels {
   ) {
     this.streams = wasmStreams(kernels, heap) ?? referenceKernels.streams;
     this.store = new ProductStore(heap, kernels, relaxed);
+    this.layers = new WasmLayers(kernels, heap, (sizes) => this.layout(sizes));
   }
 
   get threads(): number {

@@ -43,6 +43,22 @@ export interface KernelExports {
   endLstmStep: EndStepKernel;
   endGruStep: EndStepKernel;
   minMaxArray(values: number, count: number, out: number): number;
+  activate(kind: number, values: number, count: number): void;
+  softmaxRows(x: number, rows: number, size: number, row: number, out: number): void;
+  normalizeRows(
+    x: number,
+    rows: number,
+    size: number,
+    eps: number,
+    centered: number,
+    weight: number,
+    bias: number,
+    out: number,
+  ): void;
+  attentionScratch(rows: number, width: number, source: number): number;
+  packRows(x: number, stride: number, rows: number, columns: number, panels: number): void;
+  packColumns(x: number, stride: number, rows: number, columns: number, panels: number): void;
+  attendRows(record: number): void;
   statsTile(values: number, count: number, out: number): void;
   histogramTile(values: number, count: number, low: number, perUnit: number, bins: number, counters: number): void;
   quantizeTile(values: number, count: number, inverse: number, codes: number): void;
