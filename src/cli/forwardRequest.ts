@@ -1,10 +1,11 @@
 import { dirname, join } from 'node:path';
-import type {
-  ForwardRequestDto,
-  GivenInputsDto,
-  ModelSourceDto,
-  OnnxForwardRequestDto,
-  WholeModelDto,
+import {
+  type ForwardRequestDto,
+  type GivenInputsDto,
+  type ModelSourceDto,
+  type OnnxForwardRequestDto,
+  tokenizerName,
+  type WholeModelDto,
 } from '../protocol/forwardDto';
 import type { PlanReportDto } from '../protocol/planDto';
 import type { EngineClient } from '../worker/enginePool';
@@ -137,9 +138,7 @@ function givenInputs(
   }
   if (tokenizer !== undefined && text === undefined) throw new UsageError('--tokenizer goes with --text.');
   if (inputs !== undefined) return { kind: 'file', path: inputs };
-  return text === undefined
-    ? null
-    : { kind: 'text', text, tokenizer: tokenizer ?? join(dirname(path), 'tokenizer.json') };
+  return text === undefined ? null : { kind: 'text', text, tokenizer: tokenizer ?? join(dirname(path), tokenizerName) };
 }
 
 /** What the code of the whole model takes; nothing where the options say it. */

@@ -98,6 +98,9 @@ export interface ProgramRunDto {
   readonly notes: readonly string[];
 }
 
+/** What a tokenizer is called where one lies beside a model. */
+export const tokenizerName = 'tokenizer.json';
+
 export type GivenInputsDto =
   | { readonly kind: 'file'; readonly path: string }
   /** Nested lists of numbers, one input a line. */

@@ -49,6 +49,8 @@ export interface ModelSummaryDto {
   readonly runnable: readonly RunnableDto[];
   /** The file carries code that runs the whole model. */
   readonly code?: 'archive' | 'onnx';
+  /** A tokenizer.json lies beside the file, so that a text can be its input. */
+  readonly hasTokenizer?: boolean;
   /** Class of the model where the file names one: `__main__.Net`. */
   readonly className?: string;
   /** True for a file of torch.save(model), of which whole-module files can be made. */

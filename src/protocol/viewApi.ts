@@ -8,6 +8,7 @@ import type {
   ExplainedElementDto,
   ExplainQueryDto,
   ForwardResultDto,
+  GivenInputsDto,
   OutputImageQueryDto,
   SavedArraysDto,
   WholeModelDto,
@@ -77,6 +78,9 @@ export interface ViewSnapshotDto {
 
 export const viewTabs = ['overview', 'weights', 'error', 'forward', 'compare'] as const;
 
+/** Where the inputs of a forward pass come from. */
+export type InputsSource = 'seed' | GivenInputsDto['kind'];
+
 export type ViewTab = (typeof viewTabs)[number];
 
 /** The settings of the next Quantize that change; a list of overrides replaces the one before. */
@@ -119,15 +123,15 @@ export interface HostApi {
   /** Leaves exactly these modules in float and quantizes again. */
   keepFloat(args: { paths: readonly string[] }): void;
   undo(args: Record<string, never>): void;
-  /** `file` runs with the file that `pickInputs` chose, a literal with what was typed; both instead of the seed. */
+  /** `file` runs with the file that `pickInputs` chose, a literal or a text with what was typed; all instead of the seed. */
   runForward(args: {
     module: string;
     /** The whole model by `whole`, and not the module. */
     whole: boolean;
     seed: number;
     shapes: readonly (readonly number[])[];
-    source: 'seed' | 'file' | 'literal';
-    literal: string;
+    source: InputsSource;
+    typed: string;
   }): void;
   /** What the button Run Forward… does before there is a form: the whole model, its class asked for, or the only module. */
   startForward(args: Record<string, never>): void;

@@ -22,6 +22,7 @@ import { tensorImage, tensorValues } from '../model/tensorValues';
 import { type RowsContext, TreeRows } from '../model/treeRows';
 import { weightErrorReport } from '../model/weightErrorReport';
 import type { EngineApi } from '../protocol/engineApi';
+import { tokenizerName } from '../protocol/forwardDto';
 import type { QuantizeReportDto, QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { RowsPageDto } from '../protocol/rowsDto';
 import type { CallContext, Handlers } from '../protocol/rpc';
@@ -80,7 +81,8 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
         const model = await openModel(source, abort);
         const forwards = new Forwards(model, path, openSource, abort);
         session = { model, path, forwards, reports: new Map(), rows: undefined };
-        return summarize(model);
+        const tokenizer = await source.sibling?.(tokenizerName).catch(() => undefined);
+        return { ...summarize(model), ...(tokenizer && { hasTokenizer: true }) };
       } catch (error) {
         await source.close();
         throw error;

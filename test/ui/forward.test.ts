@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { fixturePath } from '../support/fixtures';
 import { axeViolations } from './support/axe';
 import { forwardViews, recipeSource } from './support/forwardViews';
@@ -44,6 +44,30 @@ describe('the Forward view in a browser', function () {
       });
     }
   }
+
+  it('takes a text where a tokenizer.json lies beside the model, and only there', async () => {
+    const model = at('said.pt');
+    await copyFile(fixturePath('torch-2.13', 'word_lm.pt'), model);
+    const bare = await show(model);
+    await bare.document.loaded;
+    await bare.document.code.proposePlan();
+    const { page: alone } = bare;
+    await alone.getByTestId('tab-forward').click();
+    await alone.getByRole('button', { name: 'Typed', exact: true }).waitFor();
+    assert.equal(await alone.getByRole('button', { name: 'Text', exact: true }).count(), 0);
+    await copyFile(fixturePath('tokenizers', 'unigram.json'), at('tokenizer.json'));
+    const { page, document, problems } = await show(model);
+    await document.loaded;
+    await document.code.proposePlan();
+    await page.getByTestId('tab-forward').click();
+    await page.getByRole('button', { name: 'Text', exact: true }).click();
+    await page.getByRole('textbox', { name: 'A text for tokenizer.json' }).fill('The scale');
+    await page.getByTestId('form-run').click();
+    await page.getByTestId('percent').waitFor({ timeout: 30_000 });
+    const tokens = JSON.parse(await readFile(fixturePath('tokenizers', 'expected.json'), 'utf8')).unigram[1].ids.length;
+    assert.deepEqual(document.snapshot.forward?.inputs[0].shape, [tokens, 1]);
+    assert.deepEqual(problems, []);
+  });
 
   const wholes: readonly (readonly [string, string, boolean])[] = [
     ['an archive’s own code', fixturePath('torch-2.13', 'recipe_lstm.script.pt'), false],

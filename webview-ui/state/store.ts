@@ -1,7 +1,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { Scheme } from '../../src/protocol/dto';
 import type { RowsSortDto } from '../../src/protocol/rowsDto';
-import type { HostApi, ViewSnapshotDto, ViewTab } from '../../src/protocol/viewApi';
+import type { HostApi, InputsSource, ViewSnapshotDto, ViewTab } from '../../src/protocol/viewApi';
 import { host, onSnapshot, savedState, saveState } from '../host';
 
 /** The host's state as it was sent last; null until the first answer. */
@@ -20,9 +20,10 @@ interface PageState {
   readonly coverageOpen: boolean;
   /** Output error that the Error tab aims at. */
   readonly targetPercent: number;
-  readonly inputsSource: 'seed' | 'file' | 'literal';
+  readonly inputsSource: InputsSource;
   /** Typed inputs, one a line. */
   readonly literal: string;
+  readonly text: string;
   readonly explainOpen: boolean;
   /** Place of the output number that is explained. */
   readonly explainAt: { readonly row: number; readonly channel: number };
@@ -58,6 +59,7 @@ const initial: PageState = {
   targetPercent: 0.1,
   inputsSource: 'seed',
   literal: '',
+  text: '',
   explainOpen: false,
   explainAt: { row: 0, channel: 0 },
   widths: {},

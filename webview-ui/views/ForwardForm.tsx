@@ -62,13 +62,16 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
   });
   const shapes = fields.map(({ text }) => parseShape(text));
   const seedValue = /^-?\d{1,15}$/.test(seed.trim()) ? Number(seed) : undefined;
-  const { inputsSource: source, literal } = page.value;
+  const { inputsSource, literal, text } = page.value;
+  const readsText = state.model?.hasTokenizer === true;
+  const source = inputsSource === 'text' && !readsText ? 'seed' : inputsSource;
+  const typed = source === 'text' ? text : literal;
   const valid =
     source === 'seed'
       ? seedValue !== undefined && shapes.every((shape) => shape !== undefined)
       : source === 'file'
         ? inputsFile !== ''
-        : literal.trim() !== '';
+        : typed.trim() !== '';
   const submit = (event: Event) => {
     event.preventDefault();
     if (!valid || busy) return;
@@ -79,7 +82,7 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
       // Shapes and seed of the form are not used where inputs are given, but they must be whole.
       shapes: source === 'seed' ? (shapes as number[][]) : chosen.inputs.map(({ shape }) => shape),
       source,
-      literal,
+      typed,
     });
   };
   return (
@@ -107,6 +110,7 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
           ['seed', t('Seed')],
           ['file', t('File…')],
           ['literal', t('Typed')],
+          ...(readsText ? ([['text', t('Text')]] as const) : []),
         ]}
         value={source}
         onChange={(next) => {
@@ -147,14 +151,18 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
           {inputsFile === '' ? t('Choose a .npy, .npz or .pt file…') : visible(inputsFile)}
         </button>
       )}
-      {source === 'literal' && (
+      {(source === 'literal' || source === 'text') && (
         <textarea
           class="vscode-textfield literal"
           rows={Math.min(4, Math.max(1, chosen.inputs.length))}
-          placeholder={t('[[1, 2], [3, 4]], one input a line: {0}', chosen.inputs.map(({ name }) => name).join(', '))}
-          aria-label={t('Typed inputs, one a line')}
-          value={literal}
-          onInput={(event) => setPage({ literal: event.currentTarget.value })}
+          placeholder={
+            source === 'text'
+              ? t('A text for tokenizer.json')
+              : t('[[1, 2], [3, 4]], one input a line: {0}', chosen.inputs.map(({ name }) => name).join(', '))
+          }
+          aria-label={source === 'text' ? t('A text for tokenizer.json') : t('Typed inputs, one a line')}
+          value={typed}
+          onInput={(event) => setPage({ [source]: event.currentTarget.value })}
         />
       )}
       <button

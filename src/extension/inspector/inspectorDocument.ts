@@ -1,12 +1,17 @@
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
 import { TimeLeft } from '../../core/progress';
 import type { ReportDto } from '../../protocol/compareDto';
-import type { ForwardRequestDto, GivenInputsDto, SaveForwardDto } from '../../protocol/forwardDto';
+import {
+  type ForwardRequestDto,
+  type GivenInputsDto,
+  type SaveForwardDto,
+  tokenizerName,
+} from '../../protocol/forwardDto';
 import type { HealthDto } from '../../protocol/modelDto';
 import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
-import type { SpecChangeDto, ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
+import type { InputsSource, SpecChangeDto, ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import { ModelCode } from '../forward/modelCode';
 import type { Services } from '../services';
@@ -236,8 +241,9 @@ export class InspectorDocument implements vscode.CustomDocument {
   }
 
   /** What a forward pass takes instead of random inputs. */
-  givenInputs(source: 'seed' | 'file' | 'literal', text: string): GivenInputsDto | null {
+  givenInputs(source: InputsSource, text: string): GivenInputsDto | null {
     if (source === 'literal') return { kind: 'literal', text };
+    if (source === 'text') return { kind: 'text', text, tokenizer: join(dirname(this.uri.fsPath), tokenizerName) };
     return source === 'file' && this.inputsPath !== '' ? { kind: 'file', path: this.inputsPath } : null;
   }
 

@@ -88,11 +88,11 @@ function handlers(
     chosen: ({ paths }, { signal }) =>
       document().engine.call('chosen', { paths, spec: document().snapshot.spec }, { signal }),
     undo: () => document().undo(),
-    runForward: ({ source, literal, whole, ...request }) =>
+    runForward: ({ source, typed, whole, ...request }) =>
       document().runForward({
         ...request,
         ...(whole ? { module: '', ...document().code.chosen } : {}),
-        inputs: document().givenInputs(source, literal),
+        inputs: document().givenInputs(source, typed),
       }),
     startForward: () => runForward(document()),
     chooseCode: async () => void (await chooseCode(document())),
