@@ -1,13 +1,10 @@
 import type { ExplainedElementDto } from '../protocol/forwardDto';
-import { type Command, parse, UsageError, wholeNumber } from './command';
-import { forwardOptions, forwardRequest, withOptionalValues } from './forwardRequest';
+import { type Command, parse, wholeNumber } from './command';
+import { forwardOptions, forwardRequest, productOption, withOptionalValues } from './forwardRequest';
 import { number, printable, table } from './text';
 
 const options = {
   ...forwardOptions,
-  product: { type: 'string' },
-  call: { type: 'string' },
-  step: { type: 'string' },
   row: { type: 'string' },
   channel: { type: 'string' },
 } as const;
@@ -20,7 +17,7 @@ export const explain: Command = {
     const { positionals, values } = parse(withOptionalValues(args), options, 1);
     const client = engine(positionals[0]);
     const request = await forwardRequest(client, positionals[0], { ...values, runs: '1' });
-    const [module, weight] = productOf(values.product);
+    const [module, weight] = productOption('explain', values.product);
     const at = (option: 'call' | 'step' | 'row' | 'channel') => wholeNumber(`--${option}`, values[option], 0);
     const query = {
       request,
@@ -35,17 +32,6 @@ export const explain: Command = {
     return { json, text: explainText(json) };
   },
 };
-
-/** `encoder.lstm.weight_hh_l0`: the module's path and the weight's own name. */
-function productOf(value: string | undefined): [module: string, weight: string] {
-  const [, module = '', weight] = /^(?:(.*?)\.)?((?:0\.)?weight\w*)$/.exec(value ?? '') ?? [];
-  if (weight === undefined) {
-    throw new UsageError(
-      'explain needs --product MODULE.WEIGHT, as forward --quantized lists them: lstm.weight_hh_l0.',
-    );
-  }
-  return [module, weight];
-}
 
 const shownTerms = 12;
 

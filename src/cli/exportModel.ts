@@ -7,8 +7,8 @@ import { printable } from './text';
 export const exportModel: Command = {
   name: 'export',
   synopsis:
-    'FILE -o OUT [--format torch|safetensors|onnx|npz|gguf] [--torch-style 1.13|2] [--layout state_dict|set_weight_bias|whole_module] [--module PATH] [--force]',
-  summary: 'writes the float model in another container; --force replaces a file',
+    'FILE -o OUT [--format torch|safetensors|onnx|npz|npy|gguf] [--tensor NAME]… [--values own|codes|dequantized] [--torch-style 1.13|2] [--layout state_dict|set_weight_bias|whole_module] [--module PATH] [--force]',
+  summary: 'writes the float model in another container, or single tensors as .npy and .npz; --force replaces a file',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(args, exportOptions, 1);
     if (values.out === undefined) throw new UsageError('export needs -o OUT.');

@@ -1,5 +1,5 @@
 import { extname, resolve } from 'node:path';
-import { defaultShardBytes, type ExportFormat, type ExportRequestDto } from '../protocol/exportDto';
+import { type ArraysDto, defaultShardBytes, type ExportFormat, type ExportRequestDto } from '../protocol/exportDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { UsageError } from './command';
 
@@ -14,6 +14,8 @@ export const exportOptions = {
   force: { type: 'boolean' },
   'reduce-range': { type: 'boolean' },
   'accept-ambiguous': { type: 'boolean' },
+  tensor: { type: 'string', multiple: true },
+  values: { type: 'string' },
 } as const;
 
 interface ExportValues {
@@ -26,6 +28,8 @@ interface ExportValues {
   readonly force?: boolean;
   readonly 'reduce-range'?: boolean;
   readonly 'accept-ambiguous'?: boolean;
+  readonly tensor?: readonly string[];
+  readonly values?: string;
 }
 
 const bySuffix: Readonly<Record<string, ExportFormat>> = {
@@ -36,14 +40,17 @@ const bySuffix: Readonly<Record<string, ExportFormat>> = {
   '.safetensors': 'safetensors',
   '.onnx': 'onnx',
   '.npz': 'npz',
+  '.npy': 'npy',
   '.gguf': 'gguf',
 };
 
 /** The request that `-o OUT` and its companions mean; the format follows the suffix where it is not named. */
 export function exportRequest(out: string, values: ExportValues, spec: QuantizeSpecDto | null): ExportRequestDto {
+  const format = formatOf(out, values.format);
+  const arrays = arraysOption(values, format, spec);
   return {
     target: resolve(out),
-    format: formatOf(out, values.format),
+    format,
     spec,
     torchStyle: oneOf('--torch-style', values['torch-style'], ['1.13', '2']),
     layout: values['whole-module']
@@ -54,7 +61,23 @@ export function exportRequest(out: string, values: ExportValues, spec: QuantizeS
     reduceRange: values['reduce-range'] ?? false,
     overwrite: values.force ?? false,
     acceptsAmbiguous: values['accept-ambiguous'] ?? false,
+    ...(arrays === undefined ? {} : { arrays }),
   };
+}
+
+/** Quantized, a tensor's codes are meant unless something else is said. */
+function arraysOption(
+  { tensor: names, values }: ExportValues,
+  format: ExportFormat,
+  spec: QuantizeSpecDto | null,
+): ArraysDto | undefined {
+  if (names === undefined) {
+    if (values !== undefined) throw new UsageError('--values goes with --tensor NAME.');
+    return undefined;
+  }
+  if (format !== 'npy' && format !== 'npz') throw new UsageError('--tensor goes with -o X.npy or X.npz.');
+  const kinds = spec === null ? (['own', 'codes', 'dequantized'] as const) : (['codes', 'dequantized', 'own'] as const);
+  return { names, values: oneOf('--values', values, kinds), scheme: 'per_tensor' };
 }
 
 function formatOf(out: string, named: string | undefined): ExportFormat {

@@ -1,13 +1,20 @@
-import type { ForwardResultDto, OnnxForwardDto, ProductDto } from '../protocol/forwardDto';
+import type { ForwardResultDto, OnnxForwardDto, ProductDto, SavedArraysDto } from '../protocol/forwardDto';
 import type { EngineClient } from '../worker/enginePool';
-import { type Command, type CommandOutput, parse } from './command';
-import { chosenPlan, forwardOptions, forwardRequest, onnxRequest, withOptionalValues } from './forwardRequest';
+import { type Command, type CommandOutput, parse, wholeNumber } from './command';
+import {
+  chosenPlan,
+  forwardOptions,
+  forwardRequest,
+  onnxRequest,
+  productOption,
+  withOptionalValues,
+} from './forwardRequest';
 import { number } from './text';
 
 export const forward: Command = {
   name: 'forward',
   synopsis:
-    'FILE [--module PATH | --source model.py[:Class] [--init JSON] [--root DIR] | --plan [PLAN.json]] [--save-plan [PLAN.json]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz | --text TEXT [--tokenizer tokenizer.json]] [--quantized] [options of quantize: --engine E --dtype D --per-channel --modules M --exclude GLOB --qconfig NAME=Q] [--threads N] [--runs N] [--outputs OUT.npz] [--trace TRACE.json]',
+    'FILE [--module PATH | --source model.py[:Class] [--init JSON] [--root DIR] | --plan [PLAN.json]] [--save-plan [PLAN.json]] [--random SEED --shape 20,1,8 [--shape …] | --inputs IN.npz | --text TEXT [--tokenizer tokenizer.json]] [--quantized] [options of quantize: --engine E --dtype D --per-channel --modules M --exclude GLOB --qconfig NAME=Q] [--threads N] [--runs N] [--outputs OUT.npz] [--activations OUT.npz|OUT.npy --product MODULE.WEIGHT [--call N] [--step N]] [--trace TRACE.json]',
   summary: 'runs one module, or the whole model by its own code, and lists the scale that is chosen at every step',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(withOptionalValues(args), forwardOptions, 1);
@@ -23,6 +30,12 @@ export const forward: Command = {
     const quantized = values.quantized ?? result.stored ?? false;
     const latency = quantized ? result.latencyUs.quantized : result.latencyUs.float;
     const outputs = result.outputs.map((output) => (quantized ? output.quantized : output.float));
+    if (values.activations !== undefined)
+      await client.call(
+        'saveForward',
+        { request, what: activationOption(values), target: values.activations },
+        { signal },
+      );
     if (values.trace !== undefined)
       await client.call('writeText', { path: values.trace, text: traceText(result) }, { signal });
     const activations = quantized ? result.products.flatMap(activationRows) : [];
@@ -48,6 +61,19 @@ export const forward: Command = {
     return { json, text };
   },
 };
+
+/** A .npz has every call and step of a product, with its codes and scales; a .npy the values of one. */
+function activationOption({
+  activations = '',
+  product,
+  call,
+  step,
+}: Readonly<Partial<Record<'activations' | 'product' | 'call' | 'step', string>>>): SavedArraysDto {
+  const [module, weight] = productOption('--activations', product);
+  if (!/\.npy$/i.test(activations)) return { kind: 'activation', module, weight };
+  const at = { call: wholeNumber('--call', call, 0), step: wholeNumber('--step', step, 0) };
+  return { kind: 'step', module, weight, ...at, which: 'values' };
+}
 
 /** Writes the plan to be edited, and says what it takes for granted; nothing runs. */
 async function savedPlan(client: EngineClient, path: string, from: string | undefined): Promise<CommandOutput> {

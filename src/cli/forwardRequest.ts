@@ -32,6 +32,10 @@ export const forwardOptions = {
   runs: { type: 'string' },
   threads: { type: 'string' },
   outputs: { type: 'string' },
+  activations: { type: 'string' },
+  product: { type: 'string' },
+  call: { type: 'string' },
+  step: { type: 'string' },
   trace: { type: 'string' },
   value: { type: 'string', multiple: true },
   'save-plan': { type: 'string' },
@@ -139,6 +143,17 @@ function givenInputs(
   if (tokenizer !== undefined && text === undefined) throw new UsageError('--tokenizer goes with --text.');
   if (inputs !== undefined) return { kind: 'file', path: inputs };
   return text === undefined ? null : { kind: 'text', text, tokenizer: tokenizer ?? join(dirname(path), tokenizerName) };
+}
+
+/** `encoder.lstm.weight_hh_l0`: the module's path and the weight's own name. */
+export function productOption(verb: string, value: string | undefined): [module: string, weight: string] {
+  const [, module = '', weight] = /^(?:(.*?)\.)?((?:0\.)?weight\w*)$/.exec(value ?? '') ?? [];
+  if (weight === undefined) {
+    throw new UsageError(
+      `${verb} needs --product MODULE.WEIGHT, as forward --quantized lists them: lstm.weight_hh_l0.`,
+    );
+  }
+  return [module, weight];
 }
 
 /** What the code of the whole model takes; nothing where the options say it. */

@@ -7,7 +7,7 @@ import { decibels, number, printable, printableLines, table } from './text';
 export const quantize: Command = {
   name: 'quantize',
   synopsis:
-    'FILE [-o OUT] [--engine fbgemm|x86|onednn|qnnpack] [--dtype qint8|float16|quint8|quint4x2] [--per-channel] [--half-storage] [--modules LSTM,Linear] [--exclude GLOB]… [--qconfig NAME=QCONFIG]… [--format torch|safetensors|onnx|npz|gguf]',
+    'FILE [-o OUT] [--engine fbgemm|x86|onednn|qnnpack] [--dtype qint8|float16|quint8|quint4x2] [--per-channel] [--half-storage] [--modules LSTM,Linear] [--exclude GLOB]… [--qconfig NAME=QCONFIG]… [--format torch|safetensors|onnx|npz|npy|gguf] [--tensor NAME]… [--values codes|dequantized]',
   summary: 'what dynamic quantization does to every module: bytes, scales, errors, and what stays float',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(args, { ...specOptions, ...exportOptions } as const, 1);

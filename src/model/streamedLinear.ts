@@ -94,7 +94,7 @@ const pieceLength = 16 * tileLength;
 
 /** The codes under scales that were chosen before, in pieces. */
 export async function* streamedCodes(
-  { source, channelLength }: StreamedLinear,
+  { source, channelLength }: Pick<StreamedLinear, 'source' | 'channelLength'>,
   scales: ArrayLike<number>,
 ): AsyncIterable<Uint8Array> {
   let start = 0;

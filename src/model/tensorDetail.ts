@@ -118,7 +118,8 @@ export async function tensorDetail(
   };
 }
 
-function staysReason(tensor: ModelTensor, kind: ModuleKind | undefined): string {
+/** Why int8 would not take a tensor of a module of this kind; empty where it does. */
+export function staysReason(tensor: ModelTensor, kind: ModuleKind | undefined): string {
   if (kind === undefined) return 'its module has no type that quantize_dynamic knows';
   const reason = staysFloat(kind);
   if (reason !== undefined) return `${kind.type}: ${reason}`;

@@ -1,9 +1,19 @@
+import type { Scheme } from './dto';
 import type { QuantizeSpecDto } from './quantizeDto';
 
-export type ExportFormat = 'torch' | 'safetensors' | 'onnx' | 'npz' | 'gguf';
+export type ExportFormat = 'torch' | 'safetensors' | 'onnx' | 'npz' | 'npy' | 'gguf';
 
 /** Where a file of safetensors is split unless somebody says otherwise: Hugging Face splits above 5 GB. */
 export const defaultShardBytes = 5_000_000_000;
+
+/** Single tensors as NumPy arrays. */
+export interface ArraysDto {
+  readonly names: readonly string[];
+  /** Of the file, the codes of int8, or the float32 values that the codes stand for. */
+  readonly values: 'own' | 'codes' | 'dequantized';
+  /** Where the request has no spec to decide it. */
+  readonly scheme: Scheme;
+}
 
 /** What to write. Every field is needed so that a request means the same wherever it comes from. */
 export interface ExportRequestDto {
@@ -29,6 +39,8 @@ export interface ExportRequestDto {
   readonly overwrite: boolean;
   /** Of a file in which tools find different models: what Quantscope shows, as PyTorch reads it, is meant. */
   readonly acceptsAmbiguous?: boolean;
+  /** npy and npz: these tensors instead of the model. */
+  readonly arrays?: ArraysDto;
 }
 
 export interface ExportReportDto {

@@ -79,9 +79,19 @@ export interface OutputImageQueryDto {
 
 /** What of a forward pass is written to a .npz, or a .npy where it is one array. */
 export type SavedArraysDto =
-  | { readonly kind: 'outputs'; readonly which: 'float' | 'int8' | 'both' }
+  /** All outputs, or one of them. */
+  | { readonly kind: 'outputs'; readonly which: 'float' | 'int8' | 'both'; readonly output?: number }
   /** A product's input at every call and step: values, codes, scale and zero point. */
-  | { readonly kind: 'activation'; readonly module: string; readonly weight: string };
+  | { readonly kind: 'activation'; readonly module: string; readonly weight: string }
+  /** At one call and step: the values that were seen, or their codes, as one array. */
+  | {
+      readonly kind: 'step';
+      readonly module: string;
+      readonly weight: string;
+      readonly call: number;
+      readonly step: number;
+      readonly which: 'values' | 'codes';
+    };
 
 export interface SaveForwardDto {
   readonly request: ForwardRequestDto;

@@ -4,7 +4,7 @@ import type { Progress } from '../core/progress';
 import type { Tap } from '../engine/quantization/tap';
 import { floatTensor, type Tensor } from '../engine/tensor/tensor';
 import { activationDetail, tappedModule } from '../model/activationDetail';
-import { captureAll } from '../model/capture';
+import { capture, captureAll } from '../model/capture';
 import { summarize } from '../model/describeModel';
 import { explainOutput } from '../model/explainOutput';
 import { forwardModule, moduleOutputs, type OutputPairs, series } from '../model/forwardModule';
@@ -23,6 +23,7 @@ import type {
   ForwardRequestDto,
   ForwardResultDto,
   OutputImageQueryDto,
+  SavedArraysDto,
   SaveForwardDto,
   WholeCodeDto,
   WholeModelDto,
@@ -31,7 +32,15 @@ import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
 import { describeGraph, forwardGraph, isGraph } from './onnxWhole';
 import { type OpenSource, withSource } from './openSource';
-import { activationArrays, numbers, outputArrays, outputImage, writeArrays } from './outputArrays';
+import {
+  activationArrays,
+  type NamedArray,
+  numbers,
+  outputArrays,
+  outputImage,
+  stepArray,
+  writeArrays,
+} from './outputArrays';
 import { typedInputs } from './textInputs';
 import { isWhole, WholeModels } from './wholeModels';
 
@@ -120,11 +129,19 @@ export class Forwards {
   }
 
   async save({ request, what, target }: SaveForwardDto): Promise<{ bytes: number; arrays: number }> {
-    const arrays =
-      what.kind === 'outputs'
-        ? outputArrays(await this.outputs(request), what.which)
-        : activationArrays(captureAll(what.module, what.weight, maxSavedValues, await this.tapped(request)));
+    const arrays = await this.arrays(request, what);
     return { bytes: await writeArrays(target, arrays, this.abort), arrays: arrays.length };
+  }
+
+  private async arrays(request: ForwardRequestDto, what: SavedArraysDto): Promise<NamedArray[]> {
+    switch (what.kind) {
+      case 'outputs':
+        return outputArrays(await this.outputs(request), what.which, what.output);
+      case 'activation':
+        return activationArrays(captureAll(what.module, what.weight, maxSavedValues, await this.tapped(request)));
+      case 'step':
+        return [stepArray(capture(what, await this.tapped(request)), what.which)];
+    }
   }
 
   private async run(

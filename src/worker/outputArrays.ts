@@ -1,4 +1,6 @@
+import { basename } from 'node:path';
 import type { AbortCheck } from '../core/abort';
+import { unsupported } from '../core/errors';
 import { numel } from '../core/shape';
 import { Budget } from '../engine/forward/interpreter/budget';
 import { dense, type StridedTensor } from '../engine/forward/values/stridedTensor';
@@ -26,11 +28,19 @@ export interface NamedArray extends Tensor {
 
 /** Writes arrays as .npz, or one array as .npy where the target is named so; returns the bytes written. */
 export async function writeArrays(path: string, arrays: readonly NamedArray[], abort: AbortCheck): Promise<number> {
+  const single = /\.npy$/i.test(path);
+  if (single && arrays.length !== 1) {
+    throw unsupported('E_EXPORT_ARRAYS', 'A .npy holds one array.', {
+      where: { file: basename(path) },
+      found: `${arrays.length} arrays`,
+      hint: 'Choose a name that ends in .npz.',
+    });
+  }
   const planned = arrays.map(({ name, dtype, shape, data }): NpyArray => {
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
     return { name, dtype, shape, data: async () => bytes };
   });
-  const plan = /\.npy$/i.test(path) && planned.length === 1 ? planNpy(planned[0]) : planNpz(planned);
+  const plan = single ? planNpy(planned[0]) : planNpz(planned);
   await writeFileAtomically(path, plan.chunks(), abort);
   return plan.size;
 }
@@ -53,12 +63,24 @@ export function numbers({ data }: Tensor): Float32Array {
   return data instanceof Float32Array ? data : Float32Array.from(data as Float64Array, Number);
 }
 
-/** `output.0`, … of one model, or `float.output.0` and `int8.output.0` of both. */
-export function outputArrays({ float, quantized }: OutputPairs, which: 'float' | 'int8' | 'both'): NamedArray[] {
+/** `output.0`, … of one model, or `float.output.0` and `int8.output.0` of both; `only` leaves out all others. */
+export function outputArrays(
+  { float, quantized }: OutputPairs,
+  which: 'float' | 'int8' | 'both',
+  only?: number,
+): NamedArray[] {
   const named = (outputs: readonly Tensor[], prefix: string) =>
-    outputs.map((tensor, i) => ({ name: `${prefix}output.${i}`, ...tensor }));
+    outputs
+      .map((tensor, i) => ({ name: `${prefix}output.${i}`, ...tensor }))
+      .filter((_, i) => only === undefined || i === only);
   if (which === 'both') return [...named(float, 'float.'), ...named(quantized, 'int8.')];
   return named(which === 'float' ? float : quantized, '');
+}
+
+/** The input of a product at one call and step, in the order in which its rows were quantized. */
+export function stepArray({ values, codes }: Captured, which: 'values' | 'codes'): NamedArray {
+  const [dtype, data] = which === 'values' ? (['float32', values] as const) : (['uint8', codes] as const);
+  return { name: which, dtype, shape: [data.length], data };
 }
 
 /**

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { neverAborted } from '../../src/core/abort';
 import { commandLine } from '../support/commandLine';
 import { fixturePath, openBytes } from '../support/fixtures';
+import { readNpz } from '../support/npz';
 
 const mlp = fixturePath('torch-2.13', 'mlp.pt');
 const module = fixturePath('torch-1.13', 'mlp.module.pt');
@@ -84,6 +86,86 @@ describe('what the command line writes', function () {
     assert.equal(wrong.code, 2);
   });
 
+  describe('single tensors', () => {
+    const arraysOf = async (name: string) => {
+      const { tensors } = await openBytes(new Uint8Array(await readFile(at(name))), name);
+      return tensors.map(({ name: own, tensor }) => [own, tensor.dtype, ...tensor.shape]);
+    };
+
+    it('one as .npy, several as .npz; quantized, their codes with scales beside them', async () => {
+      await done('export', mlp, '--tensor', '0.weight', '-o', at('one.npy'));
+      assert.deepEqual(await arraysOf('one.npy'), [['one', 'float32', 64, 32]]);
+      const text = await done('quantize', mlp, '--tensor', '2.weight', '-o', at('codes.npy'));
+      assert.match(text, /^array = codes\.astype\("float32"\) \* numpy\.float32\(0\.\d+\)$/m);
+      assert.deepEqual(await arraysOf('codes.npy'), [['codes', 'int8', 10, 64]]);
+      const both = ['--tensor', '0.weight', '--tensor', '2.weight'];
+      await done('quantize', mlp, ...both, '--qconfig', '2=per_channel_dynamic', '-o', at('two.npz'));
+      assert.deepEqual(await arraysOf('two.npz'), [
+        ['0.weight', 'int8', 64, 32],
+        ['0.weight_scale', 'float32'],
+        ['0.weight_zero_point', 'int64'],
+        ['2.weight', 'int8', 10, 64],
+        ['2.weight_scale', 'float32', 10],
+        ['2.weight_zero_point', 'int64', 10],
+      ]);
+    });
+
+    it('of a file that is quantized already, whose model is not exported', async () => {
+      const file = fixturePath('torch-2.13', 'mlp.fbgemm.quantized.pt');
+      await done('export', file, '--tensor', '0.weight', '-o', at('values.npy'));
+      await done('export', file, '--tensor', '0.weight', '--values', 'codes', '-o', at('stored.npy'));
+      assert.deepEqual(
+        [...(await arraysOf('values.npy')), ...(await arraysOf('stored.npy'))],
+        [
+          ['values', 'float32', 64, 32],
+          ['stored', 'int8', 64, 32],
+        ],
+      );
+    });
+
+    const refused: readonly [what: string, args: readonly string[], code: number, message: RegExp][] = [
+      ['a model as .npy', ['export', mlp, '-o', 'a.npy'], 1, /A \.npy holds one array.*E_EXPORT_ARRAYS/],
+      [
+        'two tensors as .npy',
+        ['export', mlp, '--tensor', '0.weight', '--tensor', '2.weight', '-o', 'a.npy'],
+        1,
+        /one array/,
+      ],
+      [
+        'codes of what stays float',
+        ['quantize', mlp, '--tensor', '0.bias', '-o', 'a.npy'],
+        1,
+        /0\.bias has no int8 codes/,
+      ],
+      [
+        'codes in half precision',
+        ['quantize', mlp, '--dtype', 'float16', '--tensor', '0.weight', '-o', 'a.npy'],
+        1,
+        /float16_dynamic gives it no codes/,
+      ],
+      ['an unknown name', ['export', mlp, '--tensor', 'none', '-o', 'a.npy'], 1, /no tensor named "none"/],
+      [
+        'another container',
+        ['export', mlp, '--tensor', '0.weight', '-o', 'a.pt'],
+        2,
+        /--tensor goes with -o X\.npy or X\.npz/,
+      ],
+      [
+        'values without a tensor',
+        ['export', mlp, '--values', 'codes', '-o', 'a.npz'],
+        2,
+        /--values goes with --tensor/,
+      ],
+    ];
+    for (const [what, args, expected, message] of refused) {
+      it(`${what} is refused`, async () => {
+        const { code, stderr } = await run(args.map((arg) => (arg.startsWith('a.') ? at(arg) : arg)));
+        assert.equal(code, expected);
+        assert.match(stderr, message);
+      });
+    }
+  });
+
   describe('report runs', () => {
     const forwardOf = async (...args: string[]) => {
       await done('report', ...args, '-o', at('ran.json'));
@@ -136,6 +218,30 @@ describe('what the command line writes', function () {
       (await readdir(at())).filter((name) => name.endsWith('.tmp')),
       [],
     );
+  });
+
+  it('forward --activations gives every step as .npz, and one as .npy', async () => {
+    const recipe = fixturePath('torch-2.13', 'recipe_lstm.pt');
+    const product = ['--product', 'lstm.weight_hh_l0', '--runs', '1'];
+    await done('forward', recipe, ...product, '--activations', at('steps.npz'));
+    await done('forward', recipe, ...product, '--step', '7', '--activations', at('step.npy'));
+    const [all, one] = [
+      await readNpz(at('steps.npz')),
+      await openBytes(new Uint8Array(await readFile(at('step.npy'))), 'step.npy'),
+    ];
+    const values = all.get('values')?.data.slice(7 * 8, 8 * 8) as Float32Array;
+    const [{ tensor }] = one.tensors;
+    assert.deepEqual([tensor.dtype, ...tensor.shape], ['float32', 8]);
+    assert.deepEqual(await one.readTensor(tensor, neverAborted), new Uint8Array(values.buffer));
+    const none = await run(['forward', recipe, '--runs', '1', '--activations', at('none.npz')]);
+    assert.deepEqual([none.code, /--product MODULE\.WEIGHT/.test(none.stderr)], [2, true]);
+  });
+
+  it('forward --outputs of several outputs is no .npy', async () => {
+    const recipe = fixturePath('torch-2.13', 'recipe_lstm.pt');
+    const { code, stderr } = await run(['forward', recipe, '--runs', '1', '--outputs', at('three.npy')]);
+    assert.deepEqual([code, /A \.npy holds one array/.test(stderr)], [1, true]);
+    assert.ok(!(await readdir(at())).includes('three.npy'));
   });
 
   it('forward --outputs gives the outputs as npz', async () => {

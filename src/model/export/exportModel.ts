@@ -4,11 +4,12 @@ import type { Progress } from '../../core/progress';
 import { weightForms } from '../../engine/quantization/qconfigs';
 import { ambiguity } from '../../formats/ambiguity';
 import type { PlannedFile } from '../../formats/zip/write';
-import type { ExportRequestDto } from '../../protocol/exportDto';
+import type { ExportFormat, ExportRequestDto } from '../../protocol/exportDto';
 import type { QuantizeReportDto, QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { Model } from '../openModel';
 import { quantizeModel } from '../quantizeModel';
 import { planQuantization } from '../quantizePlan';
+import { arrayExport } from './arrayExport';
 import { ggufFiles } from './ggufExport';
 import { loadLines } from './loadLines';
 import { npzFiles } from './npzExport';
@@ -24,6 +25,9 @@ export interface PlannedExport {
   /** Python that loads it. */
   readonly load: string;
 }
+
+/** A request for the model, and not for single tensors of it. */
+export type ModelRequest = ExportRequestDto & { readonly format: Exclude<ExportFormat, 'npy'> };
 
 export interface ExportSources {
   readonly reportOf?: (spec: QuantizeSpecDto) => Promise<QuantizeReportDto>;
@@ -46,16 +50,19 @@ export async function planExport(
   }: ExportSources = {},
 ): Promise<PlannedExport> {
   if (request.acceptsAmbiguous !== true) refuseAmbiguous(model);
+  const fileName = request.target.split(/[\\/]/).at(-1) ?? request.target;
+  const { arrays, format } = request;
+  if (arrays !== undefined || format === 'npy') return arrayExport(model, request, fileName, abort);
   refuseQuantizedSource(model);
   refuseOtherForms(model, request);
-  const fileName = request.target.split(/[\\/]/).at(-1) ?? request.target;
-  const files = await plan(model, request, fileName, abort, progress, { reportOf, hashOf });
-  return { files, load: loadLines(model, request, files[0].name) };
+  const whole = { ...request, format };
+  const files = await plan(model, whole, fileName, abort, progress, { reportOf, hashOf });
+  return { files, load: loadLines(model, whole, files[0].name) };
 }
 
 async function plan(
   model: Model,
-  request: ExportRequestDto,
+  request: ModelRequest,
   fileName: string,
   abort: AbortCheck,
   progress: Progress,

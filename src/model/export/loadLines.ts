@@ -4,12 +4,13 @@ import type { ModuleKind } from '../moduleKind';
 import type { Model } from '../openModel';
 import { namedQConfigs, pythonType } from '../pythonLines';
 import { planQuantization } from '../quantizePlan';
+import type { ModelRequest } from './exportModel';
 
 /**
  * Python lines that load an export, ready to paste. `model` stands for the float model that the
  * reader builds: a state dict has no code. The same lines are what our own tests run.
  */
-export function loadLines(model: Model, request: ExportRequestDto, fileName: string): string {
+export function loadLines(model: Model, request: ModelRequest, fileName: string): string {
   const file = JSON.stringify(fileName);
   switch (request.format) {
     case 'torch':
@@ -18,13 +19,13 @@ export function loadLines(model: Model, request: ExportRequestDto, fileName: str
       return [
         'from safetensors.torch import load_file',
         `tensors = load_file(${file})`,
-        ...dequantizeLines(request, '.float()'),
+        ...(request.spec === null ? [] : valueLines('.float()')),
       ].join('\n');
     case 'npz':
       return [
         'import numpy',
         `tensors = dict(numpy.load(${file}))`,
-        ...dequantizeLines(request, '.astype("float32")'),
+        ...(request.spec === null ? [] : valueLines('.astype("float32")')),
       ].join('\n');
     case 'gguf':
       return ['from gguf import GGUFReader', `reader = GGUFReader(${file})`].join('\n');
@@ -128,13 +129,12 @@ function flatLines(model: Model, spec: QuantizeSpecDto, file: string): string {
   ].join('\n');
 }
 
-/** `cast` turns the integers into floats in the words of the library. */
-function dequantizeLines({ spec }: ExportRequestDto, cast: string): string[] {
-  if (spec === null) return [];
+/** A function for the values behind codes in `tensors`; `cast` turns the integers into floats in the words of the library. */
+export function valueLines(cast: string): string[] {
   return [
     'def value(name):',
     '    scale, zero_point = tensors[name + "_scale"], tensors[name + "_zero_point"]',
-    '    column = (-1, 1) if scale.ndim else ()',
+    '    column = (-1,) + (1,) * (tensors[name].ndim - 1) if scale.ndim else ()',
     `    return (tensors[name]${cast} - zero_point${cast}.reshape(column)) * scale.reshape(column)`,
   ];
 }

@@ -43,22 +43,27 @@ export async function plainEntries(
       }
       entries.push(
         { name, dtype: 'int8', shape, data: () => modules.codes(node.path, weight.name) },
-        ...scales(name, weight),
+        ...scaleEntries(name, weight),
       );
     }
   }
   return entries;
 }
 
-function scales(name: string, { scheme, scales: values, zeroPoints }: QuantizedWeightDto): PlainEntry[] {
+/** `X_scale` and `X_zero_point` beside the codes `X`: a scalar each, or one a channel. */
+export function scaleEntries(
+  name: string,
+  { scheme, scales: values, zeroPoints }: Pick<QuantizedWeightDto, 'scheme' | 'scales' | 'zeroPoints'>,
+): PlainEntry[] {
   const shape = scheme === 'per_tensor' ? [] : [values.length];
   return [
     { name: `${name}_scale`, dtype: 'float32', shape, data: async () => bytesOf(Float32Array.from(values)) },
     {
       name: `${name}_zero_point`,
-      dtype: 'int64',
+      ...(zeroPoints.every(Number.isInteger)
+        ? { dtype: 'int64', data: async () => bytesOf(BigInt64Array.from(zeroPoints, BigInt)) }
+        : { dtype: 'float32', data: async () => bytesOf(Float32Array.from(zeroPoints)) }),
       shape,
-      data: async () => bytesOf(BigInt64Array.from(zeroPoints, BigInt)),
     },
   ];
 }

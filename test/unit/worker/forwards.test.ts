@@ -3,12 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../../src/core/abort';
-import type { ForwardRequestDto, WholeModelDto } from '../../../src/protocol/forwardDto';
+import type { ForwardRequestDto, SavedArraysDto, WholeModelDto } from '../../../src/protocol/forwardDto';
 import { openFileSource } from '../../../src/worker/fileSource';
 import { Forwards } from '../../../src/worker/forwards';
 import { fixturePath, openBytes } from '../../support/fixtures';
 import { openFixtureModel, spec } from '../../support/models';
-import { readNpz } from '../../support/npz';
+import { type NpyArray, readNpz } from '../../support/npz';
 import { closeForwards, openForwards } from '../../support/openForwards';
 
 const noProgress = () => {};
@@ -298,6 +298,34 @@ class Recipe(nn.Module):
       await accuracyOf('counting', `x, hidden):\n        ${counting}`),
       await accuracyOf('first', 'x, hidden):\n        return self.lstm(x + 1, hidden)'),
     );
+  });
+
+  it('one output of several, and the values or codes of one step, are one array each', async () => {
+    const forwards = await openForwards(wholes[1][1]);
+    const request = proposed(await forwards.describe({ source: wholes[1][2] }), { source: wholes[1][2] });
+    const saved = async (what: SavedArraysDto) => {
+      const target = join(folder, 'one.npy');
+      await forwards.save({ request, what, target });
+      const { tensors, readTensor } = await openBytes(new Uint8Array(await readFile(target)), 'one.npy');
+      const [{ tensor }] = tensors;
+      return { dtype: tensor.dtype, shape: tensor.shape, bytes: await readTensor(tensor, neverAborted) };
+    };
+    const whole = join(folder, 'whole.npz');
+    await forwards.save({ request, what: { kind: 'outputs', which: 'int8' }, target: whole });
+    const state = (await readNpz(whole)).get('output.1') as NpyArray;
+    const output = await saved({ kind: 'outputs', which: 'int8', output: 1 });
+    assert.deepEqual(output.bytes, new Uint8Array((state.data as Float32Array).buffer));
+
+    const at = { kind: 'step', module: 'lstm', weight: 'weight_hh_l0', call: 0, step: 7 } as const;
+    const [values, codes] = [await saved({ ...at, which: 'values' }), await saved({ ...at, which: 'codes' })];
+    assert.deepEqual([values.dtype, values.shape, codes.dtype, codes.shape], ['float32', [8], 'uint8', [8]]);
+    const { scale, zeroPoint } = await forwards.activation({ request, ...at });
+    const floats = new Float32Array(new Uint8Array(values.bytes).buffer);
+    floats.forEach((value, i) => {
+      assert.ok(Math.abs((codes.bytes[i] - zeroPoint) * scale - value) <= 0.51 * scale);
+    });
+    await assert.rejects(saved({ kind: 'outputs', which: 'both', output: 0 }), { code: 'E_EXPORT_ARRAYS' });
+    await assert.rejects(saved({ ...at, step: 20, which: 'values' }), { code: 'E_NO_ACTIVATION' });
   });
 
   it('one array is written as .npy', async () => {
