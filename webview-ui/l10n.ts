@@ -1,6 +1,6 @@
 import { config, t as translate } from '@vscode/l10n';
 import { codeText } from '../src/protocol/codeKeys';
-import { sayEngineText } from '../src/protocol/engineText';
+import { sayAssumption, sayEngineText } from '../src/protocol/engineText';
 
 const texts = document.getElementById('texts')?.textContent;
 if (texts) config({ contents: texts });
@@ -17,6 +17,9 @@ export function plural(value: number, one: string, many: string, ...values: read
 
 /** A text that the engine's thread wrote, which knows no language. */
 export const engineText = (text: string): string => sayEngineText(text, t);
+
+/** Why a step of a forward plan stands where it does. */
+export const assumption = (text: string): string => sayAssumption(text, t);
 
 /** What an error or a warning of the engine says, by its code; English says the message itself. */
 export function engineMessage({ code, message }: { readonly code: string; readonly message: string }): string {

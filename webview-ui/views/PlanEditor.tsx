@@ -1,7 +1,7 @@
 import type { ForwardPlanDto, PlanStepDto } from '../../src/protocol/planDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
-import { t } from '../l10n';
+import { assumption, t } from '../l10n';
 import { act } from '../state/store';
 import { Icon } from './Icon';
 
@@ -60,7 +60,7 @@ export function PlanEditor({ report, busy }: Props) {
                   />
                 </td>
                 <td class="to-left">{visible(whatOf(step))}</td>
-                <td class="to-left muted">{visible(step.assumed ?? '')}</td>
+                <td class="to-left muted">{assumption(visible(step.assumed ?? ''))}</td>
                 <td class="to-left">
                   <button
                     type="button"

@@ -21,7 +21,7 @@ export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
     );
   }
   const busy = state.busy !== null;
-  const printed = state.forward?.program?.printed ?? [];
+  const { printed = [], notes = whole?.notes ?? [] } = state.forward?.program ?? {};
   return (
     <section class="whole" data-testid="whole">
       <p class="muted">
@@ -58,7 +58,8 @@ export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
           </button>
         )}
       </p>
-      {whole !== null && whole.by !== 'plan' && <Notes notes={whole.notes} />}
+      {/* What a plan assumes stands in its table. */}
+      {whole !== null && <Notes notes={notes.filter((note) => !note.startsWith('assumed: '))} />}
       {whole?.by === 'plan' && plan !== null && <PlanEditor report={plan} busy={busy} />}
       {printed.length > 0 && (
         <details>
