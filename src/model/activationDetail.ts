@@ -2,11 +2,12 @@ import type { AbortCheck } from '../core/abort';
 import { selectKernels } from '../engine/kernels/dispatch';
 import type { QuantizedEngine } from '../engine/quantization/engines';
 import { engineSemantics } from '../engine/quantization/engines';
-import { errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
+import { addErrorSums, errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
+import { chooseQParams } from '../engine/quantization/qparams';
 import type { Tap } from '../engine/quantization/tap';
 import type { Tensor } from '../engine/tensor/tensor';
 import type { ActivationDetailDto, ActivationQueryDto, ForwardRequestDto } from '../protocol/forwardDto';
-import { type Captured, capture } from './capture';
+import { type Captured, captureSteps } from './capture';
 import { comparisonSpec, loadPair } from './loadPair';
 import { findModule, type Model } from './openModel';
 import { requestInputs } from './randomInputs';
@@ -22,7 +23,7 @@ export async function activationDetail(
   given?: readonly Tensor[],
 ): Promise<ActivationDetailDto> {
   const run = await tappedModule(model, query.request, abort, given);
-  return describeActivation(capture(query, run), query.request.engine);
+  return describeActivations(captureSteps(query, run), query.request.engine);
 }
 
 /** The quantized module of a request on its inputs, to be run with a tap. */
@@ -38,13 +39,57 @@ export async function tappedModule(
   return (tap) => void quantized.forward(inputs, { kernels: selectKernels(), abort, tap });
 }
 
-export function describeActivation({ record, values, codes }: Captured, engine: QuantizedEngine): ActivationDetailDto {
-  const restored = Float32Array.from(codes, (code) => (code - record.zeroPoint) * record.scale);
+/** One step, or several pooled on one grid over all their values. */
+export function describeActivations(steps: readonly Captured[], engine: QuantizedEngine): ActivationDetailDto {
+  const [only] = steps;
+  return steps.length === 1 ? describeActivation(only, engine) : describePooled(steps, engine);
+}
+
+function describePooled(steps: readonly Captured[], engine: QuantizedEngine): ActivationDetailDto {
+  const semantics = engineSemantics[engine];
+  const values = new Float32Array(steps.reduce((sum, { values: own }) => sum + own.length, 0));
+  let end = 0;
+  for (const { values: own } of steps) {
+    values.set(own, end);
+    end += own.length;
+  }
+  const records = steps.map(({ record }) => record);
+  const lowest = (pick: (record: Captured['record']) => number) =>
+    records.reduce((low, r) => Math.min(low, pick(r)), Number.POSITIVE_INFINITY);
+  const highest = (pick: (record: Captured['record']) => number) => -lowest((record) => -pick(record));
+  const [min, max] = [lowest((r) => r.min), highest((r) => r.max)];
+  const { scale, zeroPoint } = chooseQParams(min, max, semantics.reduceRange);
+  const codes = new Uint8Array(values.length);
+  selectKernels().quantizeActivation(values, scale, zeroPoint, semantics, codes);
+  const record = { ...records[0], min, max, scale, zeroPoint, count: values.length, codesUsed: new Set(codes).size };
+  const oneGrid = describeActivation({ record, values, codes }, engine);
+  const own = addErrorSums(steps.map((step) => errorSums(step.values, restored(step))));
+  return {
+    ...oneGrid,
+    sqnrDb: errorMetrics(own).sqnrDb,
+    pooled: {
+      steps: steps.length,
+      lowestScale: lowest((r) => r.scale),
+      highestScale: highest((r) => r.scale),
+      lowestZeroPoint: lowest((r) => r.zeroPoint),
+      highestZeroPoint: highest((r) => r.zeroPoint),
+      sqnrDb: oneGrid.sqnrDb,
+    },
+  };
+}
+
+/** What the codes stand for. */
+function restored({ record, codes }: Captured): Float32Array {
+  return Float32Array.from(codes, (code) => (code - record.zeroPoint) * record.scale);
+}
+
+function describeActivation(captured: Captured, engine: QuantizedEngine): ActivationDetailDto {
+  const { record, values, codes } = captured;
   const counts = new Array<number>(256).fill(0);
   for (const code of codes) counts[code]++;
   const stride = Math.max(1, Math.ceil(values.length / maxValues));
   const { min, max, scale, zeroPoint, codesUsed, count } = record;
-  const { sqnrDb } = errorMetrics(errorSums(values, restored));
+  const { sqnrDb } = errorMetrics(errorSums(values, restored(captured)));
   return {
     count,
     values: [...values].filter((_, i) => i % stride === 0),

@@ -7,15 +7,15 @@ import type {
   ExplainedElementDto,
   ExplainQueryDto,
 } from '../protocol/forwardDto';
-import { describeActivation } from './activationDetail';
-import { capture } from './capture';
+import { describeActivations } from './activationDetail';
+import { capture, captureSteps } from './capture';
 import { explainCaptured, noProduct } from './explainOutput';
 import type { PreparedProgram } from './preparedProgram';
 
 /** The values behind one scale of a whole model: runs it again in int8 and stops to look. */
 export function programActivation({ run, twins }: PreparedProgram, query: ActivationQueryDto): ActivationDetailDto {
-  return describeActivation(
-    capture(query, (tap) => void run(twins(), tap)),
+  return describeActivations(
+    captureSteps(query, (tap) => void run(twins(), tap)),
     query.request.engine,
   );
 }

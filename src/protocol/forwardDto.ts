@@ -239,6 +239,8 @@ export interface ActivationQueryDto {
   readonly weight: string;
   readonly call: number;
   readonly step: number;
+  /** The values of all quantizations from the one above to this one, pooled. */
+  readonly last?: { readonly call: number; readonly step: number };
 }
 
 export interface ActivationDetailDto {
@@ -253,11 +255,25 @@ export interface ActivationDetailDto {
   readonly zeroPoint: number;
   readonly codesUsed: number;
   readonly codeMax: number;
+  /** With the scales that were chosen, each step its own. */
   readonly sqnrDb: number;
+  /**
+   * Of several steps: `scale`, `zeroPoint` and `codes` are then those of one grid over all their values,
+   * which is not what ran; these are the scales that did.
+   */
+  readonly pooled?: {
+    readonly steps: number;
+    readonly lowestScale: number;
+    readonly highestScale: number;
+    readonly lowestZeroPoint: number;
+    readonly highestZeroPoint: number;
+    /** What the one grid would have given. */
+    readonly sqnrDb: number;
+  };
 }
 
 /** One number of a quantized product's output, by its place. */
-export interface ExplainQueryDto extends ActivationQueryDto {
+export interface ExplainQueryDto extends Omit<ActivationQueryDto, 'last'> {
   /** Row of the activation: a step of the sequence times the batch, or a sample. */
   readonly row: number;
   /** Output channel: a row of the weight. */

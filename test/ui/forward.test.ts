@@ -92,6 +92,36 @@ describe('the Forward view in a browser', function () {
     });
   }
 
+  it('a drag over the steps pools their values, also by keyboard, and a double click goes back to one', async () => {
+    const { page, document } = await show(fixturePath('torch-2.13', 'recipe_lstm.pt'));
+    await document.loaded;
+    await page.getByTestId('run-forward').click();
+    await page.getByTestId('percent').waitFor({ timeout: 30_000 });
+    const chart = page.getByRole('slider', { name: /Scale of weight_hh_l0/ });
+    await chart.scrollIntoViewIfNeeded();
+    const box = await chart.boundingBox();
+    assert.ok(box !== null);
+    await page.mouse.move(box.x + 100, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 160, box.y + 60);
+    await page.mouse.move(box.x + 200, box.y + 60);
+    await page.mouse.up();
+    const panel = page.getByTestId('step-panel');
+    await panel.getByText(/Steps \d+ to \d+/).waitFor();
+    await panel.getByText('SQNR, one scale for all').waitFor();
+    assert.deepEqual(await axeViolations(page), []);
+    await page.mouse.dblclick(box.x + 150, box.y + 60);
+    await panel.getByText(/^Step \d+/).waitFor();
+    await chart.focus();
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Shift+ArrowRight');
+    await page.keyboard.press('Shift+ArrowRight');
+    await panel.getByText('Steps 0 to 2').waitFor();
+    assert.equal(await chart.getAttribute('aria-valuetext'), 'steps 0 to 2 pooled');
+    await page.keyboard.press('ArrowRight');
+    await panel.getByText(/^Step 1/).waitFor();
+  });
+
   it('an ONNX graph runs float and int8 on the inputs that it names, and says which figures there are not', async () => {
     const { page, document } = await show(fixturePath('onnxRuntime', 'block.onnx'));
     await document.loaded;

@@ -24,6 +24,8 @@ export interface Slider {
   readonly max: number;
   readonly text: string;
   onChange(value: number): void;
+  /** Shift and an arrow: the range that starts at the cursor grows by a step, or shrinks. */
+  onExtend?(by: number): void;
   onEnter?(): void;
 }
 
@@ -111,7 +113,7 @@ function roles(label: string, slider: Slider | undefined) {
   };
 }
 
-function moveSlider(event: KeyboardEvent, { value, min = 0, max, onChange, onEnter }: Slider): void {
+function moveSlider(event: KeyboardEvent, { value, min = 0, max, onChange, onEnter, onExtend }: Slider): void {
   const page = Math.max(1, Math.round((max - min) / 10));
   const moves: Record<string, number> = {
     ArrowLeft: value - 1,
@@ -124,7 +126,8 @@ function moveSlider(event: KeyboardEvent, { value, min = 0, max, onChange, onEnt
     End: max,
   };
   const next = moves[event.key];
-  if (event.key === 'Enter' && onEnter !== undefined) onEnter();
+  if (event.shiftKey && onExtend !== undefined && next !== undefined) onExtend(next - value);
+  else if (event.key === 'Enter' && onEnter !== undefined) onEnter();
   else if (next === undefined) return;
   else onChange(Math.max(min, Math.min(max, next)));
   event.preventDefault();

@@ -12,7 +12,10 @@ const leftAxis = 52;
 interface PanelProps {
   readonly product: ProductDto;
   readonly index: number;
-  onMove(index: number): void;
+  /** First and last step whose values are pooled. */
+  readonly range: readonly [number, number];
+  /** `end` where the cursor spans several steps. */
+  onMove(index: number, end?: number): void;
 }
 
 /** The chosen product's entry of every call and step on the x axis; a single one becomes a flat line. */
@@ -28,8 +31,27 @@ function nearest(length: number): (value: number) => number {
   return (value) => Math.max(0, Math.min(length - 1, Math.round(value)));
 }
 
-function Cursor({ frame, index }: { readonly frame: Frame; readonly index: number }) {
-  return <line class="cursor" x1={frame.x(index)} x2={frame.x(index)} y1={frame.top - 4} y2={frame.bottom} />;
+/** What the mouse does on each panel: a click moves the cursor, a drag spans steps, a double click goes back to one. */
+function pointing({ product, index, onMove }: PanelProps) {
+  const at = nearest(product.scale.length);
+  return {
+    onPick: (value: number) => onMove(at(value)),
+    onBrush: (from?: number, to?: number) =>
+      from === undefined || to === undefined ? onMove(index) : onMove(at(from), at(to)),
+  };
+}
+
+function Cursor({
+  frame,
+  index,
+  range: [first, last],
+}: { readonly frame: Frame } & Pick<PanelProps, 'index' | 'range'>) {
+  const { x, top, bottom } = frame;
+  return first < last ? (
+    <rect class="brush-rect" x={x(first)} y={top - 4} width={x(last) - x(first)} height={bottom - top + 4} />
+  ) : (
+    <line class="cursor" x1={x(index)} x2={x(index)} y1={top - 4} y2={bottom} />
+  );
 }
 
 interface GutterText {
@@ -69,7 +91,9 @@ interface ScaleProps extends PanelProps {
   readonly log: boolean;
 }
 
-export function ScaleChart({ forward, product, index, log, onMove }: ScaleProps) {
+export function ScaleChart(props: ScaleProps) {
+  const { forward, product, index, range, log, onMove } = props;
+  const [first, last] = range;
   const length = product.scale.length;
   const others = forward.products
     .filter((other) => other !== product && (other.scale.length === length || other.scale.length === 1))
@@ -89,7 +113,7 @@ export function ScaleChart({ forward, product, index, log, onMove }: ScaleProps)
         y={y}
         margin={[8, gutter, 4, leftAxis]}
         table={() => scaleTable(product)}
-        onPick={(value) => onMove(nearest(length)(value))}
+        {...pointing(props)}
         hover={(value) => {
           const at = nearest(length)(value);
           return { at, text: t('step {0}: {1}', product.step[at], significant(product.scale[at], 4)) };
@@ -97,13 +121,20 @@ export function ScaleChart({ forward, product, index, log, onMove }: ScaleProps)
         slider={{
           value: index,
           max: length - 1,
-          text: t(
-            'step {0}, scale {1}, zero point {2}',
-            product.step[index],
-            significant(product.scale[index], 3),
-            product.zeroPoint[index],
-          ),
-          onChange: onMove,
+          text:
+            first < last
+              ? t('steps {0} to {1} pooled', product.step[first], product.step[last])
+              : t(
+                  'step {0}, scale {1}, zero point {2}',
+                  product.step[index],
+                  significant(product.scale[index], 3),
+                  product.zeroPoint[index],
+                ),
+          onChange: (value) => onMove(value),
+          onExtend: (by) => {
+            const end = index === first ? last : first;
+            onMove(index, Math.max(0, Math.min(length - 1, end + by)));
+          },
         }}
       >
         {(frame) => {
@@ -127,7 +158,7 @@ export function ScaleChart({ forward, product, index, log, onMove }: ScaleProps)
               {length > 1 &&
                 length <= 60 &&
                 xs.map((x, i) => <circle key={i} class="knob int8" cx={x} cy={frame.y(product.scale[i])} r={1.8} />)}
-              <Cursor frame={frame} index={index} />
+              <Cursor frame={frame} index={index} range={range} />
               {zero >= 0 && (
                 <>
                   <circle class="ring int8" cx={frame.x(zero)} cy={frame.y(product.scale[zero])} r={4} />
@@ -193,7 +224,8 @@ function scaleTable(product: ProductDto): ChartTable {
   };
 }
 
-export function BandChart({ product, index, onMove }: PanelProps) {
+export function BandChart(props: PanelProps) {
+  const { product, index, range } = props;
   const length = product.scale.length;
   const low = Math.min(0, ...product.min);
   const high = Math.max(0, ...product.max);
@@ -208,7 +240,7 @@ export function BandChart({ product, index, onMove }: PanelProps) {
         y={y}
         margin={[6, gutter, 4, leftAxis]}
         table={() => scaleTable(product)}
-        onPick={(value) => onMove(nearest(length)(value))}
+        {...pointing(props)}
         hover={(value) => {
           const at = nearest(length)(value);
           return { at, text: `${significant(product.min[at], 3)} … ${significant(product.max[at], 3)}` };
@@ -223,7 +255,7 @@ export function BandChart({ product, index, onMove }: PanelProps) {
               <YTicks frame={frame} values={ticks(y, 2)} text={axisNumber} />
               <path class="band float" d={bandPath(xs, highs, lows)} />
               <path class="line float" d={linePath(xs, highs) + linePath(xs, lows)} />
-              <Cursor frame={frame} index={index} />
+              <Cursor frame={frame} index={index} range={range} />
               <Gutter
                 frame={frame}
                 texts={[
@@ -252,7 +284,8 @@ interface ZeroPointProps extends PanelProps {
   readonly engine: EngineName;
 }
 
-export function ZeroPointChart({ product, index, codeMax, engine, onMove }: ZeroPointProps) {
+export function ZeroPointChart(props: ZeroPointProps) {
+  const { product, index, range, codeMax, engine } = props;
   const length = product.scale.length;
   const every = ticks({ min: 0, max: length - 1 }, 6).filter(Number.isInteger);
   return (
@@ -269,7 +302,7 @@ export function ZeroPointChart({ product, index, codeMax, engine, onMove }: Zero
         y={{ min: 0, max: codeMax }}
         margin={[6, gutter, 20, leftAxis]}
         table={() => scaleTable(product)}
-        onPick={(value) => onMove(nearest(length)(value))}
+        {...pointing(props)}
         hover={(value) => ({ at: nearest(length)(value), text: String(product.zeroPoint[nearest(length)(value)]) })}
       >
         {(frame) => (
@@ -285,7 +318,7 @@ export function ZeroPointChart({ product, index, codeMax, engine, onMove }: Zero
                 })
                 .join('')}
             />
-            <Cursor frame={frame} index={index} />
+            <Cursor frame={frame} index={index} range={range} />
             <g class="ticks">
               {(length === 1 ? [0] : every)
                 .filter((value) => value === index || Math.abs(frame.x(value) - frame.x(index)) > 18)

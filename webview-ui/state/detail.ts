@@ -33,6 +33,13 @@ export function currentIndex(product: ProductDto): number {
   return Math.max(0, Math.min(page.value.cursor, product.scale.length - 1));
 }
 
+/** First and last entry of the product that are pooled; the same for one step. */
+export function currentRange(product: ProductDto): readonly [number, number] {
+  const at = currentIndex(product);
+  const end = Math.min(page.value.cursorEnd ?? at, product.scale.length - 1);
+  return [Math.min(at, end), Math.max(at, end)];
+}
+
 export function followSelection(): void {
   let latest = 0;
   effect(() => {
@@ -104,9 +111,10 @@ export function followActivation(): void {
       activation.value = null;
       return;
     }
-    const index = currentIndex(product);
     const { module, weight, call, step } = product;
-    host.call('activation', { module, weight, call: call[index], step: step[index] }).then(
+    const [first, end] = currentRange(product);
+    const last = end > first && { last: { call: call[end], step: step[end] } };
+    host.call('activation', { module, weight, call: call[first], step: step[first], ...last }).then(
       (value) => {
         if (mine === latest) activation.value = value;
       },

@@ -40,6 +40,8 @@ interface PageState {
   readonly product: string;
   /** Index into the product's arrays. */
   readonly cursor: number;
+  /** The other end of the steps that are pooled; null for the cursor's alone. */
+  readonly cursorEnd: number | null;
   /** Which output of the forward pass is shown, and how. */
   readonly output: number;
   readonly outputMode: 'lines' | 'heatmap';
@@ -69,6 +71,7 @@ const initial: PageState = {
   brush: { from: -5, to: 6 },
   product: '',
   cursor: 7,
+  cursorEnd: null,
   output: 0,
   outputMode: 'lines',
   outputLayer: 'float',

@@ -1,9 +1,9 @@
 import type { ForwardResultDto, ProductDto } from '../../src/protocol/forwardDto';
 import { ActivationChart } from '../charts/ActivationChart';
 import { BandChart, ScaleChart, ZeroPointChart } from '../charts/ScaleCharts';
-import { decibel, significant } from '../format';
+import { count, decibel, significant } from '../format';
 import { t } from '../l10n';
-import { activation, currentIndex, currentProduct, productKey } from '../state/detail';
+import { activation, currentIndex, currentProduct, currentRange, productKey } from '../state/detail';
 import { page, setPage } from '../state/store';
 import { Segmented } from './Segmented';
 
@@ -13,6 +13,8 @@ export function RuntimeScales({ forward }: { readonly forward: ForwardResultDto 
   if (product === undefined) return null;
   const index = currentIndex(product);
   const steps = product.scale.length;
+  const range = currentRange(product);
+  const onMove = (cursor: number, end?: number) => setPage({ cursor, cursorEnd: end ?? null });
   return (
     <section>
       <div class="title-row">
@@ -51,18 +53,20 @@ export function RuntimeScales({ forward }: { readonly forward: ForwardResultDto 
             product={product}
             index={index}
             log={page.value.scaleLog}
-            onMove={(cursor) => setPage({ cursor })}
+            range={range}
+            onMove={onMove}
           />
-          <BandChart product={product} index={index} onMove={(cursor) => setPage({ cursor })} />
+          <BandChart product={product} index={index} range={range} onMove={onMove} />
           <ZeroPointChart
             product={product}
             index={index}
             codeMax={forward.codeMax}
             engine={forward.engine}
-            onMove={(cursor) => setPage({ cursor })}
+            range={range}
+            onMove={onMove}
           />
         </div>
-        <StepPanel product={product} index={index} />
+        <StepPanel product={product} index={index} range={range} />
       </div>
     </section>
   );
@@ -81,8 +85,15 @@ function percentOf(share: number): string {
   return `${(100 * share).toFixed(share === 0 ? 0 : 2)} %`;
 }
 
-function StepPanel({ product, index }: { readonly product: ProductDto; readonly index: number }) {
+interface StepProps {
+  readonly product: ProductDto;
+  readonly index: number;
+  readonly range: readonly [number, number];
+}
+
+function StepPanel({ product, index, range: [first, last] }: StepProps) {
   const values = activation.value;
+  if (first < last) return <PooledPanel product={product} first={first} last={last} />;
   const figures: readonly (readonly [string, string])[] = [
     [t('scale'), significant(product.scale[index], 6)],
     [t('zero point'), String(product.zeroPoint[index])],
@@ -100,14 +111,58 @@ function StepPanel({ product, index }: { readonly product: ProductDto; readonly 
       {values !== null && (
         <ActivationChart activation={values} label={`${productKey(product)} ${product.step[index]}`} />
       )}
-      <dl class="figures-list">
-        {figures.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <FiguresList figures={figures} />
     </aside>
+  );
+}
+
+/** The values of several steps on one grid, beside the scales that each of them had. */
+function PooledPanel({
+  product,
+  first,
+  last,
+}: {
+  readonly product: ProductDto;
+  readonly first: number;
+  readonly last: number;
+}) {
+  const values = activation.value;
+  const pooled = values?.pooled;
+  if (values === null || pooled === undefined) return <aside class="step-panel" />;
+  const [from, to] = [product.step[first], product.step[last]];
+  const figures: readonly (readonly [string, string])[] = [
+    [t('scales'), `${significant(pooled.lowestScale, 3)} … ${significant(pooled.highestScale, 3)}`],
+    [t('zero points'), `${pooled.lowestZeroPoint} … ${pooled.highestZeroPoint}`],
+    [t('SQNR, each its own scale'), `${decibel(values.sqnrDb)} dB`],
+    [t('SQNR, one scale for all'), `${decibel(pooled.sqnrDb)} dB`],
+  ];
+  return (
+    <aside class="step-panel" data-testid="step-panel">
+      <h3>
+        {t('Steps {0} to {1}', from, to)}{' '}
+        <span class="muted">{t('{0} values of {1}', count(values.count), product.input)}</span>
+      </h3>
+      <ActivationChart activation={values} label={`${productKey(product)} ${from}–${to}`} />
+      <FiguresList figures={figures} />
+      <p class="muted">
+        {t(
+          'Drawn on one grid over all these steps, scale {0}. What ran chose a grid for each.',
+          significant(values.scale, 4),
+        )}
+      </p>
+    </aside>
+  );
+}
+
+function FiguresList({ figures }: { readonly figures: readonly (readonly [string, string])[] }) {
+  return (
+    <dl class="figures-list">
+      {figures.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }

@@ -205,6 +205,31 @@ describe('a whole model answers what a single module answers', () => {
       assert.ok(explained.terms.some(({ floatWeight }) => floatWeight !== 0));
     });
 
+    it(`${name}: the values of several steps are pooled, with the scales that each of them had`, async () => {
+      const forwards = await openForwards(file);
+      const request = proposed(await forwards.describe(chosen === undefined ? {} : { source: chosen }), {
+        source: chosen,
+      });
+      const hidden = (await forwards.forward(request, noProgress)).products[1];
+      const place = (i: number) => ({ call: hidden.call[i], step: hidden.step[i] });
+      const query = { request, module: 'lstm', weight: 'weight_hh_l0', ...place(3) };
+      const { pooled, ...found } = await forwards.activation({ ...query, last: place(12) });
+      assert.equal(found.count, 80);
+      assert.equal(found.min, Math.min(...hidden.min.slice(3, 13)));
+      assert.equal(found.max, Math.max(...hidden.max.slice(3, 13)));
+      assert.equal(
+        found.codes.reduce((sum, count) => sum + count, 0),
+        80,
+      );
+      assert.equal(pooled?.steps, 10);
+      assert.equal(pooled?.lowestScale, Math.min(...hidden.scale.slice(3, 13)));
+      assert.equal(pooled?.highestScale, Math.max(...hidden.scale.slice(3, 13)));
+      // A grid for each step is never coarser than one for all of them.
+      assert.ok(found.scale >= Math.max(...hidden.scale.slice(3, 13)));
+      assert.ok(pooled !== undefined && pooled.sqnrDb <= found.sqnrDb, `${pooled?.sqnrDb} and ${found.sqnrDb}`);
+      assert.equal((await forwards.activation(query)).pooled, undefined);
+    });
+
     it(`${name}: each layer's error at the output of the whole model`, async () => {
       const forwards = await openForwards(file);
       const found = await forwards.sensitivity(
