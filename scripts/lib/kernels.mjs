@@ -2,36 +2,40 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import asc from 'assemblyscript/asc';
 
-/** What the product ships beside the engine's bundle: one source, compiled without and with relaxed SIMD, and for threads. */
+const relaxed = ['simd', 'relaxed-simd'];
+/** The host gives them all the memory that 32 bits reach. */
+const shared = ['--sharedMemory', '--maximumMemory', '65536'];
+
+/**
+ * What the product ships beside the engine's bundle: one source, compiled without relaxed SIMD, with it, and
+ * with its dot product of four; those two for threads as well.
+ */
 const binaries = [
-  { file: 'kernels.wasm', features: ['--enable', 'simd'] },
-  { file: 'kernelsRelaxed.wasm', features: ['--enable', 'simd', '--enable', 'relaxed-simd'] },
-  {
-    file: 'kernelsThreads.wasm',
-    // The host gives it all the memory that 32 bits reach.
-    features: ['simd', 'relaxed-simd', 'threads']
-      .flatMap((name) => ['--enable', name])
-      .concat('--sharedMemory', '--maximumMemory', '65536'),
-  },
+  { file: 'kernels.wasm', features: ['simd'] },
+  { file: 'kernelsRelaxed.wasm', features: relaxed },
+  { file: 'kernelsDot4.wasm', features: relaxed, dot4: true },
+  { file: 'kernelsThreads.wasm', features: [...relaxed, 'threads'], options: shared },
+  { file: 'kernelsDot4Threads.wasm', features: [...relaxed, 'threads'], options: shared, dot4: true },
 ];
 
 /** Compiles the AssemblyScript kernels into `folder`. */
 export async function buildKernels(folder) {
   await mkdir(folder, { recursive: true });
-  for (const { file, features } of binaries) {
-    const { error, stderr, binary } = await compile(features);
+  for (const { file, features, options = [], dot4 = false } of binaries) {
+    const enabled = features.flatMap((name) => ['--enable', name]);
+    const { error, stderr, binary } = await compile([...enabled, ...options, '--use', `DOT4=${dot4 ? 1 : 0}`]);
     if (error) throw new Error(`${file}: ${stderr}`);
     await writeFile(join(folder, file), binary);
   }
 }
 
-async function compile(features) {
+async function compile(options) {
   let binary;
   const { error, stderr } = await asc.main(
     [
       'src/engine/kernels/assembly/index.ts',
       ...['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--noExportMemory', '--disableWarning', '112'],
-      ...features,
+      ...options,
       ...['--outFile', 'kernels.wasm'],
     ],
     {

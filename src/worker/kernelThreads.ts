@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { useShared } from '../engine/kernels/dispatch';
 import { loadSharedKernels, type SharedKernels } from '../engine/kernels/wasm/loadWasmKernels';
+import { sharedKernelFiles } from './kernelFiles';
 
 /** Helpers have nothing but the kernels. */
 const heapMb = 16;
@@ -28,8 +28,7 @@ export class KernelThreads {
       await this.stop();
       return 1;
     }
-    const file = join(this.folder, 'kernelsThreads.wasm');
-    if (this.shared === undefined && existsSync(file)) this.shared = loadSharedKernels(readFileSync(file));
+    this.shared ??= loadSharedKernels(sharedKernelFiles(this.folder));
     if (this.shared === undefined) return 1;
     const { module, memory, control, team } = this.shared;
     while (this.workers.length < wanted - 1) {

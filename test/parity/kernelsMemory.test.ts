@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { neverAborted } from '../../src/core/abort';
 import { referenceKernels } from '../../src/engine/kernels/reference/referenceKernels';
+import { wordForm } from '../../src/engine/kernels/wasm/selfTest';
 import { WasmHeap } from '../../src/engine/kernels/wasm/wasmHeap';
 import { WasmKernels } from '../../src/engine/kernels/wasm/wasmKernels';
 import { type KernelExports, webAssembly } from '../../src/engine/kernels/wasm/webAssembly';
@@ -10,15 +11,15 @@ import { Generator } from '../../src/engine/random/generator';
 import { initLinear, initRecurrent } from '../../src/engine/random/initialize';
 import type { FloatTensor } from '../../src/engine/tensor/tensor';
 import { assertSameBits } from '../support/floatBits';
-import { binary } from '../support/kernels';
+import { binaries } from '../support/kernels';
 
 /** Kernels that get no more than so many pages of 64 KB. */
 function kernelsWithin(pages: number): WasmKernels {
-  assert.ok(webAssembly !== undefined);
+  assert.ok(webAssembly !== undefined && binaries.simd !== undefined);
   const memory = new webAssembly.Memory({ initial: 16, maximum: pages });
-  const module = new webAssembly.Module(binary('kernels.wasm'));
+  const module = new webAssembly.Module(binaries.simd);
   const exports = new webAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
-  return new WasmKernels('small', exports, new WasmHeap(memory, exports.heapBase()), false);
+  return new WasmKernels('small', exports, new WasmHeap(memory, exports.heapBase()), wordForm);
 }
 
 /** Streams and their counters take 17 pages. */

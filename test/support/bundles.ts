@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -27,9 +27,7 @@ export async function buildBundles(folder: string, names: readonly ('cli' | 'eng
     format: 'cjs',
     logLevel: 'error',
   });
-  const kernels = ['kernels.wasm', 'kernelsRelaxed.wasm', 'kernelsThreads.wasm'];
-  const runtime = ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'];
-  for (const file of [...kernels, ...runtime]) {
-    await copyFile(join(root, '..', 'dist', file), join(folder, file));
-  }
+  const dist = join(root, '..', 'dist');
+  const files = (await readdir(dist)).filter((name) => /^(kernels|ort-).*\.(wasm|mjs)$/.test(name));
+  for (const file of files) await copyFile(join(dist, file), join(folder, file));
 }

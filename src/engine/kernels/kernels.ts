@@ -33,7 +33,7 @@ export interface RecurrentCall {
  * and must give the same bits.
  */
 export interface Kernels {
-  /** For people: `reference`, `wasm simd`, `wasm relaxed simd`. */
+  /** For people: `reference`, `wasm simd`, `wasm relaxed simd`, `wasm relaxed simd dot4`. */
   readonly name: string;
   /** Threads that large products are divided among. */
   readonly threads: number;

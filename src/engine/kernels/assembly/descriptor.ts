@@ -8,7 +8,7 @@
 // 20 k         columns, a multiple of 4, for bytes of 8
 // 24 kind      0 fbgemm, 1 onednn, 2 qnnpack, 3 float
 // 28 columns   columns before padding
-// 32 bytes     1: codes are bytes for the relaxed dot product, weights are w + 128; 0: codes are i16
+// 32 bytes     codes are bytes for a relaxed dot product: 1 with weights w + 128, 2 with weights w; 0: codes are i16
 
 export const FBGEMM: i32 = 0;
 export const ONEDNN: i32 = 1;
@@ -33,3 +33,5 @@ export const FLOAT: i32 = 3;
 @inline export function columnsOf(product: usize): i32 { return load<i32>(product, 28); }
 // @ts-ignore: decorator
 @inline export function bytesOf(product: usize): bool { return load<i32>(product, 32) != 0; }
+// @ts-ignore: decorator
+@inline export function unsignedOf(product: usize): bool { return load<i32>(product, 32) == 1; }

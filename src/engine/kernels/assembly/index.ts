@@ -1,8 +1,8 @@
-// Entry of the WebAssembly kernels. The same source is compiled twice: for fixed SIMD, and for
-// relaxed SIMD (ASC_FEATURE_RELAXED_SIMD). Every export gives the bits of its TypeScript
+// Entry of the WebAssembly kernels. The same source is compiled three times: for fixed SIMD, for relaxed SIMD
+// (ASC_FEATURE_RELAXED_SIMD), and for relaxed SIMD with the dot product of four (DOT4 as well). Every export gives the bits of its TypeScript
 // reference. The host lays out memory; nothing here allocates.
 export { packFloat, packInt8 } from './pack';
-export { relaxedDotProbe } from './probe';
+export { wrongFours, wrongFused, wrongPairs } from './probe';
 export { multiply, prepare, prepareKnown } from './linear';
 export { operandBytes } from './operand';
 export { lstmSteps, gruSteps, beginStep, endLstmStep, endGruStep } from './recurrent';

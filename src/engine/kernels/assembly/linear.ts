@@ -4,9 +4,10 @@
 // sums are exact, and each engine turns them into float32 in its own way. Float: see float.ts.
 import { multiplyBytes } from './bytes';
 import { delayLarge } from './delay';
-import { bytesOf, columnsOf, FLOAT, kindOf, ONEDNN, paddedOf, QNNPACK } from './descriptor';
+import { bytesOf, columnsOf, FLOAT, kindOf, ONEDNN, paddedOf, QNNPACK, unsignedOf } from './descriptor';
 import { multiplyFloat, padRows } from './float';
-import { layOut, rowRecord } from './operand';
+import { multiplyFours } from './fours';
+import { layOut, middleOf, rowRecord } from './operand';
 import { chooseQParams, scale, zeroPoint } from './qparams';
 import { quantizeBytes, quantizeWords } from './quantize';
 import { highest, lowest, observe, setRange } from './range';
@@ -38,23 +39,24 @@ function quantizeRows(product: usize, x: usize, m: i32, operand: usize): void {
   const padded = paddedOf(product);
   const bytes = bytesOf(product);
   chooseQParams(lowest, highest, kind != QNNPACK);
-  const codes = layOut(product, operand, m, sourceFactor(kind), zeroPoint - 64);
+  const middle = middleOf(kind);
+  const codes = layOut(product, operand, m, sourceFactor(kind), zeroPoint - middle);
+  const surplus = unsignedOf(product) ? 128 : 0;
   for (let row = 0; row < m; row++) {
     const from = x + (<usize>row * <usize>columns << 2);
     const at = <usize>row * <usize>padded;
-    if (bytes) store<i32>(rowRecord(operand, row), quantizeBytes(from, columns, padded, kind, scale, zeroPoint, codes + at) << 7);
+    if (bytes) store<i32>(rowRecord(operand, row), surplus * quantizeBytes(from, columns, padded, kind, scale, zeroPoint, middle, codes + at));
     else quantizeWords(from, columns, padded, kind, scale, zeroPoint, codes + (at << 1));
   }
-  if (bytes) delayLarge(operand, codes, m, padded);
+  if (bytes && !DOT4) delayLarge(operand, codes, m, padded);
 }
 
 /** Blocks `from` … `to` of sixteen channels of m rows, into out [m, n]. Threads may do different blocks at the same time. */
 export function multiply(product: usize, operand: usize, m: i32, out: usize, from: i32, to: i32): void {
   if (kindOf(product) == FLOAT) multiplyFloat(product, operand, m, out, from, to);
-  else if (ASC_FEATURE_RELAXED_SIMD) {
-    if (bytesOf(product)) multiplyBytes(product, operand, m, out, from, to);
-    else multiplyWords(product, operand, m, out, from, to);
-  } else multiplyWords(product, operand, m, out, from, to);
+  else if (DOT4) multiplyFours(product, operand, m, out, from, to);
+  else if (ASC_FEATURE_RELAXED_SIMD && bytesOf(product)) multiplyBytes(product, operand, m, out, from, to);
+  else multiplyWords(product, operand, m, out, from, to);
 }
 
 /** The activation's part of the output multiplier. */

@@ -1,14 +1,15 @@
 // What `prepare` makes of x [m, k] and `multiply` takes. Int8 operands start with a head of 64 bytes:
 //
 //  0 factor    the activation's part of the output multiplier, f32
-//  4 zero      bytes: zero point − 64; i16 codes have the zero point taken off already
+//  4 zero      bytes: zero point − middle; i16 codes have the zero point taken off already
 //  8 early     bytes: 1 if pairs of products may be added before they are widened (see bytes.ts)
 // 12 codes     address of the codes [m][k padded]
 // 16 delayed   address of the first delayed entry
 //
-// Bytes are `code − 64`, signed, and have a row record of 8 bytes after the head: 128 · Σ_k of the row,
-// and the address after its last delayed entry. Float operands are the rows, padded.
-import { bytesOf, FLOAT, kindOf, paddedOf } from './descriptor';
+// Bytes are `code − middle`, signed; middle is 64 where the engine's codes have 7 bits (they reach 128), else 128.
+// They have a row record of 8 bytes after the head: what unsigned weights (w + 128) make of it too much,
+// 128 · Σ_k of the row, and the address after its last delayed entry. Float operands are the rows, padded.
+import { bytesOf, FLOAT, kindOf, paddedOf, QNNPACK } from './descriptor';
 
 const HEAD: usize = 64;
 
@@ -22,6 +23,8 @@ const HEAD: usize = 64;
 @inline export function codesOf(operand: usize): usize { return load<u32>(operand, 12); }
 // @ts-ignore: decorator
 @inline export function delayedOf(operand: usize): usize { return load<u32>(operand, 16); }
+// @ts-ignore: decorator
+@inline export function middleOf(kind: i32): i32 { return kind == QNNPACK ? 128 : 64; }
 // @ts-ignore: decorator
 @inline export function rowRecord(operand: usize, row: i32): usize { return operand + HEAD + (<usize>row << 3); }
 

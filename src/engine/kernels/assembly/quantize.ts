@@ -1,20 +1,15 @@
 // An activation row to codes 0…255, in the rounding of each engine (quantization/engines.ts):
-// as bytes with 64 taken off, padded with 0, or as i16 with the zero point taken off, padded with 0.
+// as signed bytes with a middle taken off, padded with 0, or as i16 with the zero point taken off, padded with 0.
 import { INT_LIMIT } from './constants';
 import { FBGEMM, ONEDNN } from './descriptor';
-import { demote, fma4Slow, middles, promoteHigh } from './fma';
+import { fma4 } from './fma';
 
 /** Codes of four values before the clamp, as float32 integers. */
 // @ts-ignore: decorator
 @inline
-function codes4(x: v128, kind: i32, inverse: v128, inverse64: v128, zero: v128, zero64: v128): v128 {
-  if (kind == FBGEMM) {
-    const low = f64x2.add(f64x2.mul(f64x2.promote_low_f32x4(x), inverse64), zero64);
-    const high = f64x2.add(f64x2.mul(promoteHigh(x), inverse64), zero64);
-    // Subnormal middles, which these are not, round to 0 in any case.
-    const code = v128.any_true(middles(low, high)) ? fma4Slow(x, inverse, zero) : demote(low, high);
-    return f32x4.nearest(f32x4.pmin(code, v128.load(INT_LIMIT)));
-  }
+function codes4(x: v128, kind: i32, inverse: v128, zero: v128): v128 {
+  // Subnormal codes, which fma4 may round wrongly, round to 0 in any case.
+  if (kind == FBGEMM) return f32x4.nearest(f32x4.pmin(fma4(x, inverse, zero), v128.load(INT_LIMIT)));
   if (kind == ONEDNN) return f32x4.nearest(f32x4.add(f32x4.mul(x, inverse), zero));
   return f32x4.add(f32x4.nearest(f32x4.mul(x, inverse)), zero);
 }
@@ -25,21 +20,25 @@ function inverseOf(kind: i32, scale: f64): f32 {
   return kind == ONEDNN ? <f32>(1 / scale) : <f32>(1 / <f64>(<f32>scale));
 }
 
+/** Whole numbers to i32. Codes before the clamp are a few steps outside of 0…255 at most, where all conversions agree. */
+// @ts-ignore: decorator
+@inline
+function integers(codes: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i32x4.relaxed_trunc_f32x4_s(codes) : i32x4.trunc_sat_f32x4_s(codes);
+}
+
 /**
- * `count` values to signed bytes `code − 64`; `padded` bytes are written, `padded` a multiple of 4, those
+ * `count` values to signed bytes `code − shift`; `padded` bytes are written, `padded` a multiple of 4, those
  * past the end 0. Returns their sum.
  */
-export function quantizeBytes(x: usize, count: i32, padded: i32, kind: i32, scale: f64, zeroPoint: i32, out: usize): i32 {
-  const single = inverseOf(kind, scale);
-  const inverse = f32x4.splat(single);
-  const inverse64 = f64x2.splat(<f64>single);
+export function quantizeBytes(x: usize, count: i32, padded: i32, kind: i32, scale: f64, zeroPoint: i32, shift: i32, out: usize): i32 {
+  const inverse = f32x4.splat(inverseOf(kind, scale));
   const zero = f32x4.splat(<f32>zeroPoint);
-  const zero64 = f64x2.splat(<f64>zeroPoint);
-  const middle = i16x8.splat(64);
+  const middle = i16x8.splat(<i16>shift);
   let sums = i32x4.splat(0);
   const whole = count & ~3;
   for (let i = 0; i < whole; i += 4) {
-    const code = i32x4.trunc_sat_f32x4_s(codes4(v128.load(x + (<usize>i << 2)), kind, inverse, inverse64, zero, zero64));
+    const code = integers(codes4(v128.load(x + (<usize>i << 2)), kind, inverse, zero));
     const words = i16x8.sub(i16x8.max_s(i16x8.narrow_i32x4_s(code, code), i16x8.splat(0)), middle);
     sums = i32x4.add(sums, i32x4.extend_low_i16x8_s(words));
     v128.store32_lane(out + i, i8x16.narrow_i16x8_s(words, words), 0);
@@ -48,7 +47,7 @@ export function quantizeBytes(x: usize, count: i32, padded: i32, kind: i32, scal
   if (whole == padded) return sum;
   for (let i = whole; i < padded; i += 4) store<i32>(out + i, 0);
   let rest = 0;
-  const tail = i32x4.trunc_sat_f32x4_s(codes4(loadTail(x + (<usize>whole << 2), count - whole), kind, inverse, inverse64, zero, zero64));
+  const tail = integers(codes4(loadTail(x + (<usize>whole << 2), count - whole), kind, inverse, zero));
   const words = i16x8.sub(i16x8.max_s(i16x8.narrow_i32x4_s(tail, tail), i16x8.splat(0)), middle);
   const bytes = i32x4.extract_lane(i8x16.narrow_i16x8_s(words, words), 0);
   for (let i = 0; i < count - whole; i++) {
@@ -61,22 +60,19 @@ export function quantizeBytes(x: usize, count: i32, padded: i32, kind: i32, scal
 
 /** The same as i16 `code − zeroPoint`. */
 export function quantizeWords(x: usize, count: i32, padded: i32, kind: i32, scale: f64, zeroPoint: i32, out: usize): void {
-  const single = inverseOf(kind, scale);
-  const inverse = f32x4.splat(single);
-  const inverse64 = f64x2.splat(<f64>single);
+  const inverse = f32x4.splat(inverseOf(kind, scale));
   const zero = f32x4.splat(<f32>zeroPoint);
-  const zero64 = f64x2.splat(<f64>zeroPoint);
   const shift = i16x8.splat(<i16>zeroPoint);
   const lowest = i16x8.splat(0);
   const highest = i16x8.splat(255);
   const whole = count & ~3;
   for (let i = 0; i < whole; i += 4) {
-    const code = i32x4.trunc_sat_f32x4_s(codes4(v128.load(x + (<usize>i << 2)), kind, inverse, inverse64, zero, zero64));
+    const code = integers(codes4(v128.load(x + (<usize>i << 2)), kind, inverse, zero));
     const words = i16x8.min_s(i16x8.max_s(i16x8.narrow_i32x4_s(code, code), lowest), highest);
     v128.store64_lane(out + (<usize>i << 1), i16x8.sub(words, shift), 0);
   }
   if (whole == padded) return;
-  const code = i32x4.trunc_sat_f32x4_s(codes4(loadTail(x + (<usize>whole << 2), count - whole), kind, inverse, inverse64, zero, zero64));
+  const code = integers(codes4(loadTail(x + (<usize>whole << 2), count - whole), kind, inverse, zero));
   const words = i16x8.sub(i16x8.min_s(i16x8.max_s(i16x8.narrow_i32x4_s(code, code), lowest), highest), shift);
   const rest = count - whole;
   store<i16>(out + (<usize>whole << 1), i16x8.extract_lane_s(words, 0));

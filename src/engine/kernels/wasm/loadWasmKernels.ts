@@ -1,27 +1,36 @@
 import type { Kernels } from '../kernels';
+import { type ByteForm, fourForm, pairForm, wordForm } from './selfTest';
 import { controlWords, Team } from './team';
 import { WasmHeap } from './wasmHeap';
 import { WasmKernels } from './wasmKernels';
 import { type KernelExports, maxMemoryPages, type WasmMemory, webAssembly } from './webAssembly';
 
-/** The two compiled forms of assembly/index.ts. */
+/** The compiled forms of assembly/index.ts: fixed SIMD, relaxed SIMD, and with the dot product of four. */
 export interface KernelBinaries {
-  readonly simd: Uint8Array;
+  readonly simd?: Uint8Array;
   readonly relaxed?: Uint8Array;
+  readonly dot4?: Uint8Array;
 }
+
+type Build = keyof KernelBinaries;
+
+/** Fastest first. */
+const builds: readonly {
+  readonly build: Build;
+  readonly name: string;
+  readonly form: (kernels: KernelExports) => ByteForm | undefined;
+}[] = [
+  { build: 'dot4', name: 'wasm relaxed simd dot4', form: fourForm },
+  { build: 'relaxed', name: 'wasm relaxed simd', form: pairForm },
+  { build: 'simd', name: 'wasm simd', form: () => wordForm },
+];
 
 /** The fastest form that this machine validates and computes correctly; undefined when it has no SIMD. */
-export function loadWasmKernels({ simd, relaxed }: KernelBinaries): Kernels | undefined {
-  return (relaxed && instantiate('wasm relaxed simd', relaxed, true)) ?? instantiate('wasm simd', simd, false);
-}
-
-function instantiate(name: string, bytes: Uint8Array, relaxed: boolean): Kernels | undefined {
-  if (webAssembly === undefined || !webAssembly.validate(bytes)) return undefined;
-  const memory = new webAssembly.Memory({ initial: 16, maximum: maxMemoryPages });
-  const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env: { memory } });
-  const kernels = exports as KernelExports;
-  if (relaxed && !takesUnsignedBytes(kernels)) return undefined;
-  return new WasmKernels(name, kernels, new WasmHeap(memory, kernels.heapBase()), relaxed);
+export function loadWasmKernels(binaries: KernelBinaries): Kernels | undefined {
+  const loaded = load(binaries, false);
+  if (loaded === undefined) return undefined;
+  const { name, exports, memory, form } = loaded;
+  return new WasmKernels(name, exports, new WasmHeap(memory, exports.heapBase()), form);
 }
 
 /** Kernels that share their memory with helpers: what a helper needs to join, and the team of them. */
@@ -33,27 +42,26 @@ export interface SharedKernels {
   readonly control: Int32Array;
 }
 
-/** The relaxed form compiled for shared memory; undefined where the machine lacks either. */
-export function loadSharedKernels(bytes: Uint8Array): SharedKernels | undefined {
-  if (webAssembly === undefined || typeof SharedArrayBuffer === 'undefined' || !webAssembly.validate(bytes)) {
-    return undefined;
-  }
-  const memory = new webAssembly.Memory({ initial: 16, maximum: maxMemoryPages, shared: true });
-  const module = new webAssembly.Module(bytes);
-  const exports = new webAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
-  if (!takesUnsignedBytes(exports)) return undefined;
+/** The same for shared memory; undefined where the machine has none, too. */
+export function loadSharedKernels(binaries: KernelBinaries): SharedKernels | undefined {
+  const loaded = typeof SharedArrayBuffer === 'undefined' ? undefined : load(binaries, true);
+  if (loaded === undefined) return undefined;
+  const { name, exports, module, memory, form } = loaded;
   const control = new Int32Array(new SharedArrayBuffer(4 * controlWords));
   const team = new Team(control);
   const heap = new WasmHeap(memory, exports.heapBase());
-  return { kernels: new WasmKernels('wasm relaxed simd', exports, heap, true, team), team, module, memory, control };
+  return { kernels: new WasmKernels(name, exports, heap, form, team), team, module, memory, control };
 }
 
-/**
- * The relaxed dot product is defined for bytes up to 127; what it makes of larger ones is the machine's
- * choice. The packed layout has weights up to 255 and needs them taken as unsigned, as x86 does.
- */
-function takesUnsignedBytes({ relaxedDotProbe }: KernelExports): boolean {
-  const weights = [0, 1, 2, 127, 128, 129, 254, 255];
-  const activations = [-64, -63, -1, 0, 1, 62, 63, 64];
-  return weights.every((weight) => activations.every((x) => relaxedDotProbe(weight, x) === 2 * weight * x));
+function load(binaries: KernelBinaries, shared: boolean) {
+  for (const { build, name, form: formOf } of builds) {
+    const bytes = binaries[build];
+    if (bytes === undefined || webAssembly === undefined || !webAssembly.validate(bytes)) continue;
+    const memory = new webAssembly.Memory({ initial: 16, maximum: maxMemoryPages, shared });
+    const module = new webAssembly.Module(bytes);
+    const exports = new webAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
+    const form = formOf(exports);
+    if (form !== undefined) return { name, exports, module, memory, form };
+  }
+  return undefined;
 }

@@ -1,6 +1,7 @@
 import type { PackedLinear } from '../../quantization/dynamicLinear';
 import type { QuantizedEngine } from '../../quantization/engines';
 import type { FloatWeight } from '../kernels';
+import { type ByteForm, wordForm } from './selfTest';
 import type { WasmHeap } from './wasmHeap';
 import type { KernelExports } from './webAssembly';
 
@@ -52,8 +53,7 @@ export class ProductStore {
   constructor(
     private readonly heap: WasmHeap,
     private readonly kernels: KernelExports,
-    /** Whether the relaxed dot product is there and takes bytes up to 128. */
-    private readonly relaxed: boolean,
+    private readonly form: ByteForm,
   ) {}
 
   /** The packed form of a weight, or undefined when the kernels cannot take it. */
@@ -133,19 +133,19 @@ export class ProductStore {
     if (kind === undefined || rows === 0 || columns === 0 || columns > maxColumns) return undefined;
     if (!scales.every(Number.isFinite)) return undefined;
     const padded = paddedTo(16, rows);
-    const bytes = this.relaxed && engine !== 'qnnpack';
-    const paddedK = paddedTo(bytes ? 8 : 4, columns);
+    const form = this.form.allBits || engine !== 'qnnpack' ? this.form.weights : wordForm.weights;
+    const paddedK = paddedTo(form === wordForm.weights ? 4 : 8, columns);
     const head = recordBytes + 3 * 4 * padded;
     const record = this.alloc(head + padded * paddedK);
     if (record === undefined) return undefined;
     const [factors, rowSums] = [1, 2].map((i) => record + recordBytes + i * 4 * padded);
     const weights = record + head;
-    if (!this.packBlocks(codes, rows, columns, paddedK, weights, rowSums, bytes)) {
+    if (!this.packBlocks(codes, rows, columns, paddedK, weights, rowSums, form)) {
       this.heap.release(record);
       return undefined;
     }
     const { u32, f32 } = this.heap;
-    const fields = [weights, rowSums, factors, 0, padded, paddedK, kind, columns, bytes ? 1 : 0];
+    const fields = [weights, rowSums, factors, 0, padded, paddedK, kind, columns, form];
     u32.set(fields, record / 4);
     for (let i = 0; i < padded; i++) {
       const scale = scales[Math.min(i, scales.length - 1)];
@@ -183,7 +183,7 @@ export class ProductStore {
     paddedK: number,
     weights: number,
     rowSums: number,
-    bytes: boolean,
+    form: ByteForm['weights'],
   ): boolean {
     const sixteen = this.alloc(16 * columns + 4);
     if (sixteen === undefined) return false;
@@ -198,7 +198,7 @@ export class ProductStore {
         paddedK,
         weights + row * paddedK,
         rowSums + 4 * row,
-        bytes ? 1 : 0,
+        form === 1 ? 1 : 0,
       );
     }
     this.heap.release(sixteen);

@@ -6,6 +6,7 @@ import type { LayerKernels } from '../layerKernels';
 import { referenceKernels } from '../reference/referenceKernels';
 import type { StreamKernels } from '../streamKernels';
 import { type Product, ProductStore } from './productStore';
+import type { ByteForm } from './selfTest';
 import type { Team } from './team';
 import { TeamTrial } from './teamTrial';
 import type { WasmHeap } from './wasmHeap';
@@ -53,11 +54,11 @@ export class WasmKernels implements Kernels {
     readonly name: string,
     private readonly kernels: KernelExports,
     private readonly heap: WasmHeap,
-    relaxed: boolean,
+    form: ByteForm,
     private readonly team?: Team,
   ) {
     this.streams = wasmStreams(kernels, heap) ?? referenceKernels.streams;
-    this.store = new ProductStore(heap, kernels, relaxed);
+    this.store = new ProductStore(heap, kernels, form);
     this.layers = new WasmLayers(kernels, heap, (sizes) => this.layout(sizes));
   }
 

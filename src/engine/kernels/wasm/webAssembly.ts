@@ -66,7 +66,9 @@ export interface KernelExports {
   restoreRun(values: number, count: number, inverse: number, scale: number, restored: number, eighths: number): void;
   errorTile(reference: number, values: number, count: number, out: number): void;
   float16Tile(patterns: number, count: number, out: number): void;
-  relaxedDotProbe(weight: number, x: number): number;
+  wrongPairs(): number;
+  wrongFours(unsigned: number): number;
+  wrongFused(): number;
 }
 
 type EndStepKernel = (
