@@ -10,7 +10,7 @@
 // four streams at the same place of different lines wait for the same bank of the cache.
 import { ONES_I16 } from './constants';
 import { channelsOf, paddedOf, weightsOf } from './descriptor';
-import { finishBlock } from './finish';
+import { finishRow } from './finish';
 import { codesOf, delayedOf, earlyOf, rowRecord } from './operand';
 
 /** Blocks `from` … `to` of sixteen channels of m rows, into out [m, n]. */
@@ -29,7 +29,7 @@ export function multiplyBytes(product: usize, operand: usize, m: i32, out: usize
       for (row = 0; row < pairs; row += 2) early2(operand, row, w + 32, k, at + <usize>row * rowBytes + 32, rowBytes);
       if (row < m) early4(operand, row, w, k, at + <usize>row * rowBytes);
     } else for (; row < m; row++) plain4(operand, row, w, k, at + <usize>row * rowBytes);
-    finishBlock(product, operand, m, out, block);
+    for (row = 0; row < m; row++) finishRow(product, operand, row, out, block);
   }
 }
 

@@ -4,72 +4,61 @@ import { fma4 } from './fma';
 import { factorOf, rowRecord, zeroOf } from './operand';
 
 /**
- * Turns the sums that a product left in out [m, n] into its results, in place, for the sixteen channels of
- * a block. It is a pass of its own because its constants are then loaded once for all rows, and because
- * the end of a product's loop is mispredicted, which would throw its instructions away.
+ * Turns the sums that a product left in a row of out [m, n] into its results, in place, for the sixteen channels
+ * of a block. Called while the row's line is in the cache: rows of a power of two of bytes push each other out.
  *
  * Sums of shifted codes and unsigned weights have (zero point − middle) · Σ w and 128 · Σ x too much: see operand.ts.
  */
-export function finishBlock(product: usize, operand: usize, m: i32, out: usize, block: i32): void {
-  const factor = f32x4.splat(factorOf(operand));
-  const bytes = bytesOf(product);
-  const bias = biasOf(product);
+export function finishRow(product: usize, operand: usize, row: i32, out: usize, block: i32): void {
   const at = <usize>block << 6;
-  const y = out + at;
-  if (m == 1 && bias != 0 && kindOf(product) == FBGEMM) {
-    // The commonest case without a loop: a row at a time this is a tenth of the work.
-    fusedRow(product, operand, y, at, factor, bytes);
-    fusedRow(product, operand, y + 16, at + 16, factor, bytes);
-    fusedRow(product, operand, y + 32, at + 32, factor, bytes);
-    fusedRow(product, operand, y + 48, at + 48, factor, bytes);
-    return;
+  const y = out + <usize>row * (<usize>channelsOf(product) << 2) + at;
+  const factors = factorsOf(product) + at;
+  const factor = f32x4.splat(factorOf(operand));
+  const m0 = f32x4.mul(factor, v128.load(factors));
+  const m1 = f32x4.mul(factor, v128.load(factors, 16));
+  const m2 = f32x4.mul(factor, v128.load(factors, 32));
+  const m3 = f32x4.mul(factor, v128.load(factors, 48));
+  let s0 = v128.load(y);
+  let s1 = v128.load(y, 16);
+  let s2 = v128.load(y, 32);
+  let s3 = v128.load(y, 48);
+  if (bytesOf(product)) {
+    const zero = i32x4.splat(zeroOf(operand));
+    const surplus = v128.load32_splat(rowRecord(operand, row));
+    const sums = rowSumsOf(product) + at;
+    s0 = i32x4.sub(s0, i32x4.add(surplus, i32x4.mul(zero, v128.load(sums))));
+    s1 = i32x4.sub(s1, i32x4.add(surplus, i32x4.mul(zero, v128.load(sums, 16))));
+    s2 = i32x4.sub(s2, i32x4.add(surplus, i32x4.mul(zero, v128.load(sums, 32))));
+    s3 = i32x4.sub(s3, i32x4.add(surplus, i32x4.mul(zero, v128.load(sums, 48))));
   }
-  for (let i: usize = 0; i < 64; i += 16) finishRows(product, operand, m, y + i, at + i, factor, bytes);
-}
-
-/** Four channels of one row, whose bias fbgemm adds with one rounding. */
-// @ts-ignore: decorator
-@inline
-function fusedRow(product: usize, operand: usize, y: usize, at: usize, factor: v128, bytes: bool): void {
-  const multiplier = f32x4.mul(factor, v128.load(factorsOf(product) + at));
-  const value = valueAt(y, bytes, bytes ? rowRecord(operand, 0) : 0, shiftOf(product, operand, at, bytes));
-  v128.store(y, fma4(value, multiplier, v128.load(biasOf(product) + at)));
-}
-
-/** Four channels of m rows. */
-// @ts-ignore: decorator
-@inline
-function finishRows(product: usize, operand: usize, m: i32, out: usize, at: usize, factor: v128, bytes: bool): void {
-  const rowBytes = <usize>channelsOf(product) << 2;
-  const end = out + <usize>m * rowBytes;
-  const bias = biasOf(product);
-  const added = bias == 0 ? f32x4.splat(0) : v128.load(bias + at);
-  const multiplier = f32x4.mul(factor, v128.load(factorsOf(product) + at));
-  const shift = shiftOf(product, operand, at, bytes);
-  let record = bytes ? rowRecord(operand, 0) : 0;
-  if (bias != 0 && kindOf(product) == FBGEMM) {
-    for (let y = out; y < end; y += rowBytes) {
-      v128.store(y, fma4(valueAt(y, bytes, record, shift), multiplier, added));
-      record += 8;
-    }
-  } else {
-    for (let y = out; y < end; y += rowBytes) {
-      const product4 = f32x4.mul(valueAt(y, bytes, record, shift), multiplier);
-      v128.store(y, bias == 0 ? product4 : f32x4.add(product4, added));
-      record += 8;
-    }
+  s0 = f32x4.convert_i32x4_s(s0);
+  s1 = f32x4.convert_i32x4_s(s1);
+  s2 = f32x4.convert_i32x4_s(s2);
+  s3 = f32x4.convert_i32x4_s(s3);
+  if (biasOf(product) == 0) storeRow(y, f32x4.mul(s0, m0), f32x4.mul(s1, m1), f32x4.mul(s2, m2), f32x4.mul(s3, m3));
+  else {
+    const bias = biasOf(product) + at;
+    const b0 = v128.load(bias);
+    const b1 = v128.load(bias, 16);
+    const b2 = v128.load(bias, 32);
+    const b3 = v128.load(bias, 48);
+    // fbgemm's bias is added with one rounding.
+    if (kindOf(product) == FBGEMM) storeRow(y, fma4(s0, m0, b0), fma4(s1, m1, b1), fma4(s2, m2, b2), fma4(s3, m3, b3));
+    else storeRow(y, added(s0, m0, b0), added(s1, m1, b1), added(s2, m2, b2), added(s3, m3, b3));
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function shiftOf(product: usize, operand: usize, at: usize, bytes: bool): v128 {
-  return bytes ? i32x4.mul(i32x4.splat(zeroOf(operand)), v128.load(rowSumsOf(product) + at)) : i32x4.splat(0);
+function added(value: v128, multiplier: v128, bias: v128): v128 {
+  return f32x4.add(f32x4.mul(value, multiplier), bias);
 }
 
 // @ts-ignore: decorator
 @inline
-function valueAt(y: usize, bytes: bool, record: usize, shift: v128): v128 {
-  const sums = v128.load(y);
-  return f32x4.convert_i32x4_s(bytes ? i32x4.sub(sums, i32x4.add(v128.load32_splat(record), shift)) : sums);
+function storeRow(y: usize, a: v128, b: v128, c: v128, d: v128): void {
+  v128.store(y, a);
+  v128.store(y, b, 16);
+  v128.store(y, c, 32);
+  v128.store(y, d, 48);
 }

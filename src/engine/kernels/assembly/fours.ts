@@ -5,7 +5,7 @@
 //
 // The instruction takes four or five cycles and two begin in each, so eight sums at least must be under way.
 import { channelsOf, paddedOf, weightsOf } from './descriptor';
-import { finishBlock } from './finish';
+import { finishRow } from './finish';
 import { codesOf } from './operand';
 
 /** As multiplyBytes. */
@@ -20,7 +20,7 @@ export function multiplyFours(product: usize, operand: usize, m: i32, out: usize
       const w = weightsOf(product) + <usize>block * blockBytes;
       const y = out + (<usize>block << 6);
       threeBlocks(codesOf(operand), k, w, <usize>third * blockBytes, y, <usize>third << 6);
-      for (let i = 0; i < 3; i++) finishBlock(product, operand, 1, out, block + i * third);
+      for (let i = 0; i < 3; i++) finishRow(product, operand, 0, out, block + i * third);
     }
     block += 2 * third;
   }
@@ -31,11 +31,14 @@ export function multiplyFours(product: usize, operand: usize, m: i32, out: usize
     let y = out + (<usize>block << 6);
     for (let row = 0; row + 1 < m; row += 2) {
       twoRows(x, k, w, y, rowBytes);
+      finishRow(product, operand, row, out, block);
+      finishRow(product, operand, row + 1, out, block);
       x += <usize>k << 1;
       y += rowBytes << 1;
     }
-    if ((m & 1) != 0) oneRow(x, k, w, y);
-    finishBlock(product, operand, m, out, block);
+    if ((m & 1) == 0) continue;
+    oneRow(x, k, w, y);
+    finishRow(product, operand, m - 1, out, block);
   }
 }
 

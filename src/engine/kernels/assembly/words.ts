@@ -2,7 +2,7 @@
 // for every code and on every machine. Accumulators are i32: k is at most 65 536 (see productStore.ts),
 // so |Σ| ≤ 65 536 · 255 · 128 < 2^31. Live vectors stay under 16, as in bytes.ts.
 import { channelsOf, paddedOf, weightsOf } from './descriptor';
-import { finishBlock } from './finish';
+import { finishRow } from './finish';
 import { codesOf } from './operand';
 
 /** As multiplyBytes. */
@@ -15,10 +15,10 @@ export function multiplyWords(product: usize, operand: usize, m: i32, out: usize
     let y = out + (<usize>block << 6);
     for (let row = 0; row < m; row++) {
       sixteen(x, k, w, y);
+      finishRow(product, operand, row, out, block);
       x += <usize>k << 1;
       y += outBytes;
     }
-    finishBlock(product, operand, m, out, block);
   }
 }
 
