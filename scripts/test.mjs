@@ -2,6 +2,7 @@
 // those only. Nothing is skipped in silence, and the last line adds everything up.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { currentNodeEnvironment } from './lib/currentNode.mjs';
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { pythonEnvironment } from './lib/python.mjs';
 import { cache, root, run } from './lib/run.mjs';
@@ -61,7 +62,8 @@ async function suite(name) {
   mkdirSync(cache, { recursive: true });
   const file = join(cache, `counts-${name}.json`);
   rmSync(file, { force: true });
-  const pythons = name === 'interop' ? await pythonEnvironment() : {};
+  const peers =
+    name === 'interop' ? await pythonEnvironment() : name === 'parity' ? await currentNodeEnvironment() : {};
   // What runs inside VS Code is started by the tests that drive it.
   const args = [
     join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'),
@@ -72,7 +74,7 @@ async function suite(name) {
     join(root, 'scripts', 'lib', 'reporter.cjs'),
   ];
   try {
-    await run(process.execPath, args, { shell: false, env: { ...process.env, ...pythons, QUANTSCOPE_COUNTS: file } });
+    await run(process.execPath, args, { shell: false, env: { ...process.env, ...peers, QUANTSCOPE_COUNTS: file } });
   } catch (error) {
     if (!existsSync(file)) console.error(`${name} ended before its tests did: ${error.message}`);
   }

@@ -2,7 +2,7 @@
 //
 // All run in the same minutes: in every round each contender has its turn at a case, so that a busy
 // machine is busy for all of them. Reported are medians over all turns, and their ratios. Peers that
-// are not there are left out and named. Writes test/bench/RESULTS.md.
+// are not there are left out and named. Writes test/bench/RESULTS.md, or what --out names beside it.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -22,6 +22,7 @@ const { values: options } = parseArgs({
     filter: { type: 'string', default: '' },
     rounds: { type: 'string', default: '7' },
     ms: { type: 'string', default: '150' },
+    out: { type: 'string', default: 'RESULTS.md' },
   },
 });
 const here = dirname(fileURLToPath(import.meta.url));
@@ -266,5 +267,5 @@ const text = report({
 });
 // A part of the cases is for looking; only a whole run is the record.
 if (options.filter) console.log(`\n${text}`);
-else await writeFile(join(root, 'test', 'bench', 'RESULTS.md'), text);
+else await writeFile(join(root, 'test', 'bench', options.out), text);
 process.exit(0);

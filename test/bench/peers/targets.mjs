@@ -14,9 +14,9 @@ const int8 = [
   ['Linear 768 → 3072, batch 128', 'onnxruntime-web', 1.8],
 ];
 
-/** Vectors are 128 bits wide; see the comment of src/engine/kernels/assembly/bytes.ts. */
+/** Vectors are 128 bits wide; see docs/kernels.md. */
 const limits = {
-  int8: '21.3 (32 products for 3 of the 2 multiplications a cycle, 128-bit vectors); native AVX2 has 32, VNNI 64 or more',
+  int8: '32 with the dot product of four (16 products in each of 2 instructions a cycle, 128-bit vectors), 21.3 with that of two; native AVX2 has 32, VNNI with 256 bits 64, with 512 bits 128',
   float: '8 (one product and one sum of 4 a cycle in each of 2 pipes, 128-bit vectors); native AVX2 has 16',
 };
 

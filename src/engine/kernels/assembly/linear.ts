@@ -54,7 +54,7 @@ function quantizeRows(product: usize, x: usize, m: i32, operand: usize): void {
 /** Blocks `from` … `to` of sixteen channels of m rows, into out [m, n]. Threads may do different blocks at the same time. */
 export function multiply(product: usize, operand: usize, m: i32, out: usize, from: i32, to: i32): void {
   if (kindOf(product) == FLOAT) multiplyFloat(product, operand, m, out, from, to);
-  else if (DOT4) multiplyFours(product, operand, m, out, from, to);
+  else if (DOT4 && bytesOf(product)) multiplyFours(product, operand, m, out, from, to);
   else if (ASC_FEATURE_RELAXED_SIMD && bytesOf(product)) multiplyBytes(product, operand, m, out, from, to);
   else multiplyWords(product, operand, m, out, from, to);
 }

@@ -19,15 +19,16 @@ export function wrongPairs(): i32 {
 }
 
 /**
- * The dot product of four, over all pairs of bytes, weights unsigned or signed. Right is only a machine that has
- * it as one instruction: the sum of two products does not fit into the 16 bits that others pass it through.
+ * The dot product of four, over activations of −most … most and all weights, unsigned or signed. With unsigned
+ * ones right is only a machine that has it as one instruction: the sum of two products does not fit into the
+ * 16 bits that others pass it through.
  */
-export function wrongFours(unsigned: bool): i32 {
+export function wrongFours(unsigned: bool, most: i32): i32 {
   if (!DOT4) return 1;
   let wrong = 0;
   const lowest = unsigned ? 0 : -128;
   for (let w = lowest; w < lowest + 256; w++) {
-    for (let x = -128; x < 128; x++) {
+    for (let x = -most; x <= min(most, 127); x++) {
       const sums = i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(<i8>x), i8x16.splat(<i8>w), i32x4.splat(x - w));
       if (!i32x4.all_true(i32x4.eq(sums, i32x4.splat(4 * w * x + x - w)))) wrong++;
     }

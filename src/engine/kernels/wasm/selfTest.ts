@@ -22,13 +22,20 @@ export function pairForm({ wrongPairs, wrongFused }: KernelExports): ByteForm | 
   return always(() => wrongPairs() + wrongFused() === 0) ? { weights: 1, allBits: false } : undefined;
 }
 
-/** The same for the dot product of four: x86 takes weights as unsigned, ARM as signed. */
+const fourForms: readonly ByteForm[] = [
+  { weights: 1, allBits: true },
+  { weights: 2, allBits: true },
+  { weights: 2, allBits: false },
+];
+
+/**
+ * The same for the dot product of four: x86 takes weights as unsigned, ARM as signed, where V8's baseline tier has
+ * (−128)² wrong.
+ */
 export function fourForm({ wrongFours, wrongFused }: KernelExports): ByteForm | undefined {
-  for (const weights of [1, 2] as const) {
-    const unsigned = weights === 1 ? 1 : 0;
-    if (always(() => wrongFours(unsigned) + wrongFused() === 0)) return { weights, allBits: true };
-  }
-  return undefined;
+  return fourForms.find(({ weights, allBits }) =>
+    always(() => wrongFours(weights === 1 ? 1 : 0, allBits ? 128 : 64) + wrongFused() === 0),
+  );
 }
 
 function always(holds: () => boolean): boolean {

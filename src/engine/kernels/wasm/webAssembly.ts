@@ -67,7 +67,7 @@ export interface KernelExports {
   errorTile(reference: number, values: number, count: number, out: number): void;
   float16Tile(patterns: number, count: number, out: number): void;
   wrongPairs(): number;
-  wrongFours(unsigned: number): number;
+  wrongFours(unsigned: number, most: number): number;
   wrongFused(): number;
 }
 
