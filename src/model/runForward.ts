@@ -5,7 +5,8 @@ import type { Swap } from '../engine/forward/interpreter/swaps';
 import { Swaps } from '../engine/forward/interpreter/swaps';
 import { flattenTensors, type RunOptions, startRun } from '../engine/forward/runProgram';
 import type { StridedTensor } from '../engine/forward/values/stridedTensor';
-import { noKeywords, type Value } from '../engine/forward/values/values';
+import { Undo } from '../engine/forward/undo';
+import { noKeywords, type PyObject, type Value } from '../engine/forward/values/values';
 import type { DynamicModule } from '../engine/nn/module';
 import type { Program } from './scriptProgram';
 
@@ -39,33 +40,41 @@ export function programSwaps({ modules }: Program, swaps: ReadonlyMap<string, Sw
 /** Only calls the forward, so no name is looked up. */
 const outside = { file: 'forward', script: false, attribute: getAttribute } as unknown as Dialect;
 
-/** Runs forward on the arguments; attributes and buffers that the run assigned are as before afterwards. */
+/** What every run of a program needs and none changes. */
+interface Running {
+  readonly paths: ReadonlyMap<PyObject, string>;
+  readonly undo: Undo;
+}
+
+const running = new WeakMap<Program, Running>();
+
+function runningOf(program: Program): Running {
+  const known = running.get(program);
+  if (known !== undefined) return known;
+  const paths = new Map([...program.modules].map(([path, module]) => [module, path]));
+  const made = { paths, undo: new Undo(program.modules.values()) };
+  running.set(program, made);
+  return made;
+}
+
+/**
+ * Runs forward on the arguments. Attributes that the run assigned, and parameters and buffers that it
+ * wrote over, are as before afterwards: every run is the first.
+ */
 export function runForward(program: Program, args: readonly Value[], options: ProgramOptions): ProgramResult {
   const swaps = options.swaps instanceof Swaps ? options.swaps : programSwaps(program, options.swaps ?? new Map());
-  const paths = new Map([...program.modules].map(([path, module]) => [module, path]));
+  const { paths, undo } = runningOf(program);
   const run = startRun({ ...options, swaps, paths, roots: [program.root, ...args] });
-  const restore = [...program.modules.values()].flatMap(({ attributes, module }) => [
-    restorer(attributes),
-    ...(module !== undefined && module.buffers.size > 0 ? [restorer(module.buffers)] : []),
-  ]);
   try {
     const result = callMethod(run, outside, program.root, 'forward', args, noKeywords);
     return {
-      outputs: flattenTensors(result),
+      outputs: flattenTensors(result).map((tensor) => undo.detached(tensor, run.budget)),
       printed: run.printed,
       steps: run.budget.stepsTaken,
       usedRandom: run.usedRandom,
       quantized: swaps.used,
     };
   } finally {
-    for (const one of restore) one();
+    undo.restore();
   }
-}
-
-function restorer<T>(map: Map<string, T>): () => void {
-  const before = [...map];
-  return () => {
-    map.clear();
-    for (const [name, value] of before) map.set(name, value);
-  };
 }

@@ -26,6 +26,7 @@ export interface RunOptions {
 /** A fresh budget and fresh stacks for one run of a program. */
 export function startRun({ kernels, abort, tap, swaps, paths, engine, seed, limits, roots }: RunOptions): Run {
   const frames: Frame[] = [];
+  let generator: Generator | undefined;
   const reachable = () =>
     reachableBytes([...(roots ?? []), ...frames.flatMap(({ slots }) => slots.filter((one) => one !== undefined))]);
   return {
@@ -37,7 +38,10 @@ export function startRun({ kernels, abort, tap, swaps, paths, engine, seed, limi
     modules: [],
     paths: paths ?? new Map(),
     engine: engine ?? 'fbgemm',
-    generator: new Generator(seed ?? 0),
+    get generator() {
+      generator ??= new Generator(seed ?? 0);
+      return generator;
+    },
     printed: [],
     frames,
     depth: 0,
@@ -45,19 +49,28 @@ export function startRun({ kernels, abort, tap, swaps, paths, engine, seed, limi
   };
 }
 
-/** Bytes of all storages that values reach, each once. */
+/** Bytes of all buffers that values reach, each once: a small tensor keeps the others of its buffer. */
 export function reachableBytes(roots: readonly Value[]): number {
-  const seen = new Set<Value | Storage>();
-  const pending: Value[] = [...roots];
+  const buffers = new Set([...reachableStorages(roots)].map(({ data }) => data.buffer));
   let bytes = 0;
+  for (const { byteLength } of buffers) bytes += byteLength;
+  return bytes;
+}
+
+/** The storages of all tensors that values reach, each once. */
+export function reachableStorages(roots: readonly Value[]): Set<Storage> {
+  const storages = new Set<Storage>();
+  const seen = new Set<Value>();
+  const pending: Value[] = [...roots];
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
-    seen.add(value);
+    if (typeof value !== 'object' || value === null) continue;
     if (value instanceof StridedTensor) {
-      if (seen.has(value.storage)) continue;
-      seen.add(value.storage);
-      bytes += value.storage.data.byteLength;
-    } else if (value instanceof PyList || value instanceof PyTuple) pending.push(...value.items);
+      storages.add(value.storage);
+      continue;
+    }
+    if (seen.has(value)) continue;
+    seen.add(value);
+    if (value instanceof PyList || value instanceof PyTuple) pending.push(...value.items);
     else if (value instanceof PyDict) for (const entry of value.entries.values()) pending.push(...entry);
     else if (value instanceof PySet) pending.push(...value.entries.values());
     else if (value instanceof PyObject) {
@@ -69,7 +82,7 @@ export function reachableBytes(roots: readonly Value[]): number {
       }
     }
   }
-  return bytes;
+  return storages;
 }
 
 /** Most tensors that an output is flattened into. */

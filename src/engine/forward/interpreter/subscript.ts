@@ -126,6 +126,7 @@ export function setItem(run: Run, value: Value, at: Value, item: Value): void {
   else if (value instanceof PyObject && isModuleContainer(value) && item instanceof PyObject) {
     const { modules } = value.module as NonNullable<PyObject['module']>;
     const name = typeof at === 'string' ? at : String(sequenceIndex(at, modules.size, 'list'));
+    value.beforeChange?.();
     modules.set(name, item);
   } else throw invalid('E_RUN_TYPE', `'${describeType(value)}' object does not support item assignment`);
 }

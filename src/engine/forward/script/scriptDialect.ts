@@ -22,6 +22,7 @@ export function scriptDialect(library: ScriptLibrary, file: string): Dialect {
     setAttribute(_run, value, name, item) {
       refuseSpecial(name);
       if (!(value instanceof PyObject)) throw invalid('E_RUN_ATTRIBUTE', `${describeType(value)} takes no attributes`);
+      value.beforeChange?.();
       value.attributes.set(name, item);
     },
   };

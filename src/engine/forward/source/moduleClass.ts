@@ -111,17 +111,20 @@ method(moduleClass, '__init__', () => null);
 method(moduleClass, 'register_buffer', (_run, self, [name, tensor, persistent], keywords) => {
   const given = keywords.get('tensor') ?? tensor;
   const kept = (keywords.get('persistent') ?? persistent ?? true) !== false;
+  self.beforeChange?.();
   remove(self, text(name));
   stateOf(self).buffers.set(text(name), { tensor: given instanceof StridedTensor ? given : null, persistent: kept });
   return null;
 });
 method(moduleClass, 'register_parameter', (_run, self, [name, value], keywords) => {
   const given = keywords.get('param') ?? value;
+  self.beforeChange?.();
   stateOf(self).parameters.set(text(name), given instanceof StridedTensor ? given : null);
   return null;
 });
 for (const name of ['add_module', 'register_module']) {
   method(moduleClass, name, (run, self, [key, child]) => {
+    self.beforeChange?.();
     if (child instanceof PyObject) setModuleAttribute(run, self, text(key), child);
     else stateOf(self).modules.set(text(key), null);
     return null;

@@ -12,6 +12,7 @@ export function setAttribute(run: Run, value: Value, name: string, item: Value):
   if (!(value instanceof PyObject))
     throw invalid('E_RUN_ATTRIBUTE', `'${describeType(value)}' object takes no attributes`);
   run.budget.items(value.attributes.size + 1);
+  value.beforeChange?.();
   if (value.type.isModule) setModuleAttribute(run, value, name, item);
   else value.attributes.set(name, item);
 }

@@ -11,6 +11,8 @@ export class Storage {
    * written over the values after that.
    */
   packed: 'no' | 'yes' | 'stale' = 'no';
+  /** Called before each write by a program, for storages whose values somebody wants back. */
+  beforeWrite: ((budget: Budget) => void) | undefined = undefined;
 
   constructor(
     readonly type: ElementType,
@@ -119,6 +121,9 @@ export function dense(budget: Budget, tensor: StridedTensor): Elements {
   return out;
 }
 
+/** Elements from which on copying a row by the runtime is faster than a loop. */
+const rowsCopiedWhole = 32;
+
 /** Copies a strided view into row-major order, the innermost dimension in one loop. */
 function gather({ storage: { data }, shape, strides, offset }: StridedTensor, out: Elements): void {
   if (out.length === 0) return;
@@ -126,8 +131,12 @@ function gather({ storage: { data }, shape, strides, offset }: StridedTensor, ou
   const inner = shape[last];
   const step = strides[last];
   let to = 0;
+  const whole = step === 1 && inner >= rowsCopiedWhole;
   forEachRow(shape, strides, offset, (from) => {
-    for (let i = 0, at = from; i < inner; i++, at += step) out[to++] = data[at];
+    if (whole) {
+      out.set(data.subarray(from, from + inner), to);
+      to += inner;
+    } else for (let i = 0, at = from; i < inner; i++, at += step) out[to++] = data[at];
   });
 }
 
@@ -140,6 +149,7 @@ export function scatter(
   const count = numel(shape);
   budget.compute(count);
   if (count === 0) return;
+  storage.beforeWrite?.(budget);
   if (storage.packed === 'yes') storage.packed = 'stale';
   const { data } = storage;
   if (isContiguous(shape, strides)) {

@@ -192,6 +192,8 @@ export class PyObject {
   readonly attributes = new Map<string, Value>();
   /** Only for nn.Module. */
   readonly module: ModuleState | undefined;
+  /** Called before a program changes its attributes, for objects that somebody wants back as they were. */
+  beforeChange: (() => void) | undefined = undefined;
 
   constructor(readonly type: PyClass) {
     this.module = type.isModule ? { parameters: new Map(), buffers: new Map(), modules: new Map() } : undefined;
