@@ -4,6 +4,7 @@ import { describeType } from '../values/describe';
 import { category, type ElementType, isFloating } from '../values/elements';
 import { zipElements } from '../values/elementwise';
 import { floorMod } from '../values/functions';
+import * as loops from '../values/loops';
 import { numberOf, type Operand, resultType } from '../values/promotion';
 import { dense, StridedTensor, scatter } from '../values/stridedTensor';
 import { PyFloat, PyList, PyTuple, type Value } from '../values/values';
@@ -28,15 +29,16 @@ interface ArithmeticOperator {
   readonly type?: (inner: ElementType) => ElementType;
   /** Always a float, as `/` of two ints. */
   readonly float?: boolean;
+  readonly loop?: loops.BinaryLoop;
 }
 
 const trueDivision = (inner: ElementType): ElementType => (isFloating(inner) ? inner : 'float32');
 
 const operators = {
-  add: { symbol: '+', f: (a, b) => a + b },
-  sub: { symbol: '-', f: (a, b) => a - b },
-  mul: { symbol: '*', f: (a, b) => a * b },
-  div: { symbol: '/', f: (a, b) => a / b, type: trueDivision, float: true },
+  add: { symbol: '+', f: (a, b) => a + b, loop: loops.add },
+  sub: { symbol: '-', f: (a, b) => a - b, loop: loops.sub },
+  mul: { symbol: '*', f: (a, b) => a * b, loop: loops.mul },
+  div: { symbol: '/', f: (a, b) => a / b, type: trueDivision, float: true, loop: loops.div },
   floor_divide: { symbol: '//', f: (a, b) => Math.floor(a / b) },
   trunc_divide: { symbol: '/', f: (a, b) => Math.trunc(a / b) },
   remainder: { symbol: '%', f: floorMod },
@@ -54,8 +56,8 @@ function power(a: number, b: number): number {
 
 /** A tensor operation with promotion; the rules that PyTorch makes exceptions of are here. */
 export function tensorArithmetic(run: Run, name: ArithmeticName, a: Operand, b: Operand): StridedTensor {
-  const { f, type }: ArithmeticOperator = operators[name];
-  const joint = resultType([a, b]);
+  const { f, type, loop }: ArithmeticOperator = operators[name];
+  const joint = resultType(a, b);
   if (name === 'sub' && joint === 'bool') {
     throw invalid('E_RUN_TYPE', 'Subtraction, the `-` operator, with two bool tensors is not supported.', {
       hint: 'Use the `^` or `logical_xor()` operator instead.',
@@ -74,7 +76,7 @@ export function tensorArithmetic(run: Run, name: ArithmeticName, a: Operand, b: 
   }
   const result = type === undefined ? joint : type(joint);
   const logical = joint === 'bool' && (name === 'add' || name === 'mul');
-  return zipElements(run, a, b, result, result, logical ? (x, y) => (f(x, y) !== 0 ? 1 : 0) : f);
+  return zipElements(run, a, b, result, result, logical ? (x, y) => (f(x, y) !== 0 ? 1 : 0) : f, loop);
 }
 
 /** Python's arithmetic for what is no tensor; undefined where the operator does not fit the values. */

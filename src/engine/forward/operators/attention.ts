@@ -3,16 +3,17 @@ import { numel } from '../../../core/shape';
 import type { Run } from '../interpreter/run';
 import { broadcastShapes, expand } from '../values/broadcast';
 import { mapElements, zip3Elements } from '../values/elementwise';
-import { gelu } from '../values/functions';
+import { unary } from '../values/loops';
 import { clone, dense, emptyTensor, type StridedTensor } from '../values/stridedTensor';
 import { PyFloat, PyTuple } from '../values/values';
 import { tensorArithmetic } from './arithmetic';
 import { linear, matmul, product } from './matrix';
-import { layerNorm, softmax } from './normalization';
-import { childWith, productOf } from './quantizable';
+import { layerNorm, softmax, softmaxRows } from './normalization';
+import { childWith, isOwn, productOf } from './quantizable';
 import { reduce } from './reduction';
-import { permute, reshape, slice, transpose } from './shape';
+import { narrow, permute, reshape, slice, transpose } from './shape';
 import { define } from './table';
+import { geluOf } from './unary';
 
 /** Scaled dot product attention, and the fused encoder that nn.TransformerEncoderLayer uses in evaluation mode. */
 
@@ -54,6 +55,7 @@ export function attention(
       scores,
     );
     run.budget.compute(length * keys * 10);
+    const masked: number[] = [];
     for (let i = 0; i < length; i++) {
       let top = Number.NEGATIVE_INFINITY;
       for (let j = 0; j < keys; j++) {
@@ -67,14 +69,10 @@ export function attention(
         scores[at] = score;
         if (score > top) top = score;
       }
-      let sum = 0;
-      for (let j = 0; j < keys; j++) {
-        const e = top === Number.NEGATIVE_INFINITY ? 0 : Math.exp(scores[i * keys + j] - top);
-        scores[i * keys + j] = e;
-        sum += e;
-      }
-      if (sum > 0) for (let j = 0; j < keys; j++) scores[i * keys + j] /= sum;
+      if (top === Number.NEGATIVE_INFINITY) masked.push(i);
     }
+    softmaxRows(run, scores, keys, scores, false);
+    for (const i of masked) scores.fill(0, i * keys, (i + 1) * keys);
     product(
       run,
       q.type,
@@ -325,7 +323,7 @@ define<Layer>(
     const attend = (x: StridedTensor) =>
       multiHead(run, x, x, x, { heads, qkvWeight, qkvBias, projWeight, projBias }, mask, maskType, false).out;
     const activate = (x: StridedTensor) =>
-      mapElements(run, x, x.type, useGelu ? gelu : (value) => (value < 0 ? 0 : value));
+      useGelu ? geluOf(run, x, 'none') : mapElements(run, x, x.type, (value) => (value < 0 ? 0 : value), unary.relu);
     const layer = run.modules.at(-1);
     const product = (x: StridedTensor, weight: StridedTensor, bias: Optional) =>
       productOf(run, childWith(layer, weight), x, weight, bias);
@@ -364,11 +362,19 @@ export interface MultiheadArguments {
 /** Inputs [length, batch, embed]; gives the output of the same layout and the weights [batch, (heads,) length, keys] or null. */
 export function multiheadForward(run: Run, a: MultiheadArguments): PyTuple {
   const embed = a.outWeight.shape[0];
+  const module = run.modules.at(-1);
+  const own = a.inWeight !== null && isOwn(module, a.inWeight);
+  // One product where all three have one input: its weight is packed once.
+  const joint = own && a.query === a.key && a.key === a.value ? linear(run, a.query, a.inWeight, a.inBias, own) : null;
   const bias = (i: number) => (a.inBias === null ? null : slice(a.inBias, 0, i * embed, (i + 1) * embed, 1));
   const weight = (i: number) =>
     a.inWeight === null ? (a.separate[i] as StridedTensor) : slice(a.inWeight, 0, i * embed, (i + 1) * embed, 1);
   const project = (x: StridedTensor, i: number) =>
-    splitHeads(run, transpose(linear(run, x, weight(i), bias(i)), 0, 1), a.heads);
+    splitHeads(
+      run,
+      transpose(joint === null ? linear(run, x, weight(i), bias(i)) : narrow(joint, -1, i * embed, embed), 0, 1),
+      a.heads,
+    );
   const [q, k, v] = [project(a.query, 0), project(a.key, 1), project(a.value, 2)];
   const [batch, heads, length, width] = q.shape;
   const size = [batch, heads, length, k.shape[2]];
@@ -378,6 +384,12 @@ export function multiheadForward(run: Run, a: MultiheadArguments): PyTuple {
   const scores = matmul(run, scaled, transpose(k, -2, -1));
   const weights = softmax(run, mask === null ? scores : tensorArithmetic(run, 'add', scores, mask), -1);
   const joined = a.needWeights ? matmul(run, weights, v) : attention(run, q, k, v, mask, false, null);
-  const out = linear(run, reshape(run, permute(joined, [2, 0, 1, 3]), [length, batch, embed]), a.outWeight, a.outBias);
+  const out = linear(
+    run,
+    reshape(run, permute(joined, [2, 0, 1, 3]), [length, batch, embed]),
+    a.outWeight,
+    a.outBias,
+    childWith(module, a.outWeight) !== undefined,
+  );
   return new PyTuple([out, a.needWeights ? (a.average ? meanOverHeads(run, weights) : weights) : null]);
 }

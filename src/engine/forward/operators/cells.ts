@@ -3,12 +3,13 @@ import type { FloatTensor } from '../../tensor/tensor';
 import type { Run } from '../interpreter/run';
 import { mapElements } from '../values/elementwise';
 import { sigmoid } from '../values/functions';
+import { unary } from '../values/loops';
 import type { StridedTensor } from '../values/stridedTensor';
 import { PyList, PyTuple, type Value } from '../values/values';
 import { tensorArithmetic } from './arithmetic';
 import { chunk } from './joining';
 import { linear } from './matrix';
-import { engineTensor, fromEngine, twinOfRunning } from './quantizable';
+import { engineTensor, fromEngine, isOwn, twinOfRunning } from './quantizable';
 import { define } from './table';
 
 /** LSTMCell, GRUCell and RNNCell: one step; float by its formula, int8 by the dynamic twin of the running module. */
@@ -54,6 +55,11 @@ function cellTwin(
     .map(fromEngine);
 }
 
+/** One of the products of a cell that stays float; weights of the running module are packed once. */
+function product(run: Run, x: StridedTensor, weight: StridedTensor, bias: Optional): StridedTensor {
+  return linear(run, x, weight, bias, isOwn(run.modules.at(-1), weight));
+}
+
 function rnnCell(
   run: Run,
   mode: 'RNN_TANH' | 'RNN_RELU',
@@ -66,8 +72,9 @@ function rnnCell(
 ): StridedTensor {
   const twin = cellTwin(run, mode, x, [h], wih, whh, bih, bhh);
   if (twin !== undefined) return twin[0];
-  const sum = tensorArithmetic(run, 'add', linear(run, x, wih, bih), linear(run, h, whh, bhh));
-  return mapElements(run, sum, sum.type, mode === 'RNN_TANH' ? Math.tanh : (v) => (v < 0 ? 0 : v));
+  const sum = tensorArithmetic(run, 'add', product(run, x, wih, bih), product(run, h, whh, bhh));
+  if (mode === 'RNN_TANH') return mapElements(run, sum, sum.type, Math.tanh, unary.tanh);
+  return mapElements(run, sum, sum.type, (v) => (v < 0 ? 0 : v), unary.relu);
 }
 
 const cellArguments = 'Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None';
@@ -77,10 +84,10 @@ define(
     const [h, c] = states(hx);
     const twin = cellTwin(run, 'LSTM', x, [h, c], wih, whh, bih, bhh);
     if (twin !== undefined) return new PyTuple(twin);
-    const sum = tensorArithmetic(run, 'add', linear(run, x, wih, bih), linear(run, h, whh, bhh));
+    const sum = tensorArithmetic(run, 'add', product(run, x, wih, bih), product(run, h, whh, bhh));
     const [i, f, g, o] = chunk(run, sum, 4, -1);
-    const gate = (gateInput: StridedTensor) => mapElements(run, gateInput, sum.type, sigmoid);
-    const tanh = (value: StridedTensor) => mapElements(run, value, sum.type, Math.tanh);
+    const gate = (gateInput: StridedTensor) => mapElements(run, gateInput, sum.type, sigmoid, unary.sigmoid);
+    const tanh = (value: StridedTensor) => mapElements(run, value, sum.type, Math.tanh, unary.tanh);
     const kept = tensorArithmetic(run, 'mul', gate(f), c);
     const next = tensorArithmetic(run, 'add', kept, tensorArithmetic(run, 'mul', gate(i), tanh(g)));
     return new PyTuple([tensorArithmetic(run, 'mul', gate(o), tanh(next)), next]);
@@ -91,15 +98,16 @@ define(
   (run, x: StridedTensor, h: StridedTensor, wih: StridedTensor, whh: StridedTensor, bih: Optional, bhh: Optional) => {
     const twin = cellTwin(run, 'GRU', x, [h], wih, whh, bih, bhh);
     if (twin !== undefined) return twin[0];
-    const [xr, xz, xn] = chunk(run, linear(run, x, wih, bih), 3, -1);
-    const [hr, hz, hn] = chunk(run, linear(run, h, whh, bhh), 3, -1);
+    const [xr, xz, xn] = chunk(run, product(run, x, wih, bih), 3, -1);
+    const [hr, hz, hn] = chunk(run, product(run, h, whh, bhh), 3, -1);
     const gate = (a: StridedTensor, b: StridedTensor) =>
-      mapElements(run, tensorArithmetic(run, 'add', a, b), x.type, sigmoid);
+      mapElements(run, tensorArithmetic(run, 'add', a, b), x.type, sigmoid, unary.sigmoid);
     const n = mapElements(
       run,
       tensorArithmetic(run, 'add', xn, tensorArithmetic(run, 'mul', gate(xr, hr), hn)),
       x.type,
       Math.tanh,
+      unary.tanh,
     );
     return tensorArithmetic(
       run,

@@ -28,7 +28,7 @@ export function compare(run: Run, name: ComparisonName, a: Value, b: Value): Val
   const f = comparisons[name];
   if (isScalar(a) && isScalar(b)) return f(numberOf(a), numberOf(b));
   if (isOperand(a) && isOperand(b)) {
-    return zipElements(run, a, b, resultType([a, b]), 'bool', (x, y) => (f(x, y) ? 1 : 0));
+    return zipElements(run, a, b, resultType(a, b), 'bool', (x, y) => (f(x, y) ? 1 : 0));
   }
   if (name === 'eq') return equalValues(a, b);
   if (name === 'ne') return !equalValues(a, b);
@@ -64,7 +64,7 @@ export function bitwise(run: Run, name: '&' | '|' | '^', a: Value, b: Value): Va
     return f(Number(a), Number(b));
   }
   if (isOperand(a) && isOperand(b)) {
-    const type = resultType([a, b]);
+    const type = resultType(a, b);
     if (category(type) === 2) throw invalid('E_RUN_TYPE', `"bitwise" not implemented for '${type}'`);
     return zipElements(run, a, b, type, type, f);
   }
@@ -119,12 +119,12 @@ define('isfinite(Tensor self)', (run, x: StridedTensor) =>
 );
 
 define('where(Tensor condition, any self, any other)', (run, condition: StridedTensor, a: Operand, b: Operand) =>
-  zip3Elements(run, [condition, a, b], resultType([a, b]), (c, x, y) => (c !== 0 ? x : y)),
+  zip3Elements(run, [condition, a, b], resultType(a, b), (c, x, y) => (c !== 0 ? x : y)),
 );
 define(
   'where(Tensor self, Tensor condition, any other)',
   (run, a: StridedTensor, condition: StridedTensor, b: Operand) =>
-    zip3Elements(run, [condition, a, b], resultType([a, b]), (c, x, y) => (c !== 0 ? x : y)),
+    zip3Elements(run, [condition, a, b], resultType(a, b), (c, x, y) => (c !== 0 ? x : y)),
 );
 define(
   'masked_fill(Tensor self, Tensor mask, any value)',
@@ -146,7 +146,7 @@ for (const [name, f] of [
   ['minimum', Math.min],
 ] as const) {
   const pick = (run: Run, a: StridedTensor, b: StridedTensor) => {
-    const type = resultType([a, b]);
+    const type = resultType(a, b);
     return zipElements(run, a, b, type, type, f);
   };
   define(`${name}(Tensor self, Tensor other)`, pick);

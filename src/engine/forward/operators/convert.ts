@@ -13,11 +13,11 @@ export const misfit = Symbol('misfit');
  * traces rely on.
  */
 export function convertArgument(value: Value, type: ParameterType): unknown {
-  if (type.endsWith('?') && value === null) return null;
+  if (type === 'Tensor') return value instanceof StridedTensor ? value : misfit;
+  if (value === null && type.endsWith('?')) return null;
   switch (type) {
     case 'any':
       return value;
-    case 'Tensor':
     case 'Tensor?':
       return value instanceof StridedTensor ? value : misfit;
     case 'int':

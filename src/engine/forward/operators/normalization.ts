@@ -1,9 +1,10 @@
 import type { DType } from '../../../core/dtype';
 import { invalid } from '../../../core/errors';
 import { numel } from '../../../core/shape';
+import type { Norm } from '../../kernels/layerKernels';
 import type { Run } from '../interpreter/run';
 import { dimension } from '../values/broadcast';
-import { isFloating } from '../values/elements';
+import { type Elements, isFloating } from '../values/elements';
 import { cast, dense, emptyTensor, type StridedTensor } from '../values/stridedTensor';
 import type { Value } from '../values/values';
 import { tensorArithmetic } from './arithmetic';
@@ -23,19 +24,24 @@ function softmaxOver(run: Run, given: StridedTensor, dim: number, dtype: DType |
   const to = out.storage.data;
   run.budget.compute(to.length * 10);
   const length = x.shape.at(-1) ?? 1;
+  softmaxRows(run, values, length, to, log);
+  return out;
+}
+
+/** The softmax of each row, or its logarithm; both may be the same memory. */
+export function softmaxRows(run: Run, values: Elements, length: number, to: Elements, log: boolean): void {
+  if (!log && values instanceof Float32Array && to instanceof Float32Array) {
+    run.kernels.layers.softmax(values, length, to);
+    return;
+  }
   for (let start = 0; start < to.length; start += length) {
     let top = Number.NEGATIVE_INFINITY;
     for (let i = start; i < start + length; i++) if (values[i] > top || Number.isNaN(values[i])) top = values[i];
     let sum = 0;
-    for (let i = start; i < start + length; i++) {
-      const e = Math.exp(values[i] - top);
-      sum += e;
-      if (!log) to[i] = e;
-    }
+    for (let i = start; i < start + length; i++) sum += Math.exp(values[i] - top);
     const shift = top + Math.log(sum);
     for (let i = start; i < start + length; i++) to[i] = log ? values[i] - shift : Math.exp(values[i] - top) / sum;
   }
-  return out;
 }
 
 export function softmax(run: Run, x: StridedTensor, dim: number): StridedTensor {
@@ -113,8 +119,28 @@ export function layerNorm(
       `Given normalized_shape=[${shape.join(', ')}], expected input with shape [*, ${shape.join(', ')}], but got input of size[${x.shape.join(', ')}]`,
     );
   }
-  const length = Math.max(numel(shape), 1);
-  return normalizeGroups(run, x, length, eps, affine(run, weight), affine(run, bias), (i) => i % length);
+  const size = Math.max(numel(shape), 1);
+  const scales = { weight: affine(run, weight), bias: affine(run, bias) };
+  return (
+    normalizeRows(run, x, { size, eps, centered: true, ...scales }) ??
+    normalizeGroups(run, x, size, eps, scales.weight, scales.bias, (i) => i % size)
+  );
+}
+
+/** Rows of float32 normalized by the kernels; undefined for other types. */
+function normalizeRows(
+  run: Run,
+  x: StridedTensor,
+  { weight, bias, ...norm }: Omit<Norm, 'weight' | 'bias'> & { readonly weight: Affine; readonly bias: Affine },
+): StridedTensor | undefined {
+  const values = dense(run.budget, x);
+  const float = (one: Affine) => one === undefined || one instanceof Float32Array;
+  if (!(values instanceof Float32Array && float(weight) && float(bias))) return undefined;
+  const out = emptyTensor(run.budget, x.type, x.shape);
+  run.budget.compute(values.length * 6);
+  const scales = { weight, bias } as Pick<Norm, 'weight' | 'bias'>;
+  run.kernels.layers.normalize(values, { ...norm, ...scales }, out.storage.data as Float32Array);
+  return out;
 }
 define(
   'layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True)',
@@ -125,10 +151,12 @@ define(
   'rms_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, float? eps=None)',
   (run, x: StridedTensor, shape: number[], weight: StridedTensor | null, given: number | null) => {
     const length = numel(shape);
-    const out = emptyTensor(run.budget, x.type, x.shape);
-    const values = dense(run.budget, x);
     const scale = affine(run, weight);
     const eps = given ?? (x.type === 'float64' ? Number.EPSILON : 2 ** -23);
+    const fast = normalizeRows(run, x, { size: length, eps, centered: false, weight: scale, bias: undefined });
+    if (fast !== undefined) return fast;
+    const out = emptyTensor(run.budget, x.type, x.shape);
+    const values = dense(run.budget, x);
     run.budget.compute(values.length * 4);
     for (let start = 0; start < values.length; start += length) {
       let squares = 0;

@@ -33,7 +33,7 @@ export function productOf(
   weight: StridedTensor,
   bias: StridedTensor | null,
 ): StridedTensor {
-  const own = ownName(module, weight) !== undefined;
+  const own = isOwn(module, weight);
   if (!run.swaps.has(module) || x.type !== 'float32' || weight.rank !== 2) return linear(run, x, weight, bias, own);
   const name = weightName(module, weight);
   const twin = run.swaps.twin(
@@ -54,10 +54,14 @@ function weightName(module: PyObject, weight: StridedTensor): string {
   return ownName(module, weight) ?? 'weight';
 }
 
+/** Whether a weight belongs to the module itself, and not to another or to this run alone. */
+export function isOwn(module: PyObject | undefined, weight: StridedTensor): boolean {
+  return ownName(module, weight) !== undefined;
+}
+
 function ownName(object: PyObject | undefined, weight: StridedTensor): string | undefined {
-  for (const own of [object?.attributes, object?.module?.parameters]) {
-    for (const [name, value] of own ?? []) if (isSame(value, weight)) return name;
-  }
+  for (const [name, value] of object?.module?.parameters ?? []) if (isSame(value, weight)) return name;
+  for (const [name, value] of object?.attributes ?? []) if (isSame(value, weight)) return name;
   return undefined;
 }
 

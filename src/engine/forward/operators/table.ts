@@ -47,7 +47,8 @@ export class Operator extends Callable {
   call(run: Run, args: readonly Value[], keywords: Keywords): Value {
     run.budget.step();
     let reason = '';
-    for (const { signature, run: implementation } of this.overloads) {
+    for (let i = 0; i < this.overloads.length; i++) {
+      const { signature, run: implementation } = this.overloads[i];
       const bound = bind(signature.parameters, args, keywords);
       if (typeof bound !== 'string') return implementation(run, bound);
       reason = bound;
@@ -85,7 +86,25 @@ export function define<Args extends readonly unknown[]>(
   const signature = parseSignature(text);
   const operator = sets[set].get(signature.name) ?? new Operator(signature.name, set);
   sets[set].set(signature.name, operator);
-  operator.overloads.push({ signature, run: (run, args) => implementation(run, ...(args as unknown as Args)) });
+  operator.overloads.push({ signature, run: spread(implementation as Spread) });
+}
+
+type Spread = (run: Run, ...args: readonly unknown[]) => Value;
+
+/** An implementation that takes its arguments as one array. A call that spreads costs several that do not. */
+function spread(implementation: Spread): Implementation {
+  return (run, args) => {
+    switch (args.length) {
+      case 1:
+        return implementation(run, args[0]);
+      case 2:
+        return implementation(run, args[0], args[1]);
+      case 3:
+        return implementation(run, args[0], args[1], args[2]);
+      default:
+        return implementation(run, ...args);
+    }
+  };
 }
 
 /** Another name for an operator that is there already. */
@@ -120,7 +139,8 @@ function bind(
   const result: unknown[] = [];
   let position = 0;
   let used = 0;
-  for (const parameter of parameters) {
+  for (let i = 0; i < parameters.length; i++) {
+    const parameter = parameters[i];
     if (parameter.type === 'rest') {
       result.push(args.slice(position));
       position = args.length;
@@ -133,7 +153,7 @@ function bind(
         value = new PyTuple([value, ...args.slice(position)]);
         position = args.length;
       }
-    } else if (keywords.has(parameter.name)) {
+    } else if (keywords.size > 0 && keywords.has(parameter.name)) {
       value = keywords.get(parameter.name);
       used++;
     } else value = parameter.default;

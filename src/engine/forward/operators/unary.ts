@@ -4,6 +4,7 @@ import type { Run } from '../interpreter/run';
 import { category, type ElementType, isFloating } from '../values/elements';
 import { mapElements, zipElements } from '../values/elementwise';
 import { erf, erfc, gelu, geluTanh, sigmoid, softplus } from '../values/functions';
+import { unary } from '../values/loops';
 import { numberOf, type Operand, operandCategory } from '../values/promotion';
 import type { StridedTensor } from '../values/stridedTensor';
 import { PyFloat, type Value } from '../values/values';
@@ -73,19 +74,21 @@ export function negate(run: Run, x: StridedTensor): StridedTensor {
       hint: 'Use the `~` or `logical_not()` operator instead.',
     });
   }
-  return mapElements(run, x, x.type, keeping.neg);
+  return mapElements(run, x, x.type, keeping.neg, unary.neg);
 }
 
 for (const [name, f] of Object.entries(floating)) {
-  define(`${name}(Tensor self)`, (run, x: StridedTensor) => mapElements(run, x, floatType(x.type), f));
+  define(`${name}(Tensor self)`, (run, x: StridedTensor) => mapElements(run, x, floatType(x.type), f, unary[name]));
   define(`${name}_(Tensor self)`, (run, x: StridedTensor) =>
-    inPlace(run, x, mapElements(run, x, floatType(x.type), f)),
+    inPlace(run, x, mapElements(run, x, floatType(x.type), f, unary[name])),
   );
 }
 for (const [name, f] of Object.entries(keeping)) {
   if (name === 'neg') define('neg(Tensor self)', negate);
-  else define(`${name}(Tensor self)`, (run, x: StridedTensor) => mapElements(run, x, x.type, f));
-  define(`${name}_(Tensor self)`, (run, x: StridedTensor) => inPlace(run, x, mapElements(run, x, x.type, f)));
+  else define(`${name}(Tensor self)`, (run, x: StridedTensor) => mapElements(run, x, x.type, f, unary[name]));
+  define(`${name}_(Tensor self)`, (run, x: StridedTensor) =>
+    inPlace(run, x, mapElements(run, x, x.type, f, unary[name])),
+  );
 }
 /** TorchScript calls some of them with Python's numbers. */
 for (const [name, f] of [
@@ -114,15 +117,13 @@ define('round(Tensor self, *, int decimals)', (run, x: StridedTensor, decimals: 
   return mapElements(run, x, x.type, (v) => roundHalfEven(v * factor) / factor);
 });
 
-const geluOf = (approximate: string): Fn => (approximate === 'tanh' ? geluTanh : gelu);
-define('gelu(Tensor self, *, str approximate="none")', (run, x: StridedTensor, approximate: string) =>
-  mapElements(run, x, x.type, geluOf(approximate)),
-);
-define(
-  'gelu(Tensor input, str approximate="none")',
-  (run, x: StridedTensor, approximate: string) => mapElements(run, x, x.type, geluOf(approximate)),
-  'functional',
-);
+/** x·Φ(x), or its approximation by tanh. */
+export function geluOf(run: Run, x: StridedTensor, approximate: string): StridedTensor {
+  if (approximate === 'tanh') return mapElements(run, x, x.type, geluTanh, unary.geluTanh);
+  return mapElements(run, x, x.type, gelu, unary.gelu);
+}
+define('gelu(Tensor self, *, str approximate="none")', geluOf);
+define('gelu(Tensor input, str approximate="none")', geluOf, 'functional');
 
 /** Activations with numbers, and their forms that write. */
 function activation(signature: string, f: (x: number, ...numbers: number[]) => number): void {

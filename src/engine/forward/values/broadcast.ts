@@ -1,8 +1,16 @@
 import { invalid } from '../../../core/errors';
 import { type StridedTensor, viewOf } from './stridedTensor';
 
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
+  return true;
+}
+
 /** The shape that operands have together. */
-export function broadcastShapes(...shapes: readonly (readonly number[])[]): number[] {
+export function broadcastShapes(...shapes: readonly (readonly number[])[]): readonly number[] {
+  const [first, second] = shapes;
+  if (shapes.length === 2 && (second.length === 0 || sameShape(first, second))) return first;
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));
   const result = new Array<number>(rank).fill(1);
   for (const shape of shapes) {

@@ -24,8 +24,24 @@ export function elementBytes(type: ElementType): number {
   return arrays[type].BYTES_PER_ELEMENT;
 }
 
+/** Small tensors share buffers of this size: a buffer of its own costs ten times its elements. */
+const sharedBytes = 256 * 1024;
+const maxSmallBytes = 16 * 1024;
+
+let shared = new ArrayBuffer(0);
+let used = 0;
+
+/** Zeros. What is small lies in a buffer with others, each place of which is given out once. */
 export function newElements(type: ElementType, count: number): Elements {
-  return new arrays[type](count);
+  const bytes = count * arrays[type].BYTES_PER_ELEMENT;
+  if (!(bytes <= maxSmallBytes)) return new arrays[type](count);
+  if (used + bytes > shared.byteLength) {
+    shared = new ArrayBuffer(sharedBytes);
+    used = 0;
+  }
+  const elements = new arrays[type](shared, used, count);
+  used += Math.ceil(bytes / 16) * 16;
+  return elements;
 }
 
 /** The dtype as one that programs can compute with; E_DTYPE for the others. */

@@ -1,4 +1,4 @@
-import { type Category, category, type ElementType } from './elements';
+import { type Category, category, type ElementType, isFloating } from './elements';
 import { StridedTensor } from './stridedTensor';
 import { PyFloat } from './values';
 
@@ -17,7 +17,12 @@ export function promoteTypes(a: ElementType, b: ElementType): ElementType {
  * torch.result_type: tensors with dimensions decide; tensors of no dimension, and after them
  * numbers, only matter where their category (bool, int, float) is higher.
  */
-export function resultType(operands: readonly Operand[]): ElementType {
+export function resultType(...operands: readonly Operand[]): ElementType {
+  const [first, second] = operands;
+  if (operands.length === 2 && first instanceof StridedTensor) {
+    const same = second instanceof StridedTensor ? second.type === first.type : isFloating(first.type);
+    if (same) return first.type;
+  }
   const tensors = operands.filter((one) => one instanceof StridedTensor);
   let result = promoteAll(tensors.filter(({ rank }) => rank > 0).map(({ type }) => type));
   result = raise(result, promoteAll(tensors.filter(({ rank }) => rank === 0).map(({ type }) => type)));
