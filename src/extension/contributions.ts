@@ -13,6 +13,7 @@ export const commandIds = {
   cancel: 'quantscope.cancel',
   undo: 'quantscope.undo',
   exportModel: 'quantscope.exportModel',
+  saveTensor: 'quantscope.saveTensor',
   showReprDiff: 'quantscope.showReprDiff',
   createRecipeModel: 'quantscope.createRecipeModel',
   exportReport: 'quantscope.exportReport',

@@ -2,6 +2,7 @@ import type { ProgressUnit } from '../core/progress';
 import type { BreakEvenDto, CoverageDto, SensitivityDto, WeightErrorDto } from './answersDto';
 import type { ComparisonDto } from './compareDto';
 import type { ErrorDto, Scheme } from './dto';
+import type { ArraysDto } from './exportDto';
 import type {
   ActivationDetailDto,
   ActivationQueryDto,
@@ -149,6 +150,8 @@ export interface HostApi {
   openPlace(args: Record<string, never>): void;
   outputImage(args: Omit<OutputImageQueryDto, 'request'>): TensorImageDto;
   outputSeries(args: { output: number }): ForwardResultDto['series'];
+  /** Asks for a file, and writes one tensor to it as .npy or .npz; codes are those of the scheme that is shown. */
+  saveTensor(args: Omit<ArraysDto, 'names'> & { readonly name: string }): void;
   /** Asks for a file, and writes outputs or activations of the last forward pass to it. */
   saveForward(args: SavedArraysDto): void;
   /** Asks the person for a file with inputs. */

@@ -63,6 +63,12 @@ export interface FakeVscode {
   /** Lines of the output channel from `warn` up. */
   readonly log: string[];
   readonly settings: Map<string, unknown>;
+  /** Where the next save dialogs are answered with; a dialog without an answer was closed. */
+  readonly targets: string[];
+  /** What those dialogs proposed. */
+  readonly proposed: string[];
+  /** What was said in notifications. */
+  readonly said: string[];
   setLanguage(language: 'en' | 'ko'): void;
   /** Every text in brackets, so that what is not translated stands out. */
   usePseudoTexts(): void;
@@ -74,6 +80,10 @@ export function installFakeVscode({ root, language = 'en' }: FakeVscodeOptions):
   const clipboard: string[] = [];
   const log: string[] = [];
   const settings = new Map<string, unknown>();
+  const targets: string[] = [];
+  const proposed: string[] = [];
+  const said: string[] = [];
+  const say = async (text: string) => void said.push(text);
   const env = {
     language,
     sessionId: 'session',
@@ -92,12 +102,25 @@ export function installFakeVscode({ root, language = 'en' }: FakeVscodeOptions):
     Uri,
     env,
     l10n,
-    commands: { executeCommand: async (...words: unknown[]) => void commands.push(words) },
+    ProgressLocation: { Notification: 15 },
+    commands: {
+      executeCommand: async (...words: unknown[]) => void commands.push(words),
+      registerCommand: () => ({ dispose() {} }),
+    },
     workspace: {
       workspaceFolders: undefined,
       getConfiguration: () => ({ get: (id: string) => settings.get(id) }),
     },
     window: {
+      showSaveDialog: async ({ defaultUri }: { defaultUri: Uri }) => {
+        proposed.push(defaultUri.path.replace(/^.*\//, ''));
+        const target = targets.shift();
+        return target === undefined ? undefined : Uri.file(target);
+      },
+      showInformationMessage: say,
+      showErrorMessage: say,
+      withProgress: (_: unknown, work: (progress: unknown, token: unknown) => unknown) =>
+        work({ report() {} }, { onCancellationRequested() {} }),
       createOutputChannel: () => ({ info() {}, warn: write('warn'), error: write('error'), dispose() {} }),
     },
   };
@@ -109,6 +132,9 @@ export function installFakeVscode({ root, language = 'en' }: FakeVscodeOptions):
     clipboard,
     log,
     settings,
+    targets,
+    proposed,
+    said,
     usePseudoTexts() {
       const english = JSON.parse(readFileSync(join(root, 'l10n', 'bundle.l10n.json'), 'utf8')) as Record<
         string,

@@ -69,7 +69,7 @@ export function Outputs({ forward, busy }: { readonly forward: ForwardResultDto;
           />
         )}
         <span class="spacer" />
-        <SaveOutputs form={form} busy={busy} />
+        <SaveOutputs forward={forward} form={form} busy={busy} />
       </div>
       {outputMode === 'heatmap' ? (
         <Image name={float.name} />
@@ -100,10 +100,19 @@ function Image({ name }: { readonly name: string }) {
   return <Picture image={image} layer={page.value.outputLayer} name={name} codes={false} />;
 }
 
+interface SaveProps {
+  readonly forward: ForwardResultDto;
+  readonly form: string;
+  readonly busy: boolean;
+}
+
 /** Outputs of one model or both, or what the chosen product saw. */
-function SaveOutputs({ form, busy }: { readonly form: string; readonly busy: boolean }) {
+function SaveOutputs({ forward, form, busy }: SaveProps) {
   const product = currentProduct();
-  const outputs = (which: 'float' | 'int8' | 'both') => () => act('saveForward', { kind: 'outputs', which });
+  const one = currentOutput(forward);
+  const { name } = forward.outputs[one].float;
+  const outputs = (which: 'float' | 'int8' | 'both', output?: number) => () =>
+    act('saveForward', { kind: 'outputs', which, output });
   return (
     <Menu
       label={t('Save outputs…')}
@@ -114,6 +123,12 @@ function SaveOutputs({ form, busy }: { readonly form: string; readonly busy: boo
         { text: t('{0} outputs', 'float32'), run: outputs('float') },
         { text: t('{0} outputs', form), run: outputs('int8'), testId: 'save-int8' },
         { text: t('Outputs of both'), run: outputs('both') },
+        ...(forward.outputs.length > 1
+          ? [
+              { text: t('Only {0}, {1}', name, 'float32'), run: outputs('float', one) },
+              { text: t('Only {0}, {1}', name, form), run: outputs('int8', one) },
+            ]
+          : []),
         ...(product === undefined
           ? []
           : [

@@ -4,7 +4,8 @@ import { BandChart, ScaleChart, ZeroPointChart } from '../charts/ScaleCharts';
 import { count, decibel, significant } from '../format';
 import { t } from '../l10n';
 import { activation, currentIndex, currentProduct, currentRange, productKey } from '../state/detail';
-import { page, setPage } from '../state/store';
+import { act, page, setPage } from '../state/store';
+import { SaveMenu } from './SaveMenu';
 import { Segmented } from './Segmented';
 
 /** Three panels on one axis of steps, and the values behind the chosen one. */
@@ -94,6 +95,10 @@ interface StepProps {
 function StepPanel({ product, index, range: [first, last] }: StepProps) {
   const values = activation.value;
   if (first < last) return <PooledPanel product={product} first={first} last={last} />;
+  const { module, weight } = product;
+  const [call, step] = [product.call[index], product.step[index]];
+  const save = (which: 'values' | 'codes') => () =>
+    act('saveForward', { kind: 'step', module, weight, call, step, which });
   const figures: readonly (readonly [string, string])[] = [
     [t('scale'), significant(product.scale[index], 6)],
     [t('zero point'), String(product.zeroPoint[index])],
@@ -104,10 +109,19 @@ function StepPanel({ product, index, range: [first, last] }: StepProps) {
   ];
   return (
     <aside class="step-panel" data-testid="step-panel">
-      <h3>
-        {t('Step {0}', product.step[index])}{' '}
-        <span class="muted">{t('{0} values of {1}', product.count[index], product.input)}</span>
-      </h3>
+      <div class="title-row">
+        <h3>
+          {t('Step {0}', step)} <span class="muted">{t('{0} values of {1}', product.count[index], product.input)}</span>
+        </h3>
+        <span class="spacer" />
+        <SaveMenu
+          testId="save-step"
+          items={[
+            { text: t('{0} values', 'float32'), run: save('values') },
+            { text: t('{0} codes', 'uint8'), run: save('codes') },
+          ]}
+        />
+      </div>
       {values !== null && (
         <ActivationChart activation={values} label={`${productKey(product)} ${product.step[index]}`} />
       )}

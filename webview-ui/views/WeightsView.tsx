@@ -8,6 +8,7 @@ import { act, page, setPage } from '../state/store';
 import { ChannelView } from './ChannelView';
 import { Figures } from './Figures';
 import { Heatmap } from './Heatmap';
+import { SaveMenu } from './SaveMenu';
 import { Legend, Segmented } from './Segmented';
 import { ValuesTable } from './ValuesTable';
 
@@ -43,6 +44,7 @@ export function WeightsView() {
               onChange={(scheme) => setPage({ scheme })}
             />
           )}
+          <SaveTensor tensor={tensor} />
         </div>
         {quantization === null ? <StaysLine tensor={tensor} /> : <ScaleLine quantization={quantization} />}
       </section>
@@ -51,6 +53,22 @@ export function WeightsView() {
       <Figures tensor={tensor} />
     </div>
   );
+}
+
+/** Its values, and what int8 makes of them or made before. */
+function SaveTensor({ tensor: { name, dtype, stored, quantization } }: { readonly tensor: TensorDetailDto }) {
+  const save = (values: 'own' | 'codes' | 'dequantized') => () =>
+    act('saveTensor', { name, scheme: page.value.scheme, values });
+  const items = [
+    ...(stored === null ? [{ text: t('{0} values', dtype), run: save('own') }] : []),
+    ...((stored ?? quantization)
+      ? [
+          { text: t('{0} codes', 'int8'), run: save('codes') },
+          { text: t('Dequantized values'), run: save('dequantized') },
+        ]
+      : []),
+  ];
+  return <SaveMenu items={items} testId="save-tensor" />;
 }
 
 /** Why a tensor is not quantized, or that what int8 does is still being measured. */

@@ -1,17 +1,8 @@
 import * as vscode from 'vscode';
-import { toErrorDetails } from '../../core/errors';
-import { formatBytes } from '../../core/text';
-import {
-  defaultShardBytes,
-  type ExportFormat,
-  type ExportReportDto,
-  type ExportRequestDto,
-} from '../../protocol/exportDto';
-import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
-import { errorText } from '../errorText';
+import { defaultShardBytes, type ExportFormat, type ExportRequestDto } from '../../protocol/exportDto';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
-import { notificationProgress } from '../progressText';
 import type { Services } from '../services';
+import { writeExport } from './writeExport';
 
 interface Choice extends vscode.QuickPickItem {
   readonly format: ExportFormat;
@@ -72,7 +63,7 @@ function wholeModule(): Choice {
 }
 
 /** Writes the quantized model beside the file, where and how a person says; the file itself is never changed. */
-export async function exportModel(document: InspectorDocument | undefined, { log }: Services): Promise<void> {
+export async function exportModel(document: InspectorDocument | undefined, services: Services): Promise<void> {
   if (document?.snapshot.phase !== 'ready') return;
   const spec = document.snapshot.quantizedSpec ?? document.snapshot.spec;
   const choice = await vscode.window.showQuickPick(choices(document), {
@@ -89,31 +80,19 @@ export async function exportModel(document: InspectorDocument | undefined, { log
     saveLabel: vscode.l10n.t('Export'),
   });
   if (target === undefined) return;
-  try {
-    const report = await writeAsMeant((accepts) => write(document, choice, spec, target.fsPath, module, accepts));
-    if (report !== undefined) await announce(report, target);
-  } catch (error) {
-    const details = toErrorDetails(error, document.snapshot.file);
-    if (details.kind === 'aborted') return;
-    log.warn(`export failed: ${details.code} ${details.message}`);
-    void vscode.window.showErrorMessage(errorText(details));
-  }
-}
-
-/** A file in which tools find different models is written only when a person says that the one shown is meant. */
-async function writeAsMeant(
-  write: (acceptsAmbiguous: boolean) => Thenable<ExportReportDto>,
-): Promise<ExportReportDto | undefined> {
-  try {
-    return await write(false);
-  } catch (error) {
-    const { code, found } = toErrorDetails(error);
-    if (code !== 'E_EXPORT_AMBIGUOUS') throw error;
-    const yes = vscode.l10n.t('Export What PyTorch Loads');
-    const question = vscode.l10n.t('Tools disagree which model this file is. Export the one that is shown?');
-    const picked = await vscode.window.showWarningMessage(question, { modal: true, detail: found }, yes);
-    return picked === yes ? write(true) : undefined;
-  }
+  const request: ExportRequestDto = {
+    target: target.fsPath,
+    format: choice.format,
+    layout: choice.layout,
+    spec,
+    torchStyle: '1.13',
+    module,
+    shardBytes: defaultShardBytes,
+    reduceRange: false,
+    // The save dialog asked before an existing file was chosen.
+    overwrite: true,
+  };
+  await writeExport(document, services, request, target);
 }
 
 /** The module whose graph is written; an ONNX model is rewritten whole. Undefined when nobody chose. */
@@ -133,51 +112,4 @@ async function pickModule(document: InspectorDocument): Promise<string | undefin
 function suggestedTarget(document: InspectorDocument, { suffix }: Choice): vscode.Uri {
   const stem = document.snapshot.file.replace(/\.[^.]*$/, '');
   return vscode.Uri.joinPath(document.uri, '..', `${stem}.int8.${suffix}`);
-}
-
-function write(
-  document: InspectorDocument,
-  { format, layout }: Choice,
-  spec: QuantizeSpecDto,
-  target: string,
-  module: string,
-  acceptsAmbiguous: boolean,
-): Thenable<ExportReportDto> {
-  const options = {
-    location: vscode.ProgressLocation.Notification,
-    title: vscode.l10n.t('Exporting {0}', document.snapshot.file),
-    cancellable: true,
-  };
-  return vscode.window.withProgress(options, (progress, token) => {
-    const controller = new AbortController();
-    token.onCancellationRequested(() => controller.abort());
-    const onProgress = notificationProgress(progress);
-    const request: ExportRequestDto = {
-      target,
-      format,
-      layout,
-      spec,
-      torchStyle: '1.13',
-      module,
-      shardBytes: defaultShardBytes,
-      reduceRange: false,
-      // The save dialog asked before an existing file was chosen.
-      overwrite: true,
-      acceptsAmbiguous,
-    };
-    return document.engine.call('exportModel', request, { signal: controller.signal, onProgress });
-  });
-}
-
-async function announce({ files, bytes, verified, load }: ExportReportDto, target: vscode.Uri): Promise<void> {
-  const copy = vscode.l10n.t('Copy Python');
-  const open = vscode.l10n.t('Open');
-  const picked = await vscode.window.showInformationMessage(
-    vscode.l10n.t('Wrote {0}: {1}, {2} tensors read back.', files[0].name, formatBytes(bytes), verified),
-    copy,
-    open,
-  );
-  if (picked === copy) await vscode.env.clipboard.writeText(load);
-  if (picked === open)
-    await vscode.commands.executeCommand('vscode.open', vscode.Uri.joinPath(target, '..', files[0].name));
 }

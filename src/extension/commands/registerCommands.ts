@@ -18,10 +18,10 @@ const modelFiles = {
   'All files': ['*'],
 };
 
-/** The Runs view and the actions on classes register their own. */
+/** The Runs view, the tree and the actions on classes register their own. */
 type OwnCommand = Exclude<
   keyof typeof commandIds,
-  'applyRun' | 'compareRuns' | 'clearRuns' | 'inspectClass' | 'quantizeClass' | 'runClass'
+  'saveTensor' | 'applyRun' | 'compareRuns' | 'clearRuns' | 'inspectClass' | 'quantizeClass' | 'runClass'
 >;
 
 /** The palette's and the menus' commands. Each works on the file it was called on, else on the active model. */

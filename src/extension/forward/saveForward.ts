@@ -8,11 +8,15 @@ export async function saveForward(document: InspectorDocument, what: SavedArrays
   const { file, forward } = document.snapshot;
   if (forward === null) return;
   const stem = file.replace(/\.[^.]*$/, '');
-  const name = what.kind === 'outputs' ? `outputs.${what.which}` : `${what.module}.${what.weight}.activations`;
-  const single = what.kind === 'outputs' && what.which !== 'both' && forward.outputs.length === 1;
+  const isOne = what.kind === 'outputs' && what.which !== 'both' && forward.outputs.length === 1;
+  const single = isOne || what.kind === 'step' || (what.kind === 'outputs' && what.output !== undefined);
   const target = await vscode.window.showSaveDialog({
-    defaultUri: vscode.Uri.joinPath(document.uri, '..', `${stem}.${name.replace(/[^\w.-]/g, '_')}.npz`),
-    filters: single ? { 'NumPy .npz': ['npz'], 'NumPy .npy': ['npy'] } : { 'NumPy .npz': ['npz'] },
+    defaultUri: vscode.Uri.joinPath(
+      document.uri,
+      '..',
+      `${stem}.${nameOf(what).replace(/[^\w.-]/g, '_')}.${single ? 'npy' : 'npz'}`,
+    ),
+    filters: single ? { 'NumPy .npy': ['npy'], 'NumPy .npz': ['npz'] } : { 'NumPy .npz': ['npz'] },
     saveLabel: vscode.l10n.t('Save outputs'),
   });
   if (target === undefined) return;
@@ -20,4 +24,15 @@ export async function saveForward(document: InspectorDocument, what: SavedArrays
   if (bytes === undefined) return;
   const shown = target.path.slice(target.path.lastIndexOf('/') + 1);
   void vscode.window.showInformationMessage(vscode.l10n.t('Wrote {0}: {1}.', shown, formatBytes(bytes)));
+}
+
+function nameOf(what: SavedArraysDto): string {
+  switch (what.kind) {
+    case 'outputs':
+      return what.output === undefined ? `outputs.${what.which}` : `output.${what.output}.${what.which}`;
+    case 'activation':
+      return `${what.module}.${what.weight}.activations`;
+    case 'step':
+      return `${what.module}.${what.weight}.${what.call}.${what.step}.${what.which}`;
+  }
 }

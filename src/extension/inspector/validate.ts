@@ -104,9 +104,22 @@ export const schemas = {
   openPlace: empty,
   outputImage: v.strictObject({ output, layer: v.picklist(['float', 'int8', 'error']) }),
   outputSeries: v.strictObject({ output }),
+  saveTensor: v.strictObject({ name, scheme, values: v.picklist(['own', 'codes', 'dequantized']) }),
   saveForward: v.variant('kind', [
-    v.strictObject({ kind: v.literal('outputs'), which: v.picklist(['float', 'int8', 'both']) }),
+    v.strictObject({
+      kind: v.literal('outputs'),
+      which: v.picklist(['float', 'int8', 'both']),
+      output: v.optional(output),
+    }),
     v.strictObject({ kind: v.literal('activation'), module: name, weight: name }),
+    v.strictObject({
+      kind: v.literal('step'),
+      module: name,
+      weight: name,
+      call: count,
+      step: count,
+      which: v.picklist(['values', 'codes']),
+    }),
   ]),
   pickInputs: empty,
   cancel: empty,

@@ -3,6 +3,7 @@ import { aborted, invalid } from '../../core/errors';
 import { Channel, type Handlers, type Port } from '../../protocol/rpc';
 import type { HostApi, ViewApi, ViewSnapshotDto } from '../../protocol/viewApi';
 import { runForward } from '../commands/runForward';
+import { saveTensor } from '../commands/saveTensor';
 import { commandIds } from '../contributions';
 import { chooseCode } from '../forward/chooseCode';
 import { openPlace } from '../forward/openPlace';
@@ -105,6 +106,7 @@ function handlers(
       document().engine.call('outputImage', { ...args, request: lastRequest() }, { signal }),
     outputSeries: (args, { signal }) =>
       document().engine.call('outputSeries', { ...args, request: lastRequest() }, { signal }),
+    saveTensor: (args) => saveTensor(document(), services, { ...args, spec: null }),
     saveForward: (what) => saveForward(document(), what),
     pickInputs: () => document().pickInputs(),
     cancel: () => document().cancel(),

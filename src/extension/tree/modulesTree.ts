@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
 import { formatBytes } from '../../core/text';
 import type { RowDto } from '../../protocol/rowsDto';
-import { viewIds } from '../contributions';
+import { saveShownTensor } from '../commands/saveTensor';
+import { commandIds, viewIds } from '../contributions';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';
 
@@ -149,5 +150,17 @@ export function registerModulesTree(services: Services): void {
     provider.refresh();
     if (snapshot?.selection != null && view.visible) void reveal(snapshot.selection);
   };
+  // From the palette there is no node, and the selected tensor is meant.
+  const save = async (node?: Node) => {
+    const selected = documents.active?.snapshot.selection ?? '';
+    const row = node?.row ?? (await provider.locate(selected))?.row;
+    if (row?.kind !== 'tensor') {
+      void vscode.window.showInformationMessage(vscode.l10n.t('Select a tensor first.'));
+      return;
+    }
+    const isQuantized = documents.active?.snapshot.quantized != null && row.after?.dtype === 'qint8';
+    await saveShownTensor(documents.active, services, row.fullName, isQuantized);
+  };
+  context.subscriptions.push(vscode.commands.registerCommand(commandIds.saveTensor, save));
   context.subscriptions.push(view, documents.onDidChange(follow), view.onDidChangeVisibility(follow));
 }
