@@ -28,6 +28,8 @@ export interface ErrorDetails {
   readonly expected?: string;
   /** One sentence: what to do. */
   readonly hint?: string;
+  /** Tensors of a refused file whose names and shapes can be read all the same, and those of them whose values can. */
+  readonly sound?: { readonly tensors: number; readonly values: number };
 }
 
 export class QuantscopeError extends Error {

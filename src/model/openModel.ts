@@ -4,6 +4,7 @@ import { byteLength } from '../core/dtype';
 import { invalid } from '../core/errors';
 import { numel } from '../core/shape';
 import { openFile } from '../formats/registry';
+import { salvageFile } from '../formats/salvage';
 import type { ModelFile, TensorRecord } from '../formats/types';
 import { buildModuleTree, type ModuleNode, modulePath, type TensorEntry, walk } from './moduleTree';
 import { qschemeOf } from './quantizedTensor';
@@ -31,6 +32,11 @@ export interface Model {
 /** Opens a model file of any known format; reads its header, not its tensors. */
 export async function openModel(source: ByteSource, abort: AbortCheck): Promise<Model> {
   return modelOf(await openFile(source, abort), source.name);
+}
+
+/** What can be read of a file that `openModel` refuses. */
+export async function salvageModel(source: ByteSource, abort: AbortCheck): Promise<Model> {
+  return modelOf(await salvageFile(source, abort), source.name);
 }
 
 /** An open file's records joined with its module tree. */

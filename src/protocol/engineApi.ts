@@ -53,7 +53,8 @@ import type {
  * needs, so that a thread that had to be terminated is replaced by opening the file again.
  */
 export interface EngineApi {
-  open(args: { path: string }): ModelSummaryDto;
+  /** `damaged`: what can be read of a file that is refused; such an error says in `sound` what that is. */
+  open(args: { path: string; damaged?: boolean }): ModelSummaryDto;
   inspect(args: Record<string, never>): InspectDto;
   scan(args: Record<string, never>): SafetyDto;
   /** Reads the whole file: every storage against its checksum. */

@@ -158,7 +158,8 @@ export interface HostApi {
   pickInputs(args: Record<string, never>): void;
   /** Cancels what `busy` names. */
   cancel(args: Record<string, never>): void;
-  reload(args: Record<string, never>): void;
+  /** `damaged`: shows what can be read of a file that was refused. */
+  reload(args: { damaged?: boolean }): void;
   /** Runs one of the extension's own commands. */
   command(args: { name: ViewCommand }): void;
   copy(args: { text: string }): void;

@@ -1,5 +1,6 @@
 import type { AbortCheck } from '../core/abort';
-import { invalid } from '../core/errors';
+import type { ByteSource } from '../core/byteSource';
+import { invalid, QuantscopeError } from '../core/errors';
 import { runBenchmarks } from '../model/benchmark';
 import { breakEven } from '../model/breakEven';
 import { compareModels } from '../model/compareModels';
@@ -7,7 +8,7 @@ import { coverage } from '../model/coverage';
 import { inspect, summarize } from '../model/describeModel';
 import { planExport } from '../model/export/exportModel';
 import { modelHealth } from '../model/modelHealth';
-import { type Model, openModel } from '../model/openModel';
+import { type Model, openModel, salvageModel } from '../model/openModel';
 import { modelOverview } from '../model/overview';
 import { reportPlan } from '../model/plan/planProgram';
 import { parsePlan } from '../model/plan/readPlan';
@@ -75,10 +76,10 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
     return result;
   };
   return {
-    async open({ path }) {
+    async open({ path, damaged = false }) {
       const source = await openSource(path);
       try {
-        const model = await openModel(source, abort);
+        const model = damaged ? await salvageModel(source, abort) : await openOrTell(source, abort);
         const forwards = new Forwards(model, path, openSource, abort);
         session = { model, path, forwards, reports: new Map(), rows: undefined };
         const tokenizer = await source.sibling?.(tokenizerName).catch(() => undefined);
@@ -194,6 +195,19 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
       return { bytes: file.size };
     },
   };
+}
+
+/** Opens the file; an error of one that is damaged tells what of it could be read. */
+async function openOrTell(source: ByteSource, abort: AbortCheck): Promise<Model> {
+  try {
+    return await openModel(source, abort);
+  } catch (error) {
+    const found = error instanceof QuantscopeError && (await salvageModel(source, abort).catch(() => undefined));
+    if (!found) throw error;
+    const all = [...found.tensors.values()];
+    const values = all.filter(({ record }) => record.problem === undefined).length;
+    throw new QuantscopeError({ ...error.details, sound: { tensors: all.length, values } });
+  }
 }
 
 function specKey(spec: QuantizeSpecDto): string {

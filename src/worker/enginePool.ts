@@ -52,6 +52,7 @@ export class EngineClient {
   private idleTimer: NodeJS.Timeout | undefined;
   private active = 0;
   private disposed = false;
+  private damaged = false;
 
   /** `path` is the file that every thread of this client opens first; undefined for work without a file. */
   constructor(
@@ -75,8 +76,9 @@ export class EngineClient {
     return rejectOnAbort(result, options.signal, () => !begun);
   }
 
-  /** Forgets what the thread knows of the file; the next request opens it again. */
-  reload(): void {
+  /** Forgets what the thread knows of the file; the next request opens it again, as `damaged` what can be read of it. */
+  reload(damaged = false): void {
+    this.damaged = damaged;
     this.stop(aborted());
   }
 
@@ -130,7 +132,8 @@ export class EngineClient {
       { post: (message) => worker.postMessage(message), listen: (receive) => worker.on('message', receive) },
       {},
     );
-    const ready = this.path === undefined ? Promise.resolve() : channel.call('open', { path: this.path });
+    const ready =
+      this.path === undefined ? Promise.resolve() : channel.call('open', { path: this.path, damaged: this.damaged });
     const running: Running = { worker, channel, abortFlag, ready };
     // A file that cannot be opened fails every request, but a cancelled opening is begun anew by the next.
     ready.catch((error: unknown) => {

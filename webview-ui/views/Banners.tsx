@@ -9,7 +9,8 @@ import { Icon } from './Icon';
 
 /** Full-width notices: what a file would do in Python, what is odd about it, what just failed. */
 export function Banners({ state, model }: { readonly state: ViewSnapshotDto; readonly model: ModelSummaryDto }) {
-  const cut = model.warnings.find(({ code, values }) => code === 'E_PT_RECOVERED' && values?.length === 2);
+  // Of a file that was refused, what is wrong with it comes first.
+  const cut = model.warnings.find(({ values }) => values?.length === 2);
   const dangers = model.warnings.filter(({ code }) => code === 'E_PICKLE_DANGEROUS');
   return (
     <>
@@ -30,7 +31,9 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
           </div>
         </div>
       )}
-      {cut?.values !== undefined && <CutFile present={cut.values[0]} total={cut.values[1]} />}
+      {cut?.values !== undefined && (
+        <CutFile present={cut.values[0]} total={cut.values[1]} cut={cut.code === 'E_PT_RECOVERED'} />
+      )}
       {state.changedOnDisk && (
         <div class="banner" role="status" data-testid="changed-banner">
           <Icon name="refresh" kind="warning" />
@@ -59,24 +62,33 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
   );
 }
 
-/** The file ends before its tensors do: how much of it is there, as a bar and as numbers. */
-function CutFile({ present, total }: { readonly present: number; readonly total: number }) {
+/** The file ends before its tensors do, or is damaged otherwise: how much of it is there, as a bar and as numbers. */
+function CutFile({ present, total, cut }: { readonly present: number; readonly total: number; readonly cut: boolean }) {
   return (
     <div class="banner" role="status" data-testid="cut-banner">
       <Icon name="warning" kind="warning" />
       <div>
         <p>
-          <b>{t('The file is cut off.')}</b>{' '}
-          {t(
-            '{0} of {1} storages are present; names and shapes are whole, the other values cannot be read.',
-            present,
-            total,
-          )}
+          <b>{cut ? t('The file is cut off.') : t('The file is damaged.')}</b>{' '}
+          {cut
+            ? t(
+                '{0} of {1} storages are present; names and shapes are whole, the other values cannot be read.',
+                present,
+                total,
+              )
+            : t('This is what can be read all the same: the values of {0} of {1} tensors.', present, total)}
         </p>
-        <div class="records" aria-hidden="true">
-          <span style={{ width: `${(100 * present) / Math.max(1, total)}%` }} />
-        </div>
+        <PartBar part={present} total={total} />
       </div>
+    </div>
+  );
+}
+
+/** How much of a damaged file can be read. */
+export function PartBar({ part, total }: { readonly part: number; readonly total: number }) {
+  return (
+    <div class="records" aria-hidden="true">
+      <span style={{ width: `${(100 * part) / Math.max(1, total)}%` }} />
     </div>
   );
 }

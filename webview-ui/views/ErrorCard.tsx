@@ -2,11 +2,12 @@ import type { ErrorDto } from '../../src/protocol/dto';
 import { count, visible } from '../format';
 import { engineMessage, isTranslated, t } from '../l10n';
 import { act } from '../state/store';
+import { PartBar } from './Banners';
 import { Icon } from './Icon';
 
 /** What is wrong, where, and what to do. */
 export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly file: string }) {
-  const { where } = error;
+  const { where, sound } = error;
   const places: readonly (readonly [string, string | undefined])[] = [
     [t('File'), file],
     [t('Record'), where?.entry],
@@ -37,8 +38,34 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
         </dl>
         <Original error={error} />
         {error.hint !== undefined && !isTranslated(error) && <p>{visible(error.hint)}</p>}
+        {sound !== undefined && (
+          <>
+            <PartBar part={sound.values} total={sound.tensors} />
+            <p>
+              {t(
+                'Names and shapes of {0} tensors can be read all the same, and the values of {1} of them.',
+                count(sound.tensors),
+                count(sound.values),
+              )}
+            </p>
+          </>
+        )}
         <p class="buttons">
-          <button type="button" class="vscode-button" onClick={() => act('reload', {})}>
+          {sound !== undefined && (
+            <button
+              type="button"
+              class="vscode-button"
+              data-testid="open-sound"
+              onClick={() => act('reload', { damaged: true })}
+            >
+              {t('Open What Is There')}
+            </button>
+          )}
+          <button
+            type="button"
+            class={sound === undefined ? 'vscode-button' : 'vscode-button secondary'}
+            onClick={() => act('reload', {})}
+          >
             <Icon name="refresh" /> {t('Try Again')}
           </button>
           <button type="button" class="link" onClick={() => act('copy', { text: details })}>

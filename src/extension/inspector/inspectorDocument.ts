@@ -112,9 +112,10 @@ export class InspectorDocument implements vscode.CustomDocument {
     if (quantized) await this.quantize();
   }
 
-  async reload(): Promise<void> {
+  /** Reads the file again; as `damaged` what can be read of one that was refused. */
+  async reload(damaged = false): Promise<void> {
     this.cancel();
-    this.engine.reload();
+    this.engine.reload(damaged);
     this.undoStack = [];
     this.healthRun = undefined;
     this.update(noResults);

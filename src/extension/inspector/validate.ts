@@ -123,7 +123,7 @@ export const schemas = {
   ]),
   pickInputs: empty,
   cancel: empty,
-  reload: empty,
+  reload: v.strictObject({ damaged: v.optional(v.boolean()) }),
   command: v.strictObject({ name: v.picklist(viewCommandNames) }),
   copy: v.strictObject({ text: v.pipe(v.string(), v.maxLength(1_000_000)) }),
   report: v.strictObject({ message: v.pipe(v.string(), v.maxLength(4096)) }),

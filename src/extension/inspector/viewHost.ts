@@ -110,7 +110,7 @@ function handlers(
     saveForward: (what) => saveForward(document(), what),
     pickInputs: () => document().pickInputs(),
     cancel: () => document().cancel(),
-    reload: () => document().reload(),
+    reload: ({ damaged }) => document().reload(damaged),
     command: ({ name }) => void vscode.commands.executeCommand(commandIds[name]),
     copy: async ({ text }) => vscode.env.clipboard.writeText(text),
     report: ({ message }) => services.log.error(`webview: ${message}`),

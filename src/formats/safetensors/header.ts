@@ -1,6 +1,6 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
-import { malformed, unsupported } from '../../core/errors';
+import { malformed, QuantscopeError, unsupported } from '../../core/errors';
 import { quotedName } from '../../core/text';
 import { JsonReader } from '../json/read';
 import type { Warning } from '../types';
@@ -19,6 +19,22 @@ export async function readHeader(source: ByteSource, abort: AbortCheck): Promise
   const parser = new HeaderParser(reader);
   parser.parse();
   return { dataStart: lengthBytes + length, ...parser };
+}
+
+/** What stands in a header before the place where it is cut off or wrong. */
+export async function readDamagedHeader(source: ByteSource, abort: AbortCheck): Promise<Header> {
+  const first = await source.read(0, lengthBytes);
+  const told = Number(new DataView(first.buffer, first.byteOffset).getBigUint64(0, true));
+  const length = Math.min(told, source.size - lengthBytes, maxHeaderBytes);
+  const parser = new HeaderParser(
+    new JsonReader(await source.read(lengthBytes, length), lengthBytes, 'E_ST_JSON', abort),
+  );
+  try {
+    parser.parse();
+  } catch (error) {
+    if (!(error instanceof QuantscopeError) || error.details.kind === 'aborted') throw error;
+  }
+  return { dataStart: lengthBytes + told, ...parser };
 }
 
 async function headerLength(source: ByteSource): Promise<number> {

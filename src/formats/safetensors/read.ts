@@ -5,13 +5,16 @@ import { QuantscopeError, unsupported } from '../../core/errors';
 import type { ModelFile, TensorRecord, Warning } from '../types';
 import { cappedWarnings } from '../warnings';
 import { decodeFloat4 } from './dtypes';
-import { readHeader } from './header';
+import { readDamagedHeader, readHeader } from './header';
 import { layOut } from './layout';
 import { maxTensorBytes } from './limits';
 
-/** A safetensors file: the header is read, tensors stay where they are. */
-export async function openSafetensors(source: ByteSource, abort: AbortCheck): Promise<ModelFile> {
-  const header = await readHeader(source, abort);
+/**
+ * A safetensors file: the header is read, tensors stay where they are. Of a `damaged` one the
+ * tensors that the header names before it breaks off.
+ */
+export async function openSafetensors(source: ByteSource, abort: AbortCheck, damaged = false): Promise<ModelFile> {
+  const header = await (damaged ? readDamagedHeader : readHeader)(source, abort);
   const { tensors, warnings } = layOut(header, source.size, source.name, abort);
   return {
     format: 'safetensors',

@@ -8,6 +8,7 @@ import type { ModelFile, ModulePickle, Warning } from '../types';
 import { localMismatch } from '../zip/localHeader';
 import { type Locate, locator } from '../zip/locate';
 import { readDamaged, readEntry, readZip } from '../zip/read';
+import { entriesFrom } from '../zip/recover';
 import type { ZipArchive, ZipEntry } from '../zip/types';
 import { verifyEntries } from '../zip/verify';
 import { archiveTensors } from './archiveTensors';
@@ -21,9 +22,13 @@ import { nativeCodeWarnings } from './nativeCode';
 import { scriptProgram } from './program';
 import { readScriptSource, scriptFacts, scriptSources } from './script';
 
-/** PyTorch's zip container, 1.6 and later: the pickle is read, storages stay where they are. */
-export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promise<ModelFile> {
-  const archive = await readZip(source);
+/**
+ * PyTorch's zip container, 1.6 and later: the pickle is read, storages stay where they are. With
+ * `recordsFrom` the archive's directory is not believed: its records are looked for from that byte on.
+ */
+export async function openTorchZip(source: ByteSource, abort: AbortCheck, recordsFrom?: number): Promise<ModelFile> {
+  const damaged = recordsFrom !== undefined;
+  const archive = damaged ? await entriesFrom(source, recordsFrom) : await readZip(source);
   const locate = locator(archive.entries);
   const exported = exportedPrefix(archive);
   if (exported !== undefined) {
@@ -32,7 +37,10 @@ export async function openTorchZip(source: ByteSource, abort: AbortCheck): Promi
   }
   const { pickle, prefix } = findPickle(archive, locate);
   if (!archive.recovered) await checkVersion(source, locate, prefix);
-  const byteOrder = await readByteOrder(source, locate, prefix);
+  const byteOrder = await readByteOrder(source, locate, prefix).catch((error) => {
+    if (damaged) return undefined;
+    throw error;
+  });
   const script = locate(`${prefix}constants.pkl`);
   const sources = script === undefined ? new Map<string, ZipEntry>() : scriptSources(archive.entries, prefix);
   const { constants, fileCalls } = await scriptFacts(source, sources, abort);

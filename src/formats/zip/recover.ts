@@ -9,7 +9,7 @@ import type { ZipArchive, ZipEntry } from './types';
  * in a descriptor behind the data.
  */
 export async function recoverEntries(source: ByteSource): Promise<ZipArchive> {
-  const { entries, stoppedAt } = await walkLocalHeaders(source);
+  const { entries, stoppedAt } = await walkLocalHeaders(source, 0);
   if (entries.length === 0) {
     throw malformed(
       'E_ZIP_TRUNCATED',
@@ -36,14 +36,23 @@ export async function recoverEntries(source: ByteSource): Promise<ZipArchive> {
   };
 }
 
+/** The whole records from byte `start` on, whatever the archive's directory says. */
+export async function entriesFrom(source: ByteSource, start: number): Promise<ZipArchive> {
+  const { entries, stoppedAt } = await walkLocalHeaders(source, start);
+  return { entries, recovered: true, warnings: stoppedAt === undefined ? [] : [stopped(entries.length, stoppedAt)] };
+}
+
 const localSignature = 0x04034b50;
 const descriptorSignature = 0x08074b50;
 const descriptorFlag = 0x08;
 
 /** `stoppedAt` is where the search ended for its limits, although another record begins there. */
-async function walkLocalHeaders(source: ByteSource): Promise<{ entries: ZipEntry[]; stoppedAt: number | undefined }> {
+async function walkLocalHeaders(
+  source: ByteSource,
+  start: number,
+): Promise<{ entries: ZipEntry[]; stoppedAt: number | undefined }> {
   const entries: ZipEntry[] = [];
-  let at = 0;
+  let at = start;
   while (at + 30 <= source.size) {
     const beyond = entries.length >= maxRecoveredEntries || at + 30 > maxRecoveredBytes;
     if (beyond) return { entries, stoppedAt: (await startsRecord(source, at)) ? at : undefined };
