@@ -74,7 +74,8 @@ async function sourceOf(
   const codes = await readCodes(model, tensor, abort);
   const stored = await storedQuantization(model, tensor.record, abort);
   if (stored === undefined) return { tiles: inMemory(codes), stored: null };
-  return { tiles: inMemory(dequantize(codes, tensor.shape, stored)), stored: describeStored(stored, codes) };
+  const values = dequantize(codes, tensor.shape, stored);
+  return { tiles: inMemory(values), stored: describeStored(stored, codes) };
 }
 
 async function describe(tensor: ModelTensor, { tiles, stored }: Source, bins: number): Promise<TensorStatsDto> {

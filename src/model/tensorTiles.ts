@@ -2,39 +2,60 @@ import type { AbortCheck } from '../core/abort';
 import { dtypes } from '../core/dtype';
 import { QuantscopeError } from '../core/errors';
 import { selectKernels } from '../engine/kernels/dispatch';
-import { referenceKernels } from '../engine/kernels/reference/referenceKernels';
-import { tileLength } from '../engine/kernels/streamKernels';
+import { batchTiles, tileLength } from '../engine/kernels/streamKernels';
 import { TileObserver } from '../engine/quantization/weightTiles';
 import { tensorOver, toFloat32 } from '../engine/tensor/tensor';
 import type { Model, ModelTensor } from './openModel';
 
-/**
- * A tensor's values as float32, in tiles of the streaming kernels and in order; can be gone through more
- * than once. A tile is valid until the next one is asked for: all of them share one piece of memory, since
- * fresh memory costs more than reading into it.
- */
+/** A tensor's values as float32, in order; can be gone through more than once. */
 export interface ValueTiles {
   readonly count: number;
+  /**
+   * Up to `batchTiles` tiles of the streaming kernels at a time, all but the last so many. A batch stays as it is
+   * until the next but one is asked for, so that it may be worked on while the next is read; all of them share two
+   * pieces of memory, since fresh memory costs more than reading into it.
+   */
+  batches(): AsyncIterable<Float32Array>;
+  /** The same one by one. */
   tiles(): AsyncIterable<Float32Array>;
 }
 
-/** Tiles between two looks of the thread at its other requests: a few milliseconds of work. */
-const tilesPerTurn = 16;
+const batchLength = batchTiles * tileLength;
 
-export function inMemory(values: Float32Array): ValueTiles {
+/** Batches between two looks of the thread at its other requests: a few milliseconds of work. */
+const batchesPerTurn = 2;
+
+/** Bytes of one read: they stay in the processor's cache until they are used. */
+const readBytes = 512 * 1024;
+
+function valueTiles(count: number, batches: ValueTiles['batches']): ValueTiles {
   return {
-    count: values.length,
+    count,
+    batches,
     async *tiles() {
-      for (let start = 0; start < values.length; start += tileLength) {
-        if (start % (tilesPerTurn * tileLength) === 0 && start > 0) await nextTurn();
-        yield values.subarray(start, start + tileLength);
+      for await (const batch of batches()) {
+        for (let at = 0; at < batch.length; at += tileLength) yield batch.subarray(at, at + tileLength);
       }
     },
   };
 }
 
+export function inMemory(values: Float32Array): ValueTiles {
+  return inWorkspace(values.length, () => values);
+}
+
+/** `values` are asked for anew after every wait: the memory of kernels may move. */
+export function inWorkspace(count: number, values: () => Float32Array): ValueTiles {
+  return valueTiles(count, async function* batches() {
+    for (let start = 0, batch = 1; start < count; start += batchLength, batch++) {
+      yield values().subarray(start, Math.min(start + batchLength, count));
+      if (batch % batchesPerTurn === 0) await nextTurn();
+    }
+  });
+}
+
 /**
- * The values of a tensor, read a tile at a time; the system reads ahead. Undefined for a tensor that its
+ * The values of a tensor, read a batch at a time; the system reads ahead. Undefined for a tensor that its
  * format can only read whole. `onBytes` hears how many bytes have been read since the first pass began.
  */
 export function streamed(
@@ -49,14 +70,13 @@ export function streamed(
   const { bytes: itemBytes, kind } = dtypes[dtype];
   // Complex numbers and packed codes are more or fewer values than elements.
   if (kind === 'complex' || itemBytes < 1 || dtype === 'float4_e2m1fn_x2') return undefined;
-  // A tensor that can only be read whole is read once, for all of its tiles.
+  // A tensor that can only be read whole is read once, for all of its batches.
   let whole: Promise<Uint8Array> | undefined;
   const partOfWhole = async (start: number, length: number): Promise<Uint8Array> => {
     whole ??= file.readTensor(record, abort);
     return (await whole).subarray(start * itemBytes, (start + length) * itemBytes);
   };
-  const read = async (start: number, into: Uint8Array): Promise<Uint8Array> => {
-    const length = Math.min(tileLength, count - start);
+  const read = async (start: number, length: number, into: Uint8Array): Promise<Uint8Array> => {
     try {
       const range = whole === undefined ? await file.readRange?.(record, start, length, abort, into) : undefined;
       return range ?? (await partOfWhole(start, length));
@@ -67,26 +87,43 @@ export function streamed(
     }
   };
   let bytes = 0;
-  return {
-    count,
-    async *tiles() {
-      // Only float32 is used where it is read to.
-      const { streams } = dtype === 'float32' ? selectKernels() : referenceKernels;
-      const workspace = streams.workspace(tileLength * itemBytes);
-      try {
-        for (let start = 0, turn = 1; start < count; start += tileLength, turn++) {
-          const raw = await read(start, workspace.bytes());
-          abort.throwIfAborted();
-          bytes += raw.length;
-          onBytes(bytes);
-          yield toFloat32(tensorOver(raw, dtype, [raw.length / itemBytes]));
-          if (turn % tilesPerTurn === 0) await nextTurn();
+  const step = Math.floor(readBytes / itemBytes);
+  const capacity = Math.min(Math.ceil(count / 4) * 4, batchLength);
+  return valueTiles(count, async function* batches() {
+    const { streams } = selectKernels();
+    const space = streams.workspace(2 * 4 * capacity);
+    const raw = dtype === 'float32' ? undefined : streams.workspace(capacity * itemBytes);
+    const valuesAt = (start: number, length: number) => {
+      const { buffer, byteOffset } = space.bytes();
+      const slot = Math.floor(start / capacity) % 2;
+      return new Float32Array(buffer, byteOffset + 4 * (slot * capacity + (start % capacity)), length);
+    };
+    try {
+      for (let start = 0, batch = 1; start < count; start += capacity, batch++) {
+        const end = Math.min(start + capacity, count);
+        for (let at = start; at < end; at += step) {
+          const length = Math.min(step, end - at);
+          const into = raw?.bytes().subarray(0, length * itemBytes) ?? bytesOf(valuesAt(at, length));
+          const data = await read(at, length, into);
+          const values = valuesAt(at, length);
+          const found = toFloat32(tensorOver(data, dtype, [length]), values);
+          if (found.buffer !== values.buffer || found.byteOffset !== values.byteOffset) values.set(found);
+          bytes += data.length;
         }
-      } finally {
-        workspace.release();
+        abort.throwIfAborted();
+        onBytes(bytes);
+        yield valuesAt(start, end - start);
+        if (batch % batchesPerTurn === 0) await nextTurn();
       }
-    },
-  };
+    } finally {
+      space.release();
+      raw?.release();
+    }
+  });
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** The range of every run of `channelLength` values, in one pass. */

@@ -14,7 +14,7 @@ const maxReadBytes = 8 * 1024 * 1024;
  * than the bytes, and a graph of a thousand weights is a thousand small reads. Only the engine's
  * thread reads files, and it has nothing else to do meanwhile.
  */
-const directBytes = 256 * 1024;
+const directBytes = 512 * 1024;
 
 // Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
 const readFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);

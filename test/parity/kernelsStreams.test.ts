@@ -15,6 +15,7 @@ function tiles(): Float32Array[] {
   return lengths.flatMap((length) => [
     random(length),
     random(length).map((value) => 1e6 + value),
+    random(length).map((value, i) => (i === 0 ? 1e9 : value)),
     random(length).map((value, i) => (i % 7 < 5 ? specials[i % 7] : value)),
     new Float32Array(length).fill(Number.NaN),
   ]);
@@ -33,11 +34,25 @@ describe('the streaming kernels give the bits of the reference', () => {
       for (const values of tiles()) {
         const { count, min, max } = referenceStreams.stats(values);
         const [low, high] = count > 0 && min < max ? [min, max] : [-1, 1];
-        for (const bins of [1, 7, 64, 512]) {
+        for (const bins of [1, 7, 64, 512, 2048, 2049, 65_536]) {
           const [actual, expected] = [new Float64Array(bins).fill(3), new Float64Array(bins).fill(3)];
           streams.histogram(values, low, bins / (high - low), actual);
           referenceStreams.histogram(values, low, bins / (high - low), expected);
           assert.deepEqual(actual, expected, `${values.length} values, ${bins} bins`);
+        }
+      }
+    });
+
+    it(`${name}: the values of a window, in order, and how many are less`, () => {
+      for (const values of tiles()) {
+        for (const [low, high] of [
+          [-0.5, 0.25],
+          [0, 0],
+          [1, -1],
+          [-3e38, 3e38],
+        ]) {
+          const message = `${values.length} values in [${low}, ${high}]`;
+          assert.deepEqual(streams.gather(values, low, high), referenceStreams.gather(values, low, high), message);
         }
       }
     });
@@ -142,14 +157,18 @@ describe('the streaming kernels give the bits of the reference', () => {
       }
     });
 
-    it(`${name}: every float16 pattern`, () => {
-      const patterns = Uint16Array.from({ length: 65_536 }, (_, i) => i);
-      const [actual, expected] = [new Float32Array(65_536), new Float32Array(65_536)];
-      streams.float16(patterns, actual);
-      referenceStreams.float16(patterns, expected);
-      // NaN keep their sign and payload in one of them.
-      const at = actual.findIndex((value, i) => !Object.is(value, expected[i]));
-      assert.equal(at, -1);
-    });
+    for (const format of ['float16', 'bfloat16'] as const) {
+      it(`${name}: every ${format} pattern, and any number of them`, () => {
+        for (const length of lengths) {
+          const patterns = Uint16Array.from({ length }, (_, i) => i + (length % 4) * 16_384);
+          const [actual, expected] = [new Float32Array(length), new Float32Array(length)];
+          streams[format](patterns, actual);
+          referenceStreams[format](patterns, expected);
+          // NaN keep their sign and payload in one of them.
+          const at = actual.findIndex((value, i) => !Object.is(value, expected[i]));
+          assert.equal(at, -1, `${length} patterns`);
+        }
+      });
+    }
   }
 });

@@ -5,7 +5,9 @@ import { Worker } from 'node:worker_threads';
 import { neverAborted } from '../../src/core/abort';
 import { selectKernels } from '../../src/engine/kernels/dispatch';
 import { referenceKernels } from '../../src/engine/kernels/reference/referenceKernels';
-import { controlWords, Team } from '../../src/engine/kernels/wasm/team';
+import { referenceStreams } from '../../src/engine/kernels/reference/referenceStreams';
+import { batchTiles, tileLength } from '../../src/engine/kernels/streamKernels';
+import { controlWords, type Share, Team } from '../../src/engine/kernels/wasm/team';
 import { TeamTrial } from '../../src/engine/kernels/wasm/teamTrial';
 import { Linear } from '../../src/engine/nn/linear';
 import { Recurrent } from '../../src/engine/nn/recurrent';
@@ -15,6 +17,7 @@ import type { FloatTensor } from '../../src/engine/tensor/tensor';
 import { KernelThreads } from '../../src/worker/kernelThreads';
 import { assertSameBits } from '../support/floatBits';
 import '../support/kernels';
+import { gaussian } from '../support/random';
 
 const dist = join(__dirname, '..', '..', '..', 'dist');
 
@@ -74,12 +77,47 @@ describe('kernels on several threads', () => {
     });
   }
 
+  it('statistics and histograms of a batch have the bits of the reference', () => {
+    const { streams } = selectKernels();
+    const random = gaussian(5);
+    for (const length of [1, 65_536, 65_537, 3 * 65_536 + 5, batchTiles * tileLength]) {
+      const values = random(length).map((value, i) => (i % 65_537 === 65_535 ? Number.NaN : value));
+      const space = streams.workspace(4 * batchTiles * tileLength);
+      const { buffer, byteOffset } = space.bytes();
+      const batch = new Float32Array(buffer, byteOffset, length);
+      batch.set(values);
+      for (let turn = 0; turn < 20; turn++) {
+        assert.deepEqual(streams.statsOf(batch)(), referenceStreams.statsOf(values)(), `${length} values`);
+        const [actual, expected] = [new Float64Array(512), new Float64Array(512)];
+        streams.histogramOf(batch, -5, 51.2, actual)();
+        referenceStreams.histogramOf(values, -5, 51.2, expected)();
+        assert.deepEqual(actual, expected, `${length} values`);
+      }
+      space.release();
+    }
+  });
+
+  it('a batch that was given up does not reach into the next', () => {
+    const { streams } = selectKernels();
+    const space = streams.workspace(4 * batchTiles * tileLength);
+    const { buffer, byteOffset } = space.bytes();
+    const batch = new Float32Array(buffer, byteOffset, batchTiles * tileLength).map((_, i) => i % 7);
+    new Float32Array(buffer, byteOffset, batch.length).set(batch);
+    const inside = new Float32Array(buffer, byteOffset, batch.length);
+    for (let turn = 0; turn < 50; turn++) {
+      streams.histogramOf(inside, 0, 1, new Float64Array(7));
+      const part = inside.subarray(0, (2 + (turn % 5)) * tileLength);
+      assert.deepEqual(streams.statsOf(part)(), referenceStreams.statsOf(batch.subarray(0, part.length))());
+    }
+    space.release();
+  });
+
   it('helpers that never come cost nothing: the asking thread does every chunk', () => {
     const done: number[] = [];
-    const team = new Team(new Int32Array(new SharedArrayBuffer(4 * controlWords)));
-    for (let job = 0; job < 3; job++) {
-      team.multiply((_record, _operand, _rows, _out, from, to) => done.push(from, to), [64, 64, 1, 64], 0, 10);
-    }
+    const kernel: Share = (_record, _operand, _rows, _out, from, to) => done.push(from, to);
+    const kernels = { multiply: kernel, statsTiles: kernel, histogramTiles: kernel };
+    const team = new Team(new Int32Array(new SharedArrayBuffer(4 * controlWords)), kernels);
+    for (let job = 0; job < 3; job++) team.run('multiply', [64, 64, 1, 64], 0, 10);
     assert.deepEqual(done.slice(0, 8), [0, 2, 2, 5, 5, 7, 7, 10]);
     assert.equal(done.length, 24);
   });

@@ -4,6 +4,9 @@ import type { StatsSums } from '../stats/tensorStats';
 /** Elements of a tile; every streaming kernel takes at most so many, and callers go on with the next. */
 export const tileLength = 65_536;
 
+/** Tiles that are worked on together, by other threads too. */
+export const batchTiles = 8;
+
 /** Counters that `restore` fills: eight for each of 256 codes. */
 export const eighthBins = 2048;
 
@@ -12,6 +15,16 @@ export interface StreamKernels {
   stats(values: Float32Array): StatsSums;
   /** Adds the values to `counts`: bin ⌊(x − low) · perUnit⌋, the upper edge to the last; others are left out. */
   histogram(values: Float32Array, low: number, perUnit: number, counts: Float64Array): void;
+  /**
+   * `stats` of every tile of up to `batchTiles` tiles. Helpers may be at it when this returns: the values stay as
+   * they are until the answer was asked for, and one batch is under way at a time. In a workspace, up to three values
+   * behind the last are written over.
+   */
+  statsOf(batch: Float32Array): () => StatsSums[];
+  /** The same for `histogram`. */
+  histogramOf(batch: Float32Array, low: number, perUnit: number, counts: Float64Array): () => void;
+  /** The values in [low, high], in order, and how many are less. */
+  gather(values: Float32Array, low: number, high: number): { readonly below: number; readonly found: Float32Array };
   /** int8 codes of weights: `clamp(round(x · inverse), −128, 127)`, ties to even. */
   quantize(values: Float32Array, inverse: number, codes: Int8Array): void;
   /** `code · scale` in float32. */
@@ -27,6 +40,8 @@ export interface StreamKernels {
   range(values: Float32Array): { readonly min: number; readonly max: number };
   /** IEEE binary16 patterns to float32. */
   float16(patterns: Uint16Array, out: Float32Array): void;
+  /** bfloat16 patterns to float32. */
+  bfloat16(patterns: Uint16Array, out: Float32Array): void;
   /** Memory that the kernels read and write without copying; whoever asks for it gives it back. */
   workspace(bytes: number): Workspace;
 }

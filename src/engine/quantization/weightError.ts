@@ -1,4 +1,4 @@
-import { percentiles } from '../stats/tensorStats';
+import { percentiles } from '../stats/percentiles';
 import { type ErrorSums, errorMetrics, errorSums } from './errorMetrics';
 import { dequantizeWeight, type QuantizedWeight } from './quantizeWeight';
 

@@ -1,10 +1,9 @@
 import { byteLength, type DType } from '../../core/dtype';
 import { invalid, unsupported } from '../../core/errors';
-import { bfloat16ToNumber } from '../../core/floatFormats';
 import { numel } from '../../core/shape';
 import { float4Values, float8Values } from '../../core/smallFloats';
 import { selectKernels } from '../kernels/dispatch';
-import { forTiles } from '../kernels/streamKernels';
+import { forTiles, type StreamKernels } from '../kernels/streamKernels';
 
 export type TypedArray =
   | Float64Array
@@ -128,19 +127,20 @@ function truths(bytes: Uint8Array): Uint8Array {
 /**
  * The values as float32; exact for every small float, rounded for float64 and large integers.
  * Complex numbers give two values each, real and imaginary; a pair of e2m1 gives two as well;
- * packed quantized codes give one each.
+ * packed quantized codes give one each. `space` is filled where the values are not float32 already.
  */
-export function toFloat32(tensor: Tensor): Float32Array {
+export function toFloat32(tensor: Tensor, space?: Float32Array): Float32Array {
   const { data, dtype, shape } = tensor;
+  const { streams } = selectKernels();
   switch (dtype) {
     case 'float32':
     case 'complex64':
       return data as Float32Array;
     case 'float16':
     case 'complex32':
-      return widenFloat16(data as Uint16Array);
+      return widen(data as Uint16Array, streams.float16, space);
     case 'bfloat16':
-      return widen(data as Uint16Array, bfloat16ToNumber);
+      return widen(data as Uint16Array, streams.bfloat16, space);
     case 'quint4x2':
       return Float32Array.from(unpacked(data as Uint8Array, 4, numel(shape)));
     case 'quint2x4':
@@ -149,10 +149,14 @@ export function toFloat32(tensor: Tensor): Float32Array {
       return lookUp(unpacked(data as Uint8Array, 4, 2 * data.length), float4Values);
   }
   const table = float8Values(dtype);
-  if (table !== undefined) return lookUp(data as Uint8Array, table);
-  const values = new Float32Array(data.length);
+  if (table !== undefined) return lookUp(data as Uint8Array, table, space);
+  const values = spaceOf(data.length, space);
   for (let i = 0; i < values.length; i++) values[i] = Number(data[i]);
   return values;
+}
+
+function spaceOf(length: number, space: Float32Array | undefined): Float32Array {
+  return space?.subarray(0, length) ?? new Float32Array(length);
 }
 
 /** Codes of `bits` bits, the first one in the lowest bits of its byte. */
@@ -165,23 +169,14 @@ function unpacked(bytes: Uint8Array, bits: number, count: number): Uint8Array {
   );
 }
 
-function lookUp(patterns: Uint8Array, table: Float32Array): Float32Array {
-  const values = new Float32Array(patterns.length);
+function lookUp(patterns: Uint8Array, table: Float32Array, space?: Float32Array): Float32Array {
+  const values = spaceOf(patterns.length, space);
   for (let i = 0; i < values.length; i++) values[i] = table[patterns[i]];
   return values;
 }
 
-function widenFloat16(patterns: Uint16Array): Float32Array {
-  const { streams } = selectKernels();
-  const values = new Float32Array(patterns.length);
-  forTiles(patterns.length, (start, end) =>
-    streams.float16(patterns.subarray(start, end), values.subarray(start, end)),
-  );
-  return values;
-}
-
-function widen(patterns: Uint16Array, value: (pattern: number) => number): Float32Array {
-  const values = new Float32Array(patterns.length);
-  for (let i = 0; i < values.length; i++) values[i] = value(patterns[i]);
+function widen(patterns: Uint16Array, kernel: StreamKernels['float16'], space?: Float32Array): Float32Array {
+  const values = spaceOf(patterns.length, space);
+  forTiles(patterns.length, (start, end) => kernel(patterns.subarray(start, end), values.subarray(start, end)));
   return values;
 }

@@ -34,11 +34,8 @@ describe('a tensor in tiles', () => {
     });
     assert.ok(source !== undefined);
     const stats = await describeValues(tensor, source, 64);
-    const whole = await describeValues(
-      tensor,
-      inMemory(Float32Array.from({ length: count }, (_, i) => element(i))),
-      64,
-    );
+    const values = Float32Array.from({ length: count }, (_, i) => element(i));
+    const whole = await describeValues(tensor, inMemory(values), 64);
     assert.ok(largest <= 1_048_576);
     assert.equal(bytes, 2 * tensor.bytes, 'two passes');
     const { mean, std, ...exact } = stats;

@@ -11,7 +11,7 @@ export { activate } from './functions';
 export { normalizeRows, softmaxRows } from './rows';
 export { attendRows, attentionScratch, packColumns, packRows } from './attention';
 
-export { dequantizeTile, errorTile, float16Tile, histogramTile, quantizeTile, restoreRun, statsTile } from './stats';
+export { bfloat16Tile, dequantizeTile, errorTile, float16Tile, gatherTile, histogramTile, histogramTiles, quantizeTile, restoreRun, statsTile, statsTiles } from './stats';
 
 /** First byte that the host may use. */
 export function heapBase(): usize {

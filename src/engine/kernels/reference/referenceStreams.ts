@@ -1,43 +1,76 @@
-import { float16ToNumber } from '../../../core/floatFormats';
+import { bfloat16ToNumber, float16ToNumber } from '../../../core/floatFormats';
 import { roundHalfEven } from '../../../core/fma';
-import { forChannels, type StreamKernels } from '../streamKernels';
+import type { StatsSums } from '../../stats/tensorStats';
+import { forChannels, forTiles, type StreamKernels } from '../streamKernels';
+
+/** Less of the sum of squares left after the mean's part was taken away costs three digits of it. */
+const leastShare = 1e-3;
+
+/**
+ * Sums of deviations from the first value. Undefined where they do not do: a NaN or ±Inf is among the values, or the
+ * first one lies too far from the others.
+ */
+function plainStats(values: Float32Array): StatsSums | undefined {
+  const count = values.length;
+  const [first] = values;
+  const [sums, squares] = [
+    [0, 0, 0, 0],
+    [0, 0, 0, 0],
+  ];
+  let [min, max, zeros] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (let i = 0; i < count; i++) {
+    const deviation = values[i] - first;
+    sums[i % 4] += deviation;
+    squares[i % 4] += deviation * deviation;
+    if (values[i] < min) min = values[i];
+    if (values[i] > max) max = values[i];
+    if (values[i] === 0) zeros++;
+  }
+  const sum = total(sums);
+  const shift = sum / count;
+  const m2 = total(squares) - sum * shift;
+  if (count === 0 || !Number.isFinite(sum) || m2 < total(squares) * leastShare) return undefined;
+  return { count, min: min + 0, max: max + 0, mean: first + shift, m2, zeros, nan: 0, inf: 0 };
+}
+
+function twoPassStats(values: Float32Array): StatsSums {
+  const lanes = [0, 0, 0, 0];
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [count, zeros, nan] = [0, 0, 0];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (Number.isNaN(value)) nan++;
+    if (!Number.isFinite(value)) continue;
+    if (value < min) min = value;
+    if (value > max) max = value;
+    if (value === 0) zeros++;
+    lanes[i % 4] += value;
+    count++;
+  }
+  const mean = count === 0 ? 0 : total(lanes) / count;
+  const squares = [0, 0, 0, 0];
+  for (let i = 0; i < values.length; i++) {
+    const deviation = values[i] - mean;
+    if (Number.isFinite(deviation)) squares[i % 4] += deviation * deviation;
+  }
+  return {
+    count,
+    min: min + 0,
+    max: max + 0,
+    mean,
+    m2: total(squares),
+    zeros,
+    nan,
+    inf: values.length - count - nan,
+  };
+}
 
 /**
  * The streaming kernels as plainly as their order of additions allows: double sums in four lanes by
  * i modulo 4, added as (0 + 2) + (1 + 3).
  */
 export const referenceStreams: StreamKernels = {
-  stats(values) {
-    const lanes = [0, 0, 0, 0];
-    let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    let [count, zeros, nan] = [0, 0, 0];
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i];
-      if (Number.isNaN(value)) nan++;
-      if (!Number.isFinite(value)) continue;
-      if (value < min) min = value;
-      if (value > max) max = value;
-      if (value === 0) zeros++;
-      lanes[i % 4] += value;
-      count++;
-    }
-    const mean = count === 0 ? 0 : total(lanes) / count;
-    const squares = [0, 0, 0, 0];
-    for (let i = 0; i < values.length; i++) {
-      const deviation = values[i] - mean;
-      if (Number.isFinite(deviation)) squares[i % 4] += deviation * deviation;
-    }
-    return {
-      count,
-      min: min + 0,
-      max: max + 0,
-      mean,
-      m2: total(squares),
-      zeros,
-      nan,
-      inf: values.length - count - nan,
-    };
-  },
+  stats: (values) => plainStats(values) ?? twoPassStats(values),
 
   histogram(values, low, perUnit, counts) {
     const bins = counts.length;
@@ -47,6 +80,24 @@ export const referenceStreams: StreamKernels = {
       // The upper edge belongs to the last bin.
       else if (bin === bins) counts[bins - 1]++;
     }
+  },
+
+  statsOf(batch) {
+    const parts: StatsSums[] = [];
+    forTiles(batch.length, (start, end) => parts.push(referenceStreams.stats(batch.subarray(start, end))));
+    return () => parts;
+  },
+
+  histogramOf(batch, low, perUnit, counts) {
+    referenceStreams.histogram(batch, low, perUnit, counts);
+    return () => {};
+  },
+
+  gather(values, low, high) {
+    return {
+      below: values.reduce((count, value) => count + (value < low ? 1 : 0), 0),
+      found: values.filter((value) => value >= low && value <= high),
+    };
   },
 
   quantize(values, inverse, codes) {
@@ -103,6 +154,10 @@ export const referenceStreams: StreamKernels = {
 
   float16(patterns, out) {
     for (let i = 0; i < patterns.length; i++) out[i] = float16ToNumber(patterns[i]);
+  },
+
+  bfloat16(patterns, out) {
+    for (let i = 0; i < patterns.length; i++) out[i] = bfloat16ToNumber(patterns[i]);
   },
 
   workspace(length) {

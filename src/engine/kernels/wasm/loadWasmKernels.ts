@@ -48,7 +48,7 @@ export function loadSharedKernels(binaries: KernelBinaries): SharedKernels | und
   if (loaded === undefined) return undefined;
   const { name, exports, module, memory, form } = loaded;
   const control = new Int32Array(new SharedArrayBuffer(4 * controlWords));
-  const team = new Team(control);
+  const team = new Team(control, exports);
   const heap = new WasmHeap(memory, exports.heapBase());
   return { kernels: new WasmKernels(name, exports, heap, form, team), team, module, memory, control };
 }

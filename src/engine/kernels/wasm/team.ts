@@ -1,7 +1,7 @@
 import { QuantscopeError } from '../../../core/errors';
 
 /**
- * Threads that share the kernels' memory and one product's blocks of channels. A block is computed in the
+ * Threads that share the kernels' memory and one product's blocks of channels, or the tiles of a batch. A block is computed in the
  * same way whoever takes it, so the bits do not depend on the number of threads.
  *
  * The thread that asks works too and takes what is left: helpers that the system does not run cost
@@ -22,6 +22,7 @@ const word = {
   out: 8,
   from: 9,
   blocks: 10,
+  kernel: 11,
 };
 
 /** Int32 words of the shared control block. */
@@ -32,15 +33,21 @@ const spins = 2_000;
 /** A chunk takes milliseconds; a helper that is silent for so long is gone. */
 const lostMs = 10_000;
 
-/** The kernel that a team shares. */
-export type Multiply = (record: number, operand: number, rows: number, out: number, from: number, to: number) => void;
+/** A kernel that a team shares: four arguments of its own, and the blocks that it works on. */
+export type Share = (record: number, operand: number, rows: number, out: number, from: number, to: number) => void;
+
+/** In the order of their numbers in `kernel`. */
+const names = ['multiply', 'statsTiles', 'histogramTiles'] as const;
+
+export type SharedKernelName = (typeof names)[number];
+export type TeamKernels = Readonly<Record<SharedKernelName, Share>>;
 
 function at(control: Int32Array, index: number): number {
   return Atomics.load(control, index);
 }
 
 /** Takes chunks of job `job` until none is left; returns how many it did. */
-function work(control: Int32Array, multiply: Multiply, job: number): number {
+function work(control: Int32Array, kernels: TeamKernels, job: number): number {
   let count = 0;
   for (;;) {
     const next = at(control, word.next);
@@ -48,12 +55,13 @@ function work(control: Int32Array, multiply: Multiply, job: number): number {
     const chunks = at(control, word.chunks);
     const blocks = at(control, word.blocks);
     const from = at(control, word.from);
+    const kernel = names[at(control, word.kernel)];
     const call = [word.record, word.operand, word.rows, word.out].map((index) => at(control, index));
     if (next >> 8 !== job || chunk >= chunks) return count;
     if (Atomics.compareExchange(control, word.next, next, next + 1) !== next) continue;
     const [record, operand, rows, out] = call;
     const [start, end] = [chunk, chunk + 1].map((i) => from + Math.floor((i * blocks) / chunks));
-    multiply(record >>> 0, operand >>> 0, rows, out >>> 0, start, end);
+    kernels[kernel](record >>> 0, operand >>> 0, rows, out >>> 0, start, end);
     count++;
     Atomics.add(control, word.done, 1);
     Atomics.notify(control, word.done);
@@ -61,14 +69,14 @@ function work(control: Int32Array, multiply: Multiply, job: number): number {
 }
 
 /** What a helper does for all of its life: it blocks its thread, and ends when the thread is ended. */
-export function serve(control: Int32Array, multiply: Multiply): never {
+export function serve(control: Int32Array, kernels: TeamKernels): never {
   Atomics.add(control, word.ready, 1);
   let seen = 0;
   for (;;) {
     for (let i = 0; i < spins && at(control, word.wake) === seen; i++);
     if (at(control, word.wake) === seen) Atomics.wait(control, word.wake, seen);
     seen = at(control, word.wake);
-    work(control, multiply, at(control, word.next) >> 8);
+    work(control, kernels, at(control, word.next) >> 8);
   }
 }
 
@@ -76,32 +84,60 @@ export function serve(control: Int32Array, multiply: Multiply): never {
 export class Team {
   private job = 0;
   private lost = false;
+  /** Chunks of the job under way. */
+  private pending = 0;
 
-  constructor(private readonly control: Int32Array) {}
+  constructor(
+    private readonly control: Int32Array,
+    private readonly kernels: TeamKernels,
+  ) {}
 
   /** Helpers that are there by now; 0 once one was lost. */
   get helpers(): number {
     return this.lost ? 0 : at(this.control, word.ready);
   }
 
-  /** Blocks `from` … `to` of a product, by this thread and its helpers. Returns when all are done. */
-  multiply(
-    multiply: Multiply,
-    [record, operand, rows, out]: readonly [number, number, number, number],
+  /** Blocks `from` … `to`, by this thread and its helpers. Returns when all are done. */
+  run(
+    kernel: SharedKernelName,
+    args: readonly [record: number, operand: number, rows: number, out: number],
     from: number,
     to: number,
   ): void {
+    this.begin(kernel, args, from, to);
+    this.finish();
+  }
+
+  /** Leaves the blocks to the helpers while this thread does something else, which `finish` ends. */
+  begin(
+    kernel: SharedKernelName,
+    [record, operand, rows, out]: readonly [record: number, operand: number, rows: number, out: number],
+    from: number,
+    to: number,
+  ): void {
+    // One that nobody asked for any more must not write into the next.
+    this.finish();
     const { control } = this;
     const blocks = to - from;
     const chunks = Math.min(blocks, 4 * (1 + this.helpers), maxChunks);
     this.job = (this.job + 1) & 0x7fffff;
-    const values = { done: 0, chunks, record, operand, rows, out, from, blocks };
+    // Closed while it is described: a helper at the end of the last job must not read on in this one's chunks.
+    Atomics.store(control, word.next, (this.job << 8) | maxChunks);
+    const values = { done: 0, chunks, record, operand, rows, out, from, blocks, kernel: names.indexOf(kernel) };
     for (const [name, value] of Object.entries(values)) Atomics.store(control, word[name as keyof typeof word], value);
     Atomics.store(control, word.next, this.job << 8);
     Atomics.add(control, word.wake, 1);
     Atomics.notify(control, word.wake);
-    work(control, multiply, this.job);
-    this.waitFor(chunks);
+    this.pending = chunks;
+  }
+
+  /** Does what is left of the job under way and waits for the helpers' part; without one, nothing. */
+  finish(): void {
+    const { pending } = this;
+    if (pending === 0) return;
+    this.pending = 0;
+    work(this.control, this.kernels, this.job);
+    this.waitFor(pending);
   }
 
   private waitFor(chunks: number): void {

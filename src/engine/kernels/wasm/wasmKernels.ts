@@ -57,7 +57,7 @@ export class WasmKernels implements Kernels {
     form: ByteForm,
     private readonly team?: Team,
   ) {
-    this.streams = wasmStreams(kernels, heap) ?? referenceKernels.streams;
+    this.streams = wasmStreams(kernels, heap, team) ?? referenceKernels.streams;
     this.store = new ProductStore(heap, kernels, form);
     this.layers = new WasmLayers(kernels, heap, (sizes) => this.layout(sizes));
   }
@@ -225,7 +225,7 @@ export class WasmKernels implements Kernels {
     for (let from = 0; from < blocks; from += atOnce) {
       if (from > 0) abort.throwIfAborted();
       const to = Math.min(from + atOnce, blocks);
-      if (together) this.team?.multiply(this.kernels.multiply, [record, operand, m, out], from, to);
+      if (together) this.team?.run('multiply', [record, operand, m, out], from, to);
       else this.kernels.multiply(record, operand, m, out, from, to);
     }
     if (this.forTeam(work)) trial.add(together, (performance.now() - start) / work);

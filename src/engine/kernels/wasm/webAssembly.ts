@@ -60,12 +60,16 @@ export interface KernelExports {
   packColumns(x: number, stride: number, rows: number, columns: number, panels: number): void;
   attendRows(record: number): void;
   statsTile(values: number, count: number, out: number): void;
-  histogramTile(values: number, count: number, low: number, perUnit: number, bins: number, counters: number): void;
+  histogramTile(values: number, count: number, low: number, perUnit: number, bins: number, scratch: number): void;
+  statsTiles(values: number, count: number, unused: number, out: number, from: number, to: number): void;
+  histogramTiles(values: number, count: number, job: number, out: number, from: number, to: number): void;
+  gatherTile(values: number, count: number, low: number, high: number, out: number, below: number): number;
   quantizeTile(values: number, count: number, inverse: number, codes: number): void;
   dequantizeTile(codes: number, count: number, scale: number, values: number): void;
   restoreRun(values: number, count: number, inverse: number, scale: number, restored: number, eighths: number): void;
   errorTile(reference: number, values: number, count: number, out: number): void;
   float16Tile(patterns: number, count: number, out: number): void;
+  bfloat16Tile(patterns: number, count: number, out: number): void;
   wrongPairs(): number;
   wrongFours(unsigned: number, most: number): number;
   wrongFused(): number;
