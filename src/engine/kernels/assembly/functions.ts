@@ -91,13 +91,38 @@ function run(kind: i32, x: usize, end: usize): void {
   for (; x < end; x += 16) v128.store(x, apply4(kind, v128.load(x)));
 }
 
+// A function for each, or the compiler makes one loop of all, which looks at the kind for every vector.
+function relu(x: usize, end: usize): void {
+  run(RELU, x, end);
+}
+
+function sigmoid(x: usize, end: usize): void {
+  run(SIGMOID, x, end);
+}
+
+function tanh(x: usize, end: usize): void {
+  run(TANH, x, end);
+}
+
+function silu(x: usize, end: usize): void {
+  run(SILU, x, end);
+}
+
+function gelu(x: usize, end: usize): void {
+  run(GELU, x, end);
+}
+
+function geluTanh(x: usize, end: usize): void {
+  run(GELU_TANH, x, end);
+}
+
 /** Applies a function to `count` values where they are; up to three after the last are overwritten. */
 export function activate(kind: i32, x: usize, count: i32): void {
   const end = x + (<usize>count << 2);
-  if (kind == RELU) run(RELU, x, end);
-  else if (kind == SIGMOID) run(SIGMOID, x, end);
-  else if (kind == TANH) run(TANH, x, end);
-  else if (kind == SILU) run(SILU, x, end);
-  else if (kind == GELU) run(GELU, x, end);
-  else run(GELU_TANH, x, end);
+  if (kind == RELU) relu(x, end);
+  else if (kind == SIGMOID) sigmoid(x, end);
+  else if (kind == TANH) tanh(x, end);
+  else if (kind == SILU) silu(x, end);
+  else if (kind == GELU) gelu(x, end);
+  else geluTanh(x, end);
 }

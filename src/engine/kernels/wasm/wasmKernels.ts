@@ -17,6 +17,12 @@ import type { KernelExports } from './webAssembly';
 /** Multiply-adds between two looks at the abort flag: a few milliseconds. */
 const workPerCheck = 64_000_000;
 
+/**
+ * Multiply-adds of one call on one thread. A call stays in the code that it began in: with long ones the first product
+ * would run to its end in that of V8's baseline compiler, five times slower.
+ */
+const workPerCall = 1_000_000;
+
 /** Multiply-adds of a product that is worth a team: a tenth of a millisecond. */
 const workForTeam = 4_000_000;
 
@@ -78,16 +84,14 @@ export class WasmKernels implements Kernels {
   ): void {
     const source: FloatWeight = { weight, rows: n, columns: k, bias };
     const product = keep ? this.store.of(source) : this.store.packFloat(source);
-    const done = product !== undefined && this.product(product, x, m, out, neverAborted);
+    const done = product && this.product(product, x, m, neverAborted, out);
     if (product !== undefined && !keep) this.heap.release(product.record);
-    if (!done) referenceKernels.gemmFloat(x, weight, bias, m, n, k, out);
+    if (done === undefined) referenceKernels.gemmFloat(x, weight, bias, m, n, k, out);
   }
 
   dynamicLinear(packed: PackedLinear, x: Float32Array, m: number, abort: AbortCheck): Float32Array | undefined {
     const product = m === 0 ? undefined : this.store.of(packed);
-    if (product === undefined) return undefined;
-    const out = new Float32Array(m * product.n);
-    return this.product(product, x, m, out, abort) ? out : undefined;
+    return product && this.product(product, x, m, abort);
   }
 
   recurrentLayer(call: RecurrentCall): Float32Array | undefined {
@@ -130,7 +134,7 @@ export class WasmKernels implements Kernels {
     { ih, h, c, operand, hh, output }: Places,
   ): boolean {
     const run = mode === 'LSTM' ? this.kernels.lstmSteps : this.kernels.gruSteps;
-    const atOnce = Math.max(1, Math.floor(workPerCheck / (batch * padded * paddedK)));
+    const atOnce = Math.max(1, Math.floor(workPerCall / (batch * padded * paddedK)));
     const direction = reverse ? 1 : 0;
     for (let first = 0; first < steps; first += atOnce) {
       abort.throwIfAborted();
@@ -166,33 +170,46 @@ export class WasmKernels implements Kernels {
     return work >= workForTeam && this.threads > 1;
   }
 
-  /** False when the operands do not fit, or x has a NaN or infinity that somebody must report. */
-  private product(product: Product, x: Float32Array, m: number, out: Float32Array, abort: AbortCheck): boolean {
+  /**
+   * Into `out`, or into a new array. Undefined when the operands do not fit, or x has a NaN or infinity that somebody
+   * must report.
+   */
+  private product(
+    product: Product,
+    x: Float32Array,
+    m: number,
+    abort: AbortCheck,
+    out?: Float32Array,
+  ): Float32Array | undefined {
     const { n, padded, k, int8, record } = product;
     const rowBytes = 4 * k + this.kernels.operandBytes(record, 1) + 4 * padded;
     const atOnce = Math.min(m, Math.max(1, Math.floor(maxScratchBytes / rowBytes)));
     const at = this.layout([4 * atOnce * k, this.kernels.operandBytes(record, atOnce), 4 * atOnce * padded, 8]);
-    if (at === undefined || product.dropped) return false;
+    if (at === undefined || product.dropped) return undefined;
     const [atX, operand, atOut, range] = at;
     const [low, high] = atOnce < m && int8 ? this.rangeOf(x, atX, atOnce * k, range) : [0, 0];
-    if (!Number.isFinite(low) || !Number.isFinite(high)) return false;
+    if (!Number.isFinite(low) || !Number.isFinite(high)) return undefined;
+    let result = out;
     for (let row = 0; row < m; row += atOnce) {
       abort.throwIfAborted();
       const count = Math.min(atOnce, m - row);
       this.write(x.subarray(row * k, (row + count) * k), atX);
       if (atOnce < m) this.kernels.prepareKnown(record, atX, count, operand, low, high);
-      else if (!this.kernels.prepare(record, atX, count, operand)) return false;
+      else if (!this.kernels.prepare(record, atX, count, operand)) return undefined;
       this.multiply(product, operand, count, atOut, abort);
       const { f32 } = this.heap;
-      if (n === padded) out.set(f32.subarray(atOut / 4, atOut / 4 + count * n), row * n);
+      // A copy made at once costs half of zeros that are written over.
+      if (result === undefined && count === m && n === padded) return f32.slice(atOut / 4, atOut / 4 + m * n);
+      result ??= new Float32Array(m * n);
+      if (n === padded) result.set(f32.subarray(atOut / 4, atOut / 4 + count * n), row * n);
       else {
         for (let i = 0; i < count; i++) {
           const start = atOut / 4 + i * padded;
-          out.set(f32.subarray(start, start + n), (row + i) * n);
+          result.set(f32.subarray(start, start + n), (row + i) * n);
         }
       }
     }
-    return true;
+    return result;
   }
 
   private rangeOf(x: Float32Array, atX: number, atOnce: number, range: number): [number, number] {
@@ -217,10 +234,10 @@ export class WasmKernels implements Kernels {
     abort: AbortCheck,
   ): void {
     const blocks = padded / 16;
-    const atOnce = Math.max(1, Math.floor(workPerCheck / (16 * m * paddedK)));
     const work = m * padded * paddedK;
     const trial = this.trials[m === 1 ? 0 : 1];
     const together = this.forTeam(work) && trial.next();
+    const atOnce = Math.max(1, Math.floor((together ? workPerCheck : workPerCall) / (16 * m * paddedK)));
     const start = performance.now();
     for (let from = 0; from < blocks; from += atOnce) {
       if (from > 0) abort.throwIfAborted();
