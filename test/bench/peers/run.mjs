@@ -14,8 +14,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cache, find, npm, root, run } from '../../../scripts/lib/run.mjs';
 import { loadBundle, median } from '../common.mjs';
+import { startOnAvx2 } from './avx2/prepare.mjs';
 import { report } from './report.mjs';
 import { measureClock } from './targets.mjs';
+import { gaussian, timed, timedAsync } from './turns.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -55,48 +57,26 @@ async function ours() {
   };
 }
 
-function timed(pass, ms) {
-  const times = [];
-  const end = performance.now() + ms;
-  while (times.length === 0 || performance.now() < end) {
-    const start = performance.now();
-    pass();
-    times.push((performance.now() - start) * 1000);
-  }
-  return times;
-}
-
-async function timedAsync(pass, ms) {
-  const times = [];
-  const end = performance.now() + ms;
-  while (times.length === 0 || performance.now() < end) {
-    const start = performance.now();
-    await pass();
-    times.push((performance.now() - start) * 1000);
-  }
-  return times;
-}
-
 /** Both bindings of ONNX Runtime have one interface. */
 function onnxRuntime(name, ort, version, models, sessionOptions) {
   const make = (one, index) => async (int8) => {
-    const file = join(models, `${index}.${int8 ? 'int8' : 'float'}.onnx`);
+    const file = modelFile(models, index, int8);
     if (!existsSync(file)) return undefined;
     const session = await ort.InferenceSession.create(new Uint8Array(await readFile(file)), sessionOptions);
     const dims = inputShape(one);
-    const data = Float32Array.from({ length: dims.reduce((a, b) => a * b) }, () => gaussian());
+    const data = Float32Array.from({ length: dims.reduce((a, b) => a * b) }, gaussian);
     const feeds = { x: new ort.Tensor('float32', data, dims) };
     return (ms) => timedAsync(() => session.run(feeds), ms);
   };
   return { name, version, make };
 }
 
+const modelFile = (models, index, int8) => join(models, `${index}.${int8 ? 'int8' : 'float'}.onnx`);
+
 function inputShape(one) {
   if (one.type === 'Linear') return [one.batch, one.inFeatures];
   return [one.steps, one.batch ?? 1, one.width];
 }
-
-const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 
 async function onnxPeers(python, cases) {
   const models = join(work, 'models');
@@ -122,6 +102,18 @@ async function onnxPeers(python, cases) {
     return onnxRuntime('onnxruntime-node', node, nodeVersion, models, session);
   };
   peers.push({ ...onThreads(1), onTwo: onThreads(2) });
+  const turnOnAvx2 = startOnAvx2(install, join(work, 'avx2'));
+  if (turnOnAvx2 !== undefined) {
+    const make = (one, index) => (int8) => {
+      const file = modelFile(models, index, int8);
+      return existsSync(file) ? (ms) => turnOnAvx2({ file, dims: inputShape(one), ms }) : undefined;
+    };
+    peers.push({
+      name: 'onnxruntime-node on AVX2',
+      version: `${nodeVersion}, as on a processor with AVX2 and nothing later`,
+      make,
+    });
+  }
   const web = await import('onnxruntime-web');
   web.env.wasm.numThreads = 1;
   web.env.logLevel = 'error';
