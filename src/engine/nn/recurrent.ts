@@ -181,6 +181,8 @@ function runRecurrent(
 
 /** The state of one layer and direction as a view: what runs writes the last state over the first. */
 function stateOf({ h, c, batch }: RecurrentInput, k: number, width: number, hidden: number) {
+  // Small layers notice a view: it moves the values out of the array's own object.
+  if (h.length === batch * width) return { h, c };
   return {
     h: h.subarray(k * batch * width, (k + 1) * batch * width),
     c: c.subarray(k * batch * hidden, (k + 1) * batch * hidden),

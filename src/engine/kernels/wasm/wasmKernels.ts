@@ -225,27 +225,38 @@ export class WasmKernels implements Kernels {
     return [low, high];
   }
 
+  /** A product; a large one by the team, where a trial showed that it is faster. */
+  private multiply(product: Product, operand: number, m: number, out: number, abort: AbortCheck): void {
+    const work = m * product.padded * product.paddedK;
+    if (!this.forTeam(work)) {
+      this.multiplyBlocks(product, operand, m, out, abort, undefined);
+      return;
+    }
+    const trial = this.trials[m === 1 ? 0 : 1];
+    const together = trial.next();
+    const start = performance.now();
+    this.multiplyBlocks(product, operand, m, out, abort, together ? this.team : undefined);
+    trial.add(together, (performance.now() - start) / work);
+  }
+
   /** All blocks of a product, with looks at the abort flag. */
-  private multiply(
+  private multiplyBlocks(
     { record, padded, paddedK }: Product,
     operand: number,
     m: number,
     out: number,
     abort: AbortCheck,
+    team: Team | undefined,
   ): void {
     const blocks = padded / 16;
-    const work = m * padded * paddedK;
-    const trial = this.trials[m === 1 ? 0 : 1];
-    const together = this.forTeam(work) && trial.next();
-    const atOnce = Math.max(1, Math.floor((together ? workPerCheck : workPerCall) / (16 * m * paddedK)));
-    const start = performance.now();
+    const perCall = team === undefined ? workPerCall : workPerCheck;
+    const atOnce = Math.max(1, Math.floor(perCall / (16 * m * paddedK)));
     for (let from = 0; from < blocks; from += atOnce) {
       if (from > 0) abort.throwIfAborted();
       const to = Math.min(from + atOnce, blocks);
-      if (together) this.team?.run('multiply', [record, operand, m, out], from, to);
-      else this.kernels.multiply(record, operand, m, out, from, to);
+      if (team === undefined) this.kernels.multiply(record, operand, m, out, from, to);
+      else team.run('multiply', [record, operand, m, out], from, to);
     }
-    if (this.forTeam(work)) trial.add(together, (performance.now() - start) / work);
   }
 
   /** Addresses of buffers of these sizes, valid until the next call of it; undefined when they do not fit. */
