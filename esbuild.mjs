@@ -33,6 +33,7 @@ const bundles = [
     alias: { 'onnxruntime-web': './node_modules/onnxruntime-web/dist/ort.node.min.js' },
   },
   { ...node, entryPoints: ['src/worker/kernelThread.ts'], outfile: 'dist/kernelThread.js' },
+  { ...node, entryPoints: ['src/worker/readBackThread.ts'], outfile: 'dist/readBackThread.js' },
   { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.js', banner: { js: '#!/usr/bin/env node' } },
   {
     entryPoints: ['webview-ui/main.tsx'],

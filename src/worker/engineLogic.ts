@@ -27,6 +27,7 @@ import { tokenizerName } from '../protocol/forwardDto';
 import type { QuantizeReportDto, QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { RowsPageDto } from '../protocol/rowsDto';
 import type { CallContext, Handlers } from '../protocol/rpc';
+import type { Disk } from './disk';
 import { exportFiles } from './exportFiles';
 import { Forwards } from './forwards';
 import { moduleClasses } from './moduleClasses';
@@ -43,6 +44,8 @@ export interface EngineOptions {
   readonly abort: AbortCheck;
   /** Runs the kernels on so many threads from now on, if the machine can. */
   readonly useThreads?: (count: number) => Promise<unknown>;
+  /** Where exports are written. */
+  readonly disk?: Disk;
 }
 
 /** What one thread keeps of its file. Everything but the model itself is a cache. */
@@ -59,7 +62,7 @@ interface Session {
 const maxCachedReports = 4;
 
 /** The handlers of the engine's thread, free of threads themselves: tests call them directly. */
-export function createEngine({ openSource, abort, useThreads }: EngineOptions): Handlers<EngineApi> {
+export function createEngine({ openSource, abort, useThreads, disk }: EngineOptions): Handlers<EngineApi> {
   let session: Session | undefined;
   const opened = (): Session => {
     if (session === undefined) throw invalid('E_NO_MODEL', 'No model is open.');
@@ -171,8 +174,8 @@ export function createEngine({ openSource, abort, useThreads }: EngineOptions): 
         reportOf: (spec) => report(spec, context),
         hashOf: () => withSource(openSource, path, (source) => sourceHash(source, abort, progress)),
       });
-      const written = await exportFiles(planned, request.target, path, request.overwrite, abort, progress);
-      const verified = await verifyExport(written, openSource, abort, progress);
+      const written = await exportFiles(planned, request.target, path, request.overwrite, abort, progress, disk);
+      const verified = await verifyExport(written, openSource, abort);
       const files = written.map(({ name, bytes }) => ({ name, bytes }));
       return {
         format: request.format,

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { sharedAbort } from '../core/abort';
 import type { EngineApi } from '../protocol/engineApi';
 import { Channel } from '../protocol/rpc';
+import { systemDisk } from './disk';
 import { createEngine } from './engineLogic';
 import { openFileSource } from './fileSource';
 import { installKernelFiles } from './kernelFiles';
@@ -20,5 +22,6 @@ new Channel<EngineApi, Record<never, never>>(
     openSource: openFileSource,
     abort: sharedAbort(abortFlag),
     useThreads: (count) => threads.use(count),
+    disk: systemDisk(join(__dirname, 'readBackThread.js')),
   }),
 );

@@ -6,26 +6,26 @@ import { readAhead } from '../core/byteChunks';
 import { QuantscopeError } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { formatBytes } from '../core/text';
-import { updateSharedCrc32 } from '../formats/zip/crc';
 import type { PlannedExport } from '../model/export/exportModel';
-import { sweepLeftovers, writeFileAtomically } from './writeFile';
+import { type Disk, systemDisk } from './disk';
+import { sweepLeftovers } from './leftovers';
+import { putInPlace, type ReadyFile } from './putInPlace';
+import { prepareFile } from './writeFile';
 
-/** One file of an export as it was sent to the disk. */
+/** One file of an export; every byte of it was read back. */
 export interface WrittenFile {
   readonly name: string;
   readonly path: string;
   readonly bytes: number;
-  /** CRC-32 of all of it. */
-  readonly crc: number;
 }
 
 /** Targets that are being written by this process: a second export to one of them is refused. */
 const underWay = new Set<string>();
 
 /**
- * Writes the files of an export beside each other. The files are written from the last to the first, so that what a
- * person opens never names files that are not there yet. Free space is asked for before the first
- * byte; a failure leaves the file that it met, and those before it, as they were.
+ * Writes the files of an export beside each other: all are written in full and read back before the
+ * first is given its name, so what fails or is cancelled leaves what was there. Free space is asked
+ * for before the first byte.
  */
 export async function exportFiles(
   { files }: PlannedExport,
@@ -34,29 +34,32 @@ export async function exportFiles(
   overwrite: boolean,
   abort: AbortCheck,
   progress: Progress,
+  disk: Disk = systemDisk(),
 ): Promise<WrittenFile[]> {
   const folder = dirname(resolve(target));
-  const paths = files.map(({ name }) => join(folder, name));
-  for (const path of paths) await checkTarget(path, source, overwrite);
-  const total = files.reduce((sum, { plan }) => sum + plan.size, 0);
+  const written = files.map(({ name, plan }) => ({ name, path: join(folder, name), bytes: plan.size }));
+  for (const { path } of written) await checkTarget(path, source, overwrite);
+  const total = written.reduce((sum, { bytes }) => sum + bytes, 0);
   await checkSpace(folder, total);
   await sweepLeftovers(folder);
   const claimed: (() => void)[] = [];
-  const written: WrittenFile[] = [];
+  const ready: ReadyFile[] = [];
   try {
-    for (const path of paths) claimed.push(claim(path));
+    for (const { path } of written) claimed.push(claim(path));
     let done = 0;
-    for (const i of [...files.keys()].reverse()) {
-      const { name, plan } = files[i];
-      let crc = 0;
-      const watch = (chunk: Uint8Array, bytes: number) => {
-        crc = updateSharedCrc32(crc, chunk);
-        progress(done + bytes, total, name, 'bytes');
-      };
-      await writeFileAtomically(paths[i], watched(plan.chunks(), watch), abort);
-      written.unshift({ name, path: paths[i], bytes: plan.size, crc });
+    for (const [i, { name, plan }] of files.entries()) {
+      const watch = (bytes: number) => progress(done + bytes, total, name, 'bytes');
+      ready.push(await prepareFile(written[i].path, watched(plan.chunks(), watch), abort, disk));
       done += plan.size;
     }
+    abort.throwIfAborted();
+  } catch (error) {
+    for (const { temporary } of ready) await disk.remove(temporary).catch(() => {});
+    for (const release of claimed) release();
+    throw error;
+  }
+  try {
+    await putInPlace(ready, disk);
   } finally {
     for (const release of claimed) release();
   }
@@ -139,14 +142,11 @@ async function checkSpace(folder: string, needed: number): Promise<void> {
   });
 }
 
-async function* watched(
-  chunks: AsyncIterable<Uint8Array>,
-  watch: (chunk: Uint8Array, bytes: number) => void,
-): AsyncIterable<Uint8Array> {
+async function* watched(chunks: AsyncIterable<Uint8Array>, watch: (bytes: number) => void): AsyncIterable<Uint8Array> {
   let bytes = 0;
   for await (const chunk of readAhead(chunks)) {
     bytes += chunk.length;
-    watch(chunk, bytes);
+    watch(bytes);
     yield chunk;
   }
 }

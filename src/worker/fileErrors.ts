@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { QuantscopeError } from '../core/errors';
 
 /** The errors of reading files, in words that say what to do. */
@@ -42,5 +43,28 @@ export function ioError(error: unknown, file: string): QuantscopeError {
     message,
     hint,
     where: { file },
+  });
+}
+
+const hints: Record<string, string> = {
+  ENOSPC: 'The disk is full. Free some space and try again.',
+  EDQUOT: 'Your share of the disk is used up. Free some space and try again.',
+  EACCES: 'You are not allowed to write there. Choose another folder.',
+  EPERM: 'You are not allowed to write there. Choose another folder.',
+  EROFS: 'The disk is read-only. Choose another folder.',
+  ENOENT: 'The folder does not exist.',
+  ENAMETOOLONG: 'The name is too long. Choose a shorter one.',
+};
+
+/** The system's error as a person is told it; ours stay as they are. */
+export function writeError(error: unknown, path: string): QuantscopeError {
+  if (error instanceof QuantscopeError) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+  return new QuantscopeError({
+    code: 'E_WRITE',
+    kind: 'io',
+    message: `The file could not be written: ${code}.`,
+    where: { file: basename(path) },
+    hint: hints[code] ?? 'What was there before is unchanged.',
   });
 }

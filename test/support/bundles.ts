@@ -16,8 +16,9 @@ export async function buildBundles(folder: string, names: readonly ('cli' | 'eng
     cli: 'src/cli/main',
     engineWorker: 'src/worker/engineWorker',
     kernelThread: 'src/worker/kernelThread',
+    readBackThread: 'src/worker/readBackThread',
   };
-  const chosen = [...names, ...(names.includes('engineWorker') ? (['kernelThread'] as const) : [])];
+  const chosen = [...names, ...(names.includes('engineWorker') ? (['kernelThread', 'readBackThread'] as const) : [])];
   await build({
     entryPoints: Object.fromEntries(chosen.map((name) => [name, join(root, sources[name])])),
     outdir: folder,

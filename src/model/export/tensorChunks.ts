@@ -4,8 +4,8 @@ import { numel as shapeNumel } from '../../core/shape';
 import type { TensorRecord } from '../../formats/types';
 import type { Model, ModelTensor } from '../openModel';
 
-/** Bytes that are read and handed on at once. */
-const chunkBytes = 2 * 1024 * 1024;
+/** Bytes that are read and handed on at once: they stay in the processor's cache until they are written. */
+const chunkBytes = 256 * 1024;
 
 /** One piece being read, one waiting, one being written, and one to spare. */
 const piecesAtOnce = 4;

@@ -4,12 +4,16 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted, sharedAbort } from '../../../src/core/abort';
+import { chunksOf } from '../../../src/core/byteChunks';
+import type { QuantscopeError } from '../../../src/core/errors';
 import { noProgress } from '../../../src/core/progress';
 import type { PlannedExport } from '../../../src/model/export/exportModel';
 import { exportFiles } from '../../../src/worker/exportFiles';
 import { openFileSource } from '../../../src/worker/fileSource';
+import { sweepLeftovers } from '../../../src/worker/leftovers';
 import { verifyExport } from '../../../src/worker/verifyExport';
-import { sweepLeftovers } from '../../../src/worker/writeFile';
+import { readFixture } from '../../support/fixtures';
+import { RecordingDisk, systemError } from '../../support/recordingDisk';
 
 describe('exportFiles', () => {
   let folder: string;
@@ -40,18 +44,8 @@ describe('exportFiles', () => {
   const run = (plan: PlannedExport, name: string, overwrite = false) =>
     exportFiles(plan, join(folder, name), source, overwrite, neverAborted, noProgress);
 
-  it('writes its files beside each other, the one to open last', async () => {
-    const order: string[] = [];
-    const plan = planned(['index.json', 'i'], ['shard', 's']);
-    for (const { name, plan: file } of plan.files) {
-      const { chunks } = file;
-      file.chunks = () => {
-        order.push(name);
-        return chunks();
-      };
-    }
-    const written = await run(plan, 'index.json');
-    assert.deepEqual(order, ['shard', 'index.json']);
+  it('writes its files beside each other', async () => {
+    const written = await run(planned(['index.json', 'i'], ['shard', 's']), 'index.json');
     assert.deepEqual(
       written.map(({ name, bytes }) => [name, bytes]),
       [
@@ -62,11 +56,107 @@ describe('exportFiles', () => {
     assert.deepEqual((await readdir(folder)).sort(), ['index.json', 'model.pt', 'shard']);
   });
 
-  it('reads back what it wrote, and sees a changed byte', async () => {
-    const written = await run(planned(['notes.json', 'all is well']), 'notes.json');
-    assert.equal(await verifyExport(written, openFileSource, neverAborted, noProgress), 0);
-    await writeFile(join(folder, 'notes.json'), 'all is Well');
-    await assert.rejects(verifyExport(written, openFileSource, neverAborted, noProgress), { code: 'E_EXPORT_VERIFY' });
+  it('F-15: opens what it wrote with our own reader, and sees a file that is none', async () => {
+    const model = await readFixture('torch-2.13', 'mlp.pt');
+    const bytes = { size: model.length, chunks: () => chunksOf(Promise.resolve(model)) };
+    const sound = await run({ load: '', files: [{ name: 'copy.pt', plan: bytes }] }, 'copy.pt');
+    assert.ok((await verifyExport(sound, openFileSource, neverAborted)) > 0);
+    const broken = await run(planned(['broken.pt', 'all is well']), 'broken.pt');
+    await assert.rejects(verifyExport(broken, openFileSource, neverAborted), { code: 'E_TEXT' });
+  });
+
+  describe('of several files over older ones', () => {
+    const names = ['model.json', 'model-1', 'model-2'];
+    const at = (name: string) => join(folder, name);
+    const old = () => new Map(names.map((name) => [at(name), `old ${name}`]));
+    const fresh = () => new Map(names.map((name) => [at(name), `new ${name}`]));
+
+    const overwrite = (disk: RecordingDisk, abort = neverAborted) => {
+      const plan = planned(...names.map((name) => [name, `new ${name}`] as const));
+      return exportFiles(plan, at(names[0]), source, true, abort, noProgress, disk);
+    };
+
+    it('gives none its name before all are written, and the one that names the others last', async () => {
+      const disk = new RecordingDisk(old());
+      await overwrite(disk);
+      assert.deepEqual(disk.files(), fresh());
+      const kinds = disk.log.map(({ kind }) => kind);
+      assert.ok(kinds.lastIndexOf('write') < kinds.indexOf('rename'));
+      const placed = disk.log.flatMap((step) => (step.kind === 'rename' && old().has(step.to) ? [step.to] : []));
+      assert.deepEqual(placed, [...names.slice(1), names[0]].map(at));
+    });
+
+    it('F-03: leaves all old ones and nothing else, whichever step fails', async () => {
+      const counting = new RecordingDisk(old());
+      await overwrite(counting);
+      const steps = counting.log.length;
+      // What is not needed any more may stay: the export is whole by then.
+      const needed = counting.log.findLastIndex(({ kind }) => kind === 'syncFolder') + 1;
+      assert.ok(needed > 30 && steps === needed + names.length);
+      for (let failing = 0; failing < steps; failing++) {
+        const { kind } = counting.log[failing];
+        const disk = new RecordingDisk(old(), (_, index) => {
+          if (index === failing) throw systemError('EIO');
+        });
+        if (failing >= needed) {
+          await overwrite(disk);
+          for (const [path, content] of fresh()) assert.equal(disk.files().get(path), content);
+          continue;
+        }
+        await assert.rejects(overwrite(disk), { code: 'E_WRITE', message: /EIO/ }, `${failing}, ${kind}`);
+        assert.deepEqual(disk.files(), old(), `${failing}, ${kind}`);
+      }
+    });
+
+    it('never puts new ones beside the old one that names them when the disk is gone from some step on', async () => {
+      for (let failing = 0; ; failing++) {
+        const disk = new RecordingDisk(old(), (_, index) => {
+          if (index >= failing) throw systemError('ENODEV');
+        });
+        const failed = await overwrite(disk).then(
+          () => undefined,
+          (error: QuantscopeError) => error,
+        );
+        const [entry, ...others] = names.map((name) => disk.files().get(at(name)));
+        if (entry === undefined) {
+          const kept = new Set(disk.files().values());
+          assert.ok(
+            names.every((name) => kept.has(`old ${name}`)),
+            `${failing}`,
+          );
+          assert.equal(failed?.code, 'E_EXPORT_UNDO');
+        } else {
+          const kind = entry.slice(0, 3);
+          assert.deepEqual(
+            others,
+            names.slice(1).map((name) => `${kind} ${name}`),
+            `${failing}`,
+          );
+        }
+        if (failed === undefined) break;
+      }
+    });
+
+    it('puts the old ones back when there was no older one of some', async () => {
+      for (const missing of names) {
+        const before = new Map([...old()].filter(([path]) => path !== at(missing)));
+        const disk = new RecordingDisk(before, (step) => {
+          if (step.kind === 'rename' && step.to === at(names[0]) && step.from.endsWith('.tmp'))
+            throw systemError('EIO');
+        });
+        await assert.rejects(overwrite(disk), { code: 'E_WRITE' });
+        assert.deepEqual(disk.files(), before);
+      }
+    });
+
+    it('changes nothing when it is cancelled after the last byte', async () => {
+      const flag = new Int32Array(new SharedArrayBuffer(4));
+      const disk = new RecordingDisk(old(), (step) => {
+        if (step.kind === 'close') flag[0] = 1;
+      });
+      await assert.rejects(overwrite(disk, sharedAbort(flag)), { code: 'E_ABORTED' });
+      assert.deepEqual(disk.files(), old());
+    });
   });
 
   const refusals: readonly [what: string, code: string, prepare: () => Promise<string>, overwrite: boolean][] = [

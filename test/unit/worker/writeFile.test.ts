@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { neverAborted, sharedAbort } from '../../../src/core/abort';
 import { writeFileAtomically, writeTextAtomically } from '../../../src/worker/writeFile';
 import { temporaryFolder } from '../../support/bundles';
+import { RecordingDisk, withFiles } from '../../support/recordingDisk';
 
 async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield Buffer.from(part);
@@ -125,6 +126,44 @@ describe('writeFileAtomically', () => {
       );
       await assertUntouched();
     });
+  });
+
+  describe('reads back', () => {
+    const old = new Map([['/m/a.pt', 'old']]);
+
+    const misreadings: readonly [what: string, misread: (bytes: Uint8Array) => Uint8Array][] = [
+      ['another byte', (bytes) => bytes.map((byte) => byte ^ 1)],
+      ['fewer bytes', (bytes) => bytes.subarray(1)],
+      ['none', () => new Uint8Array(0)],
+      ['more bytes than were written', (bytes) => (bytes.length > 0 ? bytes : Uint8Array.of(0))],
+    ];
+    for (const [what, misread] of misreadings) {
+      it(`what it wrote, and leaves the old file when the disk gives ${what}`, async () => {
+        const disk = new RecordingDisk(old, undefined, misread);
+        await assert.rejects(writeFileAtomically('/m/a.pt', chunks('one', 'two'), neverAborted, disk), {
+          code: 'E_EXPORT_VERIFY',
+        });
+        assert.deepEqual(disk.files(), old);
+      });
+    }
+
+    it('after the flush, and renames after that', async () => {
+      const disk = new RecordingDisk(old);
+      await writeFileAtomically('/m/a.pt', chunks('one', 'two'), neverAborted, disk);
+      const kinds = disk.log.map(({ kind }) => kind);
+      const steps = ['create', 'chmod', 'write', 'sync', 'read', 'close', 'rename', 'syncFolder'];
+      assert.deepEqual([...new Set(kinds.filter((kind) => kind !== 'mode'))], steps);
+    });
+  });
+
+  it('writes on where a write took only a part', async () => {
+    const disk = new RecordingDisk(new Map());
+    const partial = withFiles(disk, (file) => ({
+      ...file,
+      write: (bytes, position) => file.write(bytes.subarray(0, 2), position),
+    }));
+    await writeFileAtomically('/m/a.pt', chunks('seven', 'words'), neverAborted, partial);
+    assert.deepEqual(disk.files(), new Map([['/m/a.pt', 'sevenwords']]));
   });
 
   it('writes a file whose name is as long as the disk allows', async () => {

@@ -1,0 +1,83 @@
+import { basename, dirname } from 'node:path';
+import { QuantscopeError } from '../core/errors';
+import type { Disk } from './disk';
+import { writeError } from './fileErrors';
+import { hiddenName } from './leftovers';
+
+/** A file that lies whole beside its target, flushed and read back; the target is as it was. */
+export interface ReadyFile {
+  readonly temporary: string;
+  readonly path: string;
+}
+
+/**
+ * Gives the files of one export their names, all or none: what fails is undone. The first is the one
+ * that people open and that names the others. It goes first and comes last, with the folder flushed
+ * between the steps, so that it never stands beside files that it was not written with: a process
+ * killed in these milliseconds leaves it missing, and all that was there before, some of it under
+ * hidden names ending in `.old`.
+ */
+export async function putInPlace(files: readonly ReadyFile[], disk: Disk): Promise<void> {
+  const [entry] = files;
+  const folder = dirname(entry.path);
+  try {
+    if (files.length > 1) return await replaceTogether(files, folder, disk);
+    await disk.rename(entry.temporary, entry.path);
+    await disk.syncFolder(folder);
+  } catch (error) {
+    for (const { temporary } of files) await disk.remove(temporary).catch(() => {});
+    throw writeError(error, entry.path);
+  }
+}
+
+async function replaceTogether(files: readonly ReadyFile[], folder: string, disk: Disk): Promise<void> {
+  const [entry, ...others] = files;
+  const undo: (() => Promise<void>)[] = [];
+  const aside: string[] = [];
+  const setAside = async ({ path }: ReadyFile) => {
+    if ((await disk.mode(path)) === undefined) return;
+    const old = hiddenName(path, 'old');
+    await disk.rename(path, old);
+    aside.push(old);
+    undo.push(() => disk.rename(old, path));
+  };
+  const place = async ({ temporary, path }: ReadyFile) => {
+    await disk.rename(temporary, path);
+    undo.push(() => disk.remove(path));
+  };
+  // On the way back a folder that cannot be flushed is no reason to stop.
+  const boundary = async () => {
+    undo.push(() => disk.syncFolder(folder).catch(() => {}));
+    await disk.syncFolder(folder);
+  };
+  try {
+    await setAside(entry);
+    await boundary();
+    for (const file of others) await setAside(file);
+    await boundary();
+    for (const file of others) await place(file);
+    await boundary();
+    await place(entry);
+    await disk.syncFolder(folder);
+  } catch (error) {
+    await undoAll(undo, aside[0] ?? entry.path, error);
+    throw error;
+  }
+  for (const old of aside) await disk.remove(old).catch(() => {});
+}
+
+/** In reverse order, so that the first file comes back only when all others have. */
+async function undoAll(undo: (() => Promise<void>)[], path: string, why: unknown): Promise<void> {
+  try {
+    for (const step of undo.reverse()) await step();
+  } catch (error) {
+    const [code, next] = [why, error].map((one) => (one as NodeJS.ErrnoException).code ?? 'unknown');
+    throw new QuantscopeError({
+      code: 'E_EXPORT_UNDO',
+      kind: 'io',
+      message: `The files could not all be replaced (${code}), nor all be put back (${next}).`,
+      where: { file: basename(path) },
+      hint: 'What was there before lies beside, in the hidden files that end in .old.',
+    });
+  }
+}
