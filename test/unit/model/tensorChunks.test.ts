@@ -26,6 +26,6 @@ describe('tensorChunks', () => {
       sizes[name] = pieces.map(({ length }) => length / mebibyte);
       if (name === 'large') assert.equal(Buffer.compare(Buffer.concat(pieces), await data()), 0);
     }
-    assert.deepEqual(sizes, { large: new Array(10).fill(2), small: [16 / mebibyte] });
+    assert.deepEqual(sizes, { large: new Array(20 * 4).fill(1 / 4), small: [16 / mebibyte] });
   });
 });
