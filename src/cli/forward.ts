@@ -9,7 +9,7 @@ import {
   productOption,
   withOptionalValues,
 } from './forwardRequest';
-import { number } from './text';
+import { number, printable } from './text';
 
 export const forward: Command = {
   name: 'forward',
@@ -21,7 +21,13 @@ export const forward: Command = {
     const client = engine(positionals[0]);
     const { format } = await client.call('open', { path: positionals[0] });
     if (format === 'onnx' && values.module === undefined) {
-      return onnxOutput(await client.call('onnxForward', onnxRequest(values), { signal, onProgress: progress }));
+      const request = onnxRequest(values);
+      const result = await client.call('onnxForward', request, { signal, onProgress: progress });
+      if (values.trace !== undefined) {
+        const trace = { module: '', engine: 'onnxruntime', products: result.quantized?.products ?? [] };
+        await client.call('writeText', { path: values.trace, text: traceText(trace) }, { signal });
+      }
+      return onnxOutput(result, values.quantized ?? false);
     }
     if (values['save-plan'] !== undefined) return savedPlan(client, values['save-plan'], values.plan);
     const request = await forwardRequest(client, positionals[0], values);
@@ -53,10 +59,7 @@ export const forward: Command = {
       ),
       `${latency.median.toFixed(1)} µs median, ${latency.p95.toFixed(1)} µs p95 of ${latency.runs} runs, ${latency.threads} ${latency.threads === 1 ? 'thread' : 'threads'}`,
       ...(result.program?.notes ?? []),
-      ...activations.map(
-        (a) =>
-          `${a.module}.${a.weight}  call ${a.call}  step ${a.step}  scale ${number(a.scale)}  zero point ${a.zeroPoint}`,
-      ),
+      ...activations.map(activationText),
     ].join('\n');
     return { json, text };
   },
@@ -90,7 +93,7 @@ async function savedPlan(client: EngineClient, path: string, from: string | unde
 }
 
 /** The outputs of an ONNX graph and the values that were asked for after them; with the quantized graph, both. */
-function onnxOutput({ outputs, latencyUs, quantized }: OnnxForwardDto): CommandOutput {
+function onnxOutput({ outputs, latencyUs, quantized, same }: OnnxForwardDto, both: boolean): CommandOutput {
   const shown = ({
     outputs: list,
     latencyUs: { median, p95, runs },
@@ -101,31 +104,51 @@ function onnxOutput({ outputs, latencyUs, quantized }: OnnxForwardDto): CommandO
     ),
     `${median.toFixed(1)} µs median, ${p95.toFixed(1)} µs p95 of ${runs} runs, 1 thread of ONNX Runtime`,
   ];
-  if (quantized === undefined)
+  if (quantized === undefined || !both)
     return { json: { outputs, latencyUs, activations: [] }, text: shown({ outputs, latencyUs }).join('\n') };
-  const { accuracy, bytes } = quantized;
+  const { accuracy, bytes, products } = quantized;
+  const activations = products.flatMap(activationRows);
   const text = [
     'float32',
     ...shown({ outputs, latencyUs }),
     'int8',
     ...shown(quantized),
     `mean |difference| ${number(accuracy.meanAbsDiff)}, ${accuracy.percent.toFixed(2)} %, ${number(accuracy.sqnrDb)} dB; int8 graph ${bytes} bytes`,
+    ...(same === undefined ? [] : [sameGraph[same]]),
+    ...activations.map(activationText),
   ].join('\n');
   const json = {
     outputs: quantized.outputs,
     latencyUs: quantized.latencyUs,
-    activations: [],
+    activations,
     float: { outputs, latencyUs },
     accuracy,
     bytes,
+    ...(same === undefined ? {} : { same }),
   };
   return { json, text };
 }
 
+/** Why float32 and int8 are one and the same. */
+const sameGraph = {
+  stored: 'The graph was quantized before it was saved: float32 and int8 are the same graph.',
+  float: 'Nothing in this graph is quantized: float32 and int8 are the same graph.',
+};
+
 /** Every scale that was chosen while the quantized model ran, whichever of the two was asked for. */
-function traceText({ module, engine, products }: ForwardResultDto): string {
+function traceText({
+  module,
+  engine,
+  products,
+}: Pick<ForwardResultDto, 'module' | 'products'> & { readonly engine: string }): string {
   const trace = { module, engine, activations: products.flatMap(activationRows) };
   return `${JSON.stringify(trace, null, 2)}\n`;
+}
+
+type ActivationRow = ReturnType<typeof activationRows>[number];
+
+function activationText({ module, weight, call, step, scale, zeroPoint }: ActivationRow): string {
+  return `${printable(module)}.${printable(weight)}  call ${call}  step ${step}  scale ${number(scale)}  zero point ${zeroPoint}`;
 }
 
 function activationRows(product: ProductDto) {

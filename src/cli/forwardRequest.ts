@@ -56,6 +56,7 @@ interface ForwardValues extends SpecValues {
   readonly init?: string;
   readonly root?: string;
   readonly outputs?: string;
+  readonly trace?: string;
   readonly value?: readonly string[];
   readonly quantized?: boolean;
   readonly plan?: string;
@@ -195,9 +196,9 @@ export function onnxRequest(values: ForwardValues): OnnxForwardRequestDto {
     inputsFile: values.inputs ?? null,
     outputsFile: values.outputs ?? null,
     values: values.value ?? [],
-    ...(values.quantized === true
-      ? { quantized: true, quantizedOutputs: true, perChannel: values['per-channel'] ?? false }
-      : {}),
+    spec: quantizeSpec(values),
+    quantized: values.quantized === true || values.trace !== undefined,
+    quantizedOutputs: values.quantized ?? false,
     runs: Math.max(wholeNumber('--runs', values.runs, 100), 1),
     warmup,
   };

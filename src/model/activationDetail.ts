@@ -1,7 +1,6 @@
 import type { AbortCheck } from '../core/abort';
 import { selectKernels } from '../engine/kernels/dispatch';
-import type { QuantizedEngine } from '../engine/quantization/engines';
-import { engineSemantics } from '../engine/quantization/engines';
+import { engineSemantics, type QuantizedEngine } from '../engine/quantization/engines';
 import { addErrorSums, errorMetrics, errorSums } from '../engine/quantization/errorMetrics';
 import { chooseQParams } from '../engine/quantization/qparams';
 import type { Tap } from '../engine/quantization/tap';
@@ -23,7 +22,7 @@ export async function activationDetail(
   given?: readonly Tensor[],
 ): Promise<ActivationDetailDto> {
   const run = await tappedModule(model, query.request, abort, given);
-  return describeActivations(captureSteps(query, run), query.request.engine);
+  return describeActivations(captureSteps(query, run), engineGrid(query.request.engine));
 }
 
 /** The quantized module of a request on its inputs, to be run with a tap. */
@@ -39,14 +38,38 @@ export async function tappedModule(
   return (tap) => void quantized.forward(inputs, { kernels: selectKernels(), abort, tap });
 }
 
-/** One step, or several pooled on one grid over all their values. */
-export function describeActivations(steps: readonly Captured[], engine: QuantizedEngine): ActivationDetailDto {
-  const [only] = steps;
-  return steps.length === 1 ? describeActivation(only, engine) : describePooled(steps, engine);
+/** How whoever quantizes an activation makes codes of it. */
+export interface ActivationGrid {
+  /** The largest code that a value can get. */
+  readonly codeMax: number;
+  quantize(
+    values: Float32Array,
+    min: number,
+    max: number,
+  ): Pick<Captured['record'], 'scale' | 'zeroPoint'> & Pick<Captured, 'codes'>;
 }
 
-function describePooled(steps: readonly Captured[], engine: QuantizedEngine): ActivationDetailDto {
+/** The grid of PyTorch's engines: 127 codes where one keeps a bit of the activations back. */
+export function engineGrid(engine: QuantizedEngine): ActivationGrid {
   const semantics = engineSemantics[engine];
+  return {
+    codeMax: semantics.reduceRange ? 127 : 255,
+    quantize(values, min, max) {
+      const { scale, zeroPoint } = chooseQParams(min, max, semantics.reduceRange);
+      const codes = new Uint8Array(values.length);
+      selectKernels().quantizeActivation(values, scale, zeroPoint, semantics, codes);
+      return { scale, zeroPoint, codes };
+    },
+  };
+}
+
+/** One step, or several pooled on one grid over all their values. */
+export function describeActivations(steps: readonly Captured[], grid: ActivationGrid): ActivationDetailDto {
+  const [only] = steps;
+  return steps.length === 1 ? describeActivation(only, grid.codeMax) : describePooled(steps, grid);
+}
+
+function describePooled(steps: readonly Captured[], grid: ActivationGrid): ActivationDetailDto {
   const values = new Float32Array(steps.reduce((sum, { values: own }) => sum + own.length, 0));
   let end = 0;
   for (const { values: own } of steps) {
@@ -58,11 +81,9 @@ function describePooled(steps: readonly Captured[], engine: QuantizedEngine): Ac
     records.reduce((low, r) => Math.min(low, pick(r)), Number.POSITIVE_INFINITY);
   const highest = (pick: (record: Captured['record']) => number) => -lowest((record) => -pick(record));
   const [min, max] = [lowest((r) => r.min), highest((r) => r.max)];
-  const { scale, zeroPoint } = chooseQParams(min, max, semantics.reduceRange);
-  const codes = new Uint8Array(values.length);
-  selectKernels().quantizeActivation(values, scale, zeroPoint, semantics, codes);
+  const { scale, zeroPoint, codes } = grid.quantize(values, min, max);
   const record = { ...records[0], min, max, scale, zeroPoint, count: values.length, codesUsed: new Set(codes).size };
-  const oneGrid = describeActivation({ record, values, codes }, engine);
+  const oneGrid = describeActivation({ record, values, codes }, grid.codeMax);
   const own = addErrorSums(steps.map((step) => errorSums(step.values, restored(step))));
   return {
     ...oneGrid,
@@ -83,7 +104,7 @@ function restored({ record, codes }: Captured): Float32Array {
   return Float32Array.from(codes, (code) => (code - record.zeroPoint) * record.scale);
 }
 
-function describeActivation(captured: Captured, engine: QuantizedEngine): ActivationDetailDto {
+function describeActivation(captured: Captured, codeMax: number): ActivationDetailDto {
   const { record, values, codes } = captured;
   const counts = new Array<number>(256).fill(0);
   for (const code of codes) counts[code]++;
@@ -99,7 +120,7 @@ function describeActivation(captured: Captured, engine: QuantizedEngine): Activa
     scale,
     zeroPoint,
     codesUsed,
-    codeMax: engineSemantics[engine].reduceRange ? 127 : 255,
+    codeMax,
     sqnrDb,
   };
 }

@@ -5,8 +5,9 @@ import type { CoverageDto, CoverageRowDto } from '../protocol/answersDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { engineClass, readValues } from './loadModule';
 import { type ModuleNode, packedTensors, walk } from './moduleTree';
+import { planModel } from './onnx/planModel';
 import { type Model, type ModelTensor, ownerOf } from './openModel';
-import { isQuantizedWeight, planQuantization, type QuantizePlan, refusedByPyTorch } from './quantizePlan';
+import { isQuantizedWeight, type QuantizePlan, refusedByPyTorch } from './quantizePlan';
 import { isQuantizedRecord } from './recordRepr';
 
 /**
@@ -20,7 +21,7 @@ export async function coverage(
   abort: AbortCheck,
   progress: Progress,
 ): Promise<CoverageDto> {
-  const plan = planQuantization(model.root, spec);
+  const plan = planModel(model, spec);
   const reasons = new Map(plan.skipped.map(({ path, reason }) => [path, reason]));
   const parts = new Map<string, string>();
   const shared = sharedWeights(model);

@@ -2,10 +2,10 @@ import type { AbortCheck } from '../core/abort';
 import type { InspectDto, InspectTensorDto, ModelSummaryDto, RunnableDto } from '../protocol/modelDto';
 import { printModel, type ReprNode, shownLines } from './moduleRepr';
 import { type ModuleNode, storedAs, walk } from './moduleTree';
+import { planModel } from './onnx/planModel';
 import { type Model, type ModelTensor, ownerOf } from './openModel';
 import { defaultSpec } from './qconfigSpec';
 import { sampleStored } from './quantizedTensor';
-import { planQuantization } from './quantizePlan';
 import { runnableModules } from './runnable';
 
 /** A picker of more modules than this helps nobody. */
@@ -15,7 +15,7 @@ const maxRunnable = 500;
 export function summarize(model: Model): ModelSummaryDto {
   const { file, root } = model;
   const repr = shownLines(printModel(reprTree(root, model.stem)));
-  const plan = planQuantization(root, defaultSpec());
+  const plan = planModel(model, defaultSpec());
   return {
     file: model.fileName,
     format: file.format,

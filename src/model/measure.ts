@@ -8,10 +8,10 @@ const maxTotalMs = 5_000;
 
 /**
  * Median and 95th percentile of `run`, in microseconds, on the threads of the selected kernels. `run` must do all of its
- * work before it returns.
+ * work before it returns, or give a promise of it.
  */
 export async function measure(
-  run: () => void,
+  run: () => unknown,
   runs: number,
   warmup: number,
   abort: AbortCheck,
@@ -22,14 +22,17 @@ export async function measure(
   let warmed = 0;
   for (; warmed < warmup && performance.now() - started < maxTotalMs / 4; warmed++) {
     abort.throwIfAborted();
-    run();
+    const running = run();
+    if (running instanceof Promise) await running;
   }
   const times: number[] = [];
   const begin = performance.now();
   while (times.length < runs && (times.length === 0 || performance.now() - begin < maxTotalMs)) {
     abort.throwIfAborted();
     const before = performance.now();
-    run();
+    const running = run();
+    // Only what takes turns is waited for: an await is time too.
+    if (running instanceof Promise) await running;
     times.push((performance.now() - before) * 1000);
     if (times.length % 16 === 0) progress(times.length, runs, what);
   }

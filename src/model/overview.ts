@@ -2,10 +2,12 @@ import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
 import type { ModuleTypeDto, OverviewDto, TileDto } from '../protocol/modelDto';
 import type { QuantizeSpecDto, SkippedModuleDto } from '../protocol/quantizeDto';
 import { type ModuleNode, packedTensors, storedAs, walk } from './moduleTree';
+import { type GraphPlan, graphBytes, planGraph } from './onnx/graphPlan';
+import { planModel } from './onnx/planModel';
 import type { Model, ModelTensor } from './openModel';
 import { cannotTake } from './qconfigSpec';
 import { plannedSize, quantizedStateDict, type Replacement, stateModules, storedForm } from './quantizedFile';
-import { isQuantizedWeight, planQuantization, type QuantizePlan } from './quantizePlan';
+import { isQuantizedWeight, type QuantizePlan } from './quantizePlan';
 
 /** More tiles than this cannot be told apart. */
 const maxTiles = 300;
@@ -16,7 +18,8 @@ const maxPaths = 6;
 /** Where the bytes are, and what the spec would do with them; from names and shapes alone, so it costs nothing. */
 export function modelOverview(model: Model, spec: QuantizeSpecDto): OverviewDto {
   const { root } = model;
-  const plan = planQuantization(root, spec);
+  const graph = model.file.onnx?.graph;
+  const plan = planModel(model, spec);
   const all = [...walk(root)].flatMap((node) => tilesOf(node, plan.weights));
   all.sort((a, b) => b.bytes - a.bytes);
   const shown = all.slice(0, maxTiles);
@@ -31,11 +34,12 @@ export function modelOverview(model: Model, spec: QuantizeSpecDto): OverviewDto 
     }
   }
   return {
-    types: moduleTypes(root),
+    types: graph === undefined ? moduleTypes(root) : operatorTypes(planGraph(model, graph, spec)),
     tiles: shown,
     pooled: { count: pooled.length, bytes: pooled.reduce((sum, { bytes }) => sum + bytes, 0) },
     dtypes: [...dtypes].map(([dtype, entry]) => ({ dtype, ...entry })).sort((a, b) => b.bytes - a.bytes),
-    predictedBytes: predictedBytes(model, spec, plan),
+    predictedBytes:
+      graph === undefined ? predictedBytes(model, spec, plan) : graphBytes(model, graph) - savedBytes(root, plan),
     quantized: { count: plan.quantized.size, paths: [...plan.quantized.keys()].slice(0, maxPaths) },
     skipped: skippedGroups(plan.skipped),
   };
@@ -52,6 +56,18 @@ function moduleTypes(root: ModuleNode): ModuleTypeDto[] {
     types.set(type, { type, takes, count: (types.get(type)?.count ?? 0) + 1 });
   }
   return [...types.values()];
+}
+
+/** The operators of a graph that can be quantized. */
+function operatorTypes({ units }: GraphPlan): ModuleTypeDto[] {
+  const counts = new Map<string, number>();
+  for (const { node } of units) counts.set(node.opType, (counts.get(node.opType) ?? 0) + 1);
+  return [...counts].map(([type, count]) => ({ type, takes: 'product', count }));
+}
+
+/** What the weights of a graph lose; the few nodes that are added do not count. */
+function savedBytes(root: ModuleNode<ModelTensor>, { bytesAfter }: QuantizePlan): number {
+  return root.bytes - (bytesAfter.get(root.path) ?? root.bytes);
 }
 
 /** A module with at most a weight and a bias is one tile; one with more is a tile a tensor. */

@@ -7,7 +7,7 @@ import type {
   ExplainedElementDto,
   ExplainQueryDto,
 } from '../protocol/forwardDto';
-import { describeActivations } from './activationDetail';
+import { describeActivations, engineGrid } from './activationDetail';
 import { capture, captureSteps } from './capture';
 import { explainCaptured, noProduct } from './explainOutput';
 import type { PreparedProgram } from './preparedProgram';
@@ -16,7 +16,7 @@ import type { PreparedProgram } from './preparedProgram';
 export function programActivation({ run, twins }: PreparedProgram, query: ActivationQueryDto): ActivationDetailDto {
   return describeActivations(
     captureSteps(query, (tap) => void run(twins(), tap)),
-    query.request.engine,
+    engineGrid(query.request.engine),
   );
 }
 

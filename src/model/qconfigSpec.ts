@@ -38,22 +38,32 @@ export function baseQConfig({ dtype, perChannel }: QuantizeSpecDto): QConfigName
   }
 }
 
+/** What else one thing is called: a node of an ONNX graph has a name of its own and those of its weights. */
+export interface OtherNames {
+  readonly types: readonly string[];
+  readonly names: readonly string[];
+}
+
+const noOthers: OtherNames = { types: [], names: [] };
+
 /**
  * Decides by type and name, as quantize_dynamic's qconfig_spec does: a name holds for everything
  * below it. Names with `*` and exclusion are Quantscope's own. The last override that fits wins.
  */
-export function choices(spec: QuantizeSpecDto): (type: string, path: string) => Choice {
+export function choices(spec: QuantizeSpecDto): (type: string, path: string, also?: OtherNames) => Choice {
   const chosen = { qconfig: baseQConfig(spec) };
   const wanted = (spec.modules ?? defaultTypes[spec.dtype]).map(matcher);
   const excluded = spec.exclude.map(nameMatcher);
   const overrides = (spec.overrides ?? []).map(({ target, qconfig }) => ({ fits: matcher(target), qconfig }));
-  return (type, path) => {
+  return (type, path, { types, names } = noOthers) => {
+    const each = [path, ...names];
+    const fitsAny = (fits: Fits) => [type, ...types].some((one) => each.some((name) => fits(one, name)));
     for (let i = overrides.length - 1; i >= 0; i--) {
       const { fits, qconfig } = overrides[i];
-      if (fits(type, path)) return qconfig === null ? { qconfig: undefined, reason: 'excluded' } : { qconfig };
+      if (fitsAny(fits)) return qconfig === null ? { qconfig: undefined, reason: 'excluded' } : { qconfig };
     }
-    if (!wanted.some((fits) => fits(type, path))) return { qconfig: undefined, reason: 'not in the spec' };
-    return excluded.some((fits) => fits(path)) ? { qconfig: undefined, reason: 'excluded' } : chosen;
+    if (!wanted.some(fitsAny)) return { qconfig: undefined, reason: 'not in the spec' };
+    return excluded.some((fits) => each.some(fits)) ? { qconfig: undefined, reason: 'excluded' } : chosen;
   };
 }
 

@@ -14,6 +14,7 @@ import { reprTree } from './describeModel';
 import { loadLayer } from './loadModule';
 import { printModel, quantizedRepr, quantizedType, shownLines } from './moduleRepr';
 import type { ModuleNode } from './moduleTree';
+import { quantizeGraph } from './onnx/quantizeGraph';
 import type { Model, ModelTensor } from './openModel';
 import { skippedGroups } from './overview';
 import { plannedSize, quantizedStateDict, type Replacement, replacementOf, stateModules } from './quantizedFile';
@@ -22,11 +23,24 @@ import { streamedLinear, streamedReplacement, streamedReport } from './streamedL
 import { type TwinReport, twinReport } from './twinReport';
 
 /**
- * quantize_dynamic over the whole model: one module after the other is read, quantized, measured
+ * quantize_dynamic over the whole model, or onnxruntime's over its graph: one module after the other is read, quantized, measured
  * and forgotten, so memory follows the largest module and not the file; of a large Linear only a
  * tile is held.
  */
 export async function quantizeModel(
+  model: Model,
+  spec: QuantizeSpecDto,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<QuantizeReportDto> {
+  const graph = model.file.onnx?.graph;
+  return graph === undefined
+    ? quantizeModules(model, spec, abort, progress)
+    : quantizeGraph(model, graph, spec, abort, progress);
+}
+
+/** The same over the modules that names and shapes tell, also where the file has a graph. */
+export async function quantizeModules(
   model: Model,
   spec: QuantizeSpecDto,
   abort: AbortCheck,

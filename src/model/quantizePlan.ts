@@ -20,6 +20,8 @@ export interface QuantizePlan<T extends TensorEntry = TensorEntry> {
   readonly halfStorage: boolean;
   /** Bytes of every module after quantization, with everything below. */
   readonly bytesAfter: ReadonlyMap<string, number>;
+  /** Modules that some spec quantizes, by path, where the types of the modules do not tell it. */
+  readonly candidates?: ReadonlySet<string>;
 }
 
 export function planQuantization<T extends TensorEntry>(root: ModuleNode<T>, spec: QuantizeSpecDto): QuantizePlan<T> {
@@ -56,15 +58,19 @@ export function planQuantization<T extends TensorEntry>(root: ModuleNode<T>, spe
  * What a spec lacks for the modules at and below `path` to be quantized: where a type, a module above
  * or a pattern is left in float32, an override for each module by itself.
  */
-export function overridesToQuantize(root: ModuleNode, spec: QuantizeSpecDto, path: string): QConfigOverrideDto[] {
+export function overridesToQuantize(
+  planOf: (spec: QuantizeSpecDto) => QuantizePlan,
+  spec: QuantizeSpecDto,
+  path: string,
+): QConfigOverrideDto[] {
   const qconfig = baseQConfig(spec);
-  const needed = planQuantization(root, spec).skipped.filter(
+  const needed = planOf(spec).skipped.filter(
     ({ path: module, reason }) =>
       reason === 'excluded' && (path === '' || module === path || module.startsWith(`${path}.`)),
   );
   if (needed.length === 0) return [];
   const added = needed.map(({ path: target }) => ({ target, qconfig }));
-  const { quantized } = planQuantization(root, { ...spec, overrides: [...(spec.overrides ?? []), ...added] });
+  const { quantized } = planOf({ ...spec, overrides: [...(spec.overrides ?? []), ...added] });
   return added.filter(({ target }) => quantized.has(target));
 }
 
@@ -131,7 +137,8 @@ export function bytesUnder(qconfig: QConfigName, { numel, bytes, shape }: Tensor
   }
 }
 
-function sizesAfter<T extends TensorEntry>(
+/** Bytes of every module under `root` where these weights, by name, are kept as their qconfigs say. */
+export function sizesAfter<T extends TensorEntry>(
   root: ModuleNode<T>,
   weights: ReadonlyMap<string, QConfigName>,
   halfStorage: boolean,

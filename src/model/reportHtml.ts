@@ -165,8 +165,8 @@ mean absolute value of the difference between the output tensors is <b>${meanAbs
 ${outputs(forward, words)}
 <h3>${escapeHtml(t('Scales chosen at run time'))}</h3>
 ${
-  forward.runtime === 'onnx'
-    ? `<p class="muted">${escapeHtml(t('Not available: ONNX Runtime chooses them inside its own kernels.'))}</p>`
+  rows.length === 0
+    ? `<p class="muted">${escapeHtml(t('Nothing in it is quantized at run time.'))}</p>`
     : table([t('product'), t('scales'), t('smallest'), t('largest'), t('over calls and steps')], rows)
 }`;
 }

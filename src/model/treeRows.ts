@@ -110,7 +110,9 @@ export class TreeRows {
     const afterBytes = plan?.bytesAfter.get(node.path) ?? node.bytes;
     const replaced = plan?.quantized.has(node.path) ?? false;
     const note =
-      node.kind === undefined || replaced ? '' : (plan?.skipped.find(({ path }) => path === node.path)?.reason ?? '');
+      (node.kind === undefined && plan?.candidates === undefined) || replaced
+        ? ''
+        : (plan?.skipped.find(({ path }) => path === node.path)?.reason ?? '');
     return {
       ...emptyRow,
       ...common,
@@ -202,11 +204,16 @@ function tickState(node: ModuleNode, plan: QuantizePlan): RowDto['ticked'] {
   let off = 0;
   for (const below of walk(node)) {
     if (plan.quantized.has(below.path)) on++;
-    else if (below.kind !== undefined && staysFloat(below.kind) === undefined) off++;
+    else if (canBeTicked(below, plan)) off++;
     if (on > 0 && off > 0) return 'mixed';
   }
   if (on > 0) return 'true';
   return off > 0 || node.kind !== undefined ? 'false' : null;
+}
+
+function canBeTicked({ path, kind }: ModuleNode, { candidates }: QuantizePlan): boolean {
+  if (candidates !== undefined) return candidates.has(path);
+  return kind !== undefined && staysFloat(kind) === undefined;
 }
 
 function visibleLines(

@@ -56,7 +56,8 @@ function restoreTable(table: QuantizedTable): Float32Array {
   return restored;
 }
 
-async function sha256(codes: Int8Array | Uint8Array | Uint16Array): Promise<string> {
+/** Of the bytes of codes, in hexadecimal. */
+export async function sha256(codes: Int8Array | Uint8Array | Uint16Array): Promise<string> {
   const bytes = new Uint8Array(codes.buffer as ArrayBuffer, codes.byteOffset, codes.byteLength);
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -25,6 +25,8 @@ export interface ForwardRequestDto {
   readonly warmup: number;
   /** Threads that large products may be divided among; 1 unless said. The numbers do not depend on it. */
   readonly threads?: number;
+  /** Names of intermediate values to give after the outputs; only of a graph. */
+  readonly values?: readonly string[];
   /** Run the whole model by this class of a Python file or notebook; without it, by the archive's own code. */
   readonly source?: ModelSourceDto;
   /** Or by this plan, which is looked at again before it runs: for state dicts without code. */
@@ -68,6 +70,8 @@ export interface WholeModelDto {
   readonly inputs: RunnableDto['inputs'];
   /** Assumptions that a person should know. */
   readonly notes: readonly string[];
+  /** Names of a graph’s values that can be asked for besides its outputs; the first of them. */
+  readonly values?: readonly string[];
 }
 
 /** One output of a forward pass as a picture: its last axis are the columns. */
@@ -131,7 +135,8 @@ export interface OnnxForwardRequestDto {
   readonly values: readonly string[];
   /** Run the dynamically quantized graph too, on the same inputs. */
   readonly quantized?: boolean;
-  readonly perChannel?: boolean;
+  /** Which nodes are; without it those that onnxruntime's quantize_dynamic takes. */
+  readonly spec?: QuantizeSpecDto;
   /** 7-bit weights, as onnxruntime's reduce_range. */
   readonly reduceRange?: boolean;
   /** Write the quantized graph's outputs, not the float graph's. */
@@ -150,7 +155,10 @@ export interface OnnxForwardDto {
     readonly latencyUs: LatencyDto;
     readonly accuracy: AccuracyDto;
     readonly bytes: number;
+    readonly products: readonly ProductDto[];
   };
+  /** Why float and quantized are one and the same graph: it was quantized before it was saved, or nothing of it is. */
+  readonly same?: 'stored' | 'float';
 }
 
 export interface LatencyDto {
@@ -189,7 +197,7 @@ export interface ProductDto {
   readonly codesUsed: readonly number[];
   /** Values quantized at each entry. */
   readonly count: readonly number[];
-  /** Share of neighbouring pairs of products that a 16-bit accumulator would have clipped, 0 to 1. */
+  /** Share of neighbouring pairs of products that a 16-bit accumulator would have clipped, 0 to 1; empty where they are not counted. */
   readonly saturated16: readonly number[];
 }
 
@@ -227,8 +235,10 @@ export interface ForwardResultDto {
    * same with the weights that its codes stand for, so that only the activations differ.
    */
   readonly stored?: boolean;
-  /** ONNX Runtime ran the graph; it tells no scales, so that there are no products. */
+  /** ONNX Runtime ran the graph. */
   readonly runtime?: 'onnx';
+  /** Why its two sides are one and the same graph. */
+  readonly same?: OnnxForwardDto['same'];
   /** Only for whole models that ran their own code. */
   readonly program?: ProgramRunDto;
 }

@@ -133,6 +133,8 @@ export interface HostApi {
     shapes: readonly (readonly number[])[];
     source: InputsSource;
     typed: string;
+    /** Names of values of the graph to show after its outputs. */
+    values?: readonly string[];
   }): void;
   /** What the button Run Forward… does before there is a form: the whole model, its class asked for, or the only module. */
   startForward(args: Record<string, never>): void;

@@ -8,6 +8,7 @@ import { coverage } from '../model/coverage';
 import { inspect, summarize } from '../model/describeModel';
 import { planExport } from '../model/export/exportModel';
 import { modelHealth } from '../model/modelHealth';
+import { planModel } from '../model/onnx/planModel';
 import { type Model, openModel, salvageModel } from '../model/openModel';
 import { modelOverview } from '../model/overview';
 import { reportPlan } from '../model/plan/planProgram';
@@ -15,7 +16,7 @@ import { parsePlan } from '../model/plan/readPlan';
 import { pythonLines } from '../model/pythonLines';
 import { defaultSpec } from '../model/qconfigSpec';
 import { quantizeModel, summarizeReport } from '../model/quantizeModel';
-import { overridesToQuantize, planQuantization } from '../model/quantizePlan';
+import { overridesToQuantize } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
 import { modelReport } from '../model/report';
 import { sparkline, tensorDetail, tensorStats, unreadableTensors } from '../model/tensorDetail';
@@ -142,14 +143,19 @@ export function createEngine({ openSource, abort, useThreads, disk }: EngineOpti
     quantize: report,
     quantizeSummary: async (spec, context) => summarizeReport(opened().model, await report(spec, context), spec),
     quantizable: ({ path }) => {
-      const { quantized } = planQuantization(opened().model.tree, defaultSpec());
+      const { model } = opened();
+      const { quantized } = planModel(model, defaultSpec(), model.tree);
       return [...quantized.keys()].filter((module) => path === '' || module === path || module.startsWith(`${path}.`));
     },
     chosen: ({ paths, spec }) => {
-      const { quantized } = planQuantization(opened().model.tree, spec);
+      const { model } = opened();
+      const { quantized } = planModel(model, spec, model.tree);
       return paths.filter((path) => quantized.has(path));
     },
-    overridesToQuantize: ({ path, spec }) => overridesToQuantize(opened().model.tree, spec, path),
+    overridesToQuantize: ({ path, spec }) => {
+      const { model } = opened();
+      return overridesToQuantize((tried) => planModel(model, tried, model.tree), spec, path);
+    },
     forward: async (request, { progress }) => {
       const { forwards } = opened();
       await useThreads?.(request.threads ?? 1);
@@ -166,7 +172,10 @@ export function createEngine({ openSource, abort, useThreads, disk }: EngineOpti
     outputImage: (query) => opened().forwards.outputImage(query),
     outputSeries: ({ request, output }) => opened().forwards.outputSeries(request, output),
     saveForward: (request) => opened().forwards.save(request),
-    onnxForward: (request) => onnxForward(opened().model, opened().path, request, openSource, abort),
+    onnxForward: (request, { progress }) => {
+      const { model, path } = opened();
+      return onnxForward({ model, path, openSource, abort }, request, progress);
+    },
     exportModel: async (request, context) => {
       const { model, path } = opened();
       const { progress } = context;
@@ -264,7 +273,7 @@ function rowsContext({ model, reports }: Session, spec: QuantizeSpecDto | null):
     for (const { name, sqnrDb: db } of weights) sqnrDb.set(path === '' ? name : `${path}.${name}`, db);
   }
   return {
-    plan: spec === null ? null : planQuantization(model.tree, spec),
+    plan: spec === null ? null : planModel(model, spec, model.tree),
     sqnrDb,
     moduleSqnrDb,
     opaque: model.file.opaque,

@@ -1,14 +1,15 @@
 import type { AbortCheck } from '../core/abort';
-import { invalid } from '../core/errors';
-import type { Progress } from '../core/progress';
+import { invalid, unsupported } from '../core/errors';
+import { noProgress, type Progress } from '../core/progress';
 import type { Tap } from '../engine/quantization/tap';
 import { floatTensor, type Tensor } from '../engine/tensor/tensor';
-import { activationDetail, tappedModule } from '../model/activationDetail';
-import { capture, captureAll } from '../model/capture';
+import { activationDetail, describeActivations, tappedModule } from '../model/activationDetail';
+import { capture, captureAll, captureSteps } from '../model/capture';
 import { summarize } from '../model/describeModel';
 import { explainOutput } from '../model/explainOutput';
 import { forwardModule, moduleOutputs, type OutputPairs, series } from '../model/forwardModule';
 import { fileInputs } from '../model/givenInputs';
+import { onnxGrid } from '../model/onnx/tapProducts';
 import { findModule, type Model, openModel } from '../model/openModel';
 import { requestSpec } from '../model/preparedProgram';
 import { explainProgram, programActivation } from '../model/programDetails';
@@ -30,7 +31,8 @@ import type {
 } from '../protocol/forwardDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
-import { describeGraph, forwardGraph, isGraph } from './onnxWhole';
+import type { GraphFile } from './onnxGraph';
+import { describeGraph, forwardGraph, isGraph, tappedGraph } from './onnxWhole';
 import { type OpenSource, withSource } from './openSource';
 import {
   activationArrays,
@@ -97,6 +99,9 @@ export class Forwards {
 
   async activation(query: ActivationQueryDto): Promise<ActivationDetailDto> {
     const { request } = query;
+    if (isGraph(this.model, request)) {
+      return describeActivations(captureSteps(query, await this.tapped(request)), onnxGrid);
+    }
     return isWhole(this.model, request)
       ? programActivation(await this.whole.prepare(request, requestSpec(request)), query)
       : activationDetail(this.model, query, this.abort, await this.given(request));
@@ -104,6 +109,15 @@ export class Forwards {
 
   async explain(query: ExplainQueryDto): Promise<ExplainedElementDto> {
     const { request } = query;
+    if (isGraph(this.model, request)) {
+      throw unsupported(
+        'E_EXPLAIN_ONNX',
+        'The sums of a graph are made inside ONNX Runtime, which does not show them.',
+        {
+          hint: 'The scales and codes of its inputs are shown.',
+        },
+      );
+    }
     return isWhole(this.model, request)
       ? explainProgram(await this.whole.prepare(request, requestSpec(request)), query)
       : explainOutput(this.model, query, this.abort, await this.given(request));
@@ -144,13 +158,18 @@ export class Forwards {
     }
   }
 
+  private get graphFile(): GraphFile {
+    const { model, path, openSource, abort } = this;
+    return { model, path, openSource, abort };
+  }
+
   private async run(
     request: ForwardRequestDto,
     progress: Progress,
   ): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputPairs }> {
-    const { model, path, openSource, abort } = this;
+    const { model, abort } = this;
     if (isWhole(model, request)) return this.whole.forward(request, requestSpec(request), progress);
-    if (isGraph(model, request)) return forwardGraph(model, path, request, openSource, abort);
+    if (isGraph(model, request)) return forwardGraph(this.graphFile, request, progress);
     return forwardModule(model, request, abort, progress, await this.given(request));
   }
 
@@ -162,16 +181,22 @@ export class Forwards {
   }
 
   private async runOnce(request: ForwardRequestDto): Promise<OutputPairs> {
-    const { model, path, openSource, abort } = this;
+    const { model, abort } = this;
     if (isWhole(model, request)) return this.whole.outputs(request, requestSpec(request));
     if (isGraph(model, request)) {
       const once = { ...request, runs: 0, warmup: 0 };
-      return (await forwardGraph(model, path, once, openSource, abort)).outputs;
+      return (await forwardGraph(this.graphFile, once, noProgress)).outputs;
     }
     return moduleOutputs(model, request, abort, await this.given(request));
   }
 
   private async tapped(request: ForwardRequestDto): Promise<(tap: Tap) => void> {
+    if (isGraph(this.model, request)) {
+      const captured = await tappedGraph(this.graphFile, request);
+      return (tap) => {
+        for (const { record, values, codes } of captured) tap.activation(record, values, codes);
+      };
+    }
     if (!isWhole(this.model, request)) return tappedModule(this.model, request, this.abort, await this.given(request));
     const { run, twins } = await this.whole.prepare(request, requestSpec(request));
     return (tap) => void run(twins(), tap);

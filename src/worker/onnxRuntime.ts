@@ -17,7 +17,8 @@ const wasmName = 'ort-wasm-simd-threaded';
 /** In the product the runtime's files lie beside this one; in the tests in node_modules, where it looks by itself. */
 function locateRuntime(): void {
   ort.env.wasm.numThreads = 1;
-  ort.env.logLevel = 'error';
+  // What goes wrong is thrown as well.
+  ort.env.logLevel = 'fatal';
   const wasm = join(__dirname, `${wasmName}.wasm`);
   if (!existsSync(wasm)) return;
   ort.env.wasm.wasmPaths = {
@@ -109,12 +110,49 @@ function toTensor({ type, data, dims }: ort.Tensor): Tensor {
   return { dtype, shape: [...dims], data: data as Float32Array };
 }
 
+/** What the runtime says of operators that it does not have, and what that means. */
+const missingOperators: readonly {
+  readonly pattern: RegExp;
+  say(
+    found: RegExpExecArray,
+  ): [message: string, details: { readonly where?: { field: string }; readonly hint: string }];
+}[] = [
+  {
+    pattern: /Could not find an implementation for (\w+)\((\d+)\) node with name '([^']*)'/,
+    say: ([, operator, version, node]) => [
+      `ONNX Runtime’s WebAssembly build does not have ${operator} (opset ${version}) for these types.`,
+      {
+        where: { field: `node ${node.slice(0, 200) || 'without a name'}` },
+        hint: 'Run it with onnxruntime in Python.',
+      },
+    ],
+  },
+  {
+    pattern: /([\w.]*):(\w+)\(-?\d+\) is not a registered function/,
+    say: ([, domain, operator]) => [
+      `${operator} of ${domain} is none of ONNX Runtime’s operators.`,
+      { hint: 'It is in a library of custom operators, which is code and is not loaded here.' },
+    ],
+  },
+  {
+    pattern: /No Op registered for (\w+) with domain_version of (\d+)/,
+    say: ([, operator, version]) => [
+      `ONNX has no operator ${operator} in opset ${version}.`,
+      { hint: 'The file names an operator of another opset, or one that does not exist.' },
+    ],
+  },
+];
+
 /** The runtime's own errors, as what they are: its refusal of this model or these inputs. */
 async function attempt<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
+    for (const { pattern, say } of missingOperators) {
+      const found = pattern.exec(message);
+      if (found !== null) throw unsupported('E_ONNX_OPERATOR', ...say(found));
+    }
     throw unsupported('E_ONNX_RUNTIME', `ONNX Runtime: ${message.slice(0, 1_000)}`);
   }
 }

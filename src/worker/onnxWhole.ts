@@ -1,19 +1,21 @@
-import type { AbortCheck } from '../core/abort';
 import { invalid } from '../core/errors';
+import type { Progress } from '../core/progress';
 import { accuracy } from '../engine/quantization/errorMetrics';
 import { floatTensor, type Tensor } from '../engine/tensor/tensor';
-import type { OnnxDimension } from '../formats/onnx/types';
+import type { OnnxDimension, OnnxGraph } from '../formats/onnx/types';
+import type { Captured } from '../model/capture';
 import { type OutputPairs, series } from '../model/forwardModule';
 import type { Model } from '../model/openModel';
+import { defaultSpec } from '../model/qconfigSpec';
 import { formName } from '../protocol/formNames';
 import type { ForwardRequestDto, ForwardResultDto, OnnxForwardRequestDto, WholeModelDto } from '../protocol/forwardDto';
-import { indexLimit, openSize, runGraphs } from './onnxForward';
+import { chosenGraph, runGraphs } from './onnxForward';
+import { type GraphFile, indexLimit, openSize, tapGraph, withGraph } from './onnxGraph';
 import { indexLimits } from './onnxParts';
-import type { OpenSource } from './openSource';
 import { numbers } from './outputArrays';
 import { typedInputs } from './textInputs';
 
-/** The whole graph of an ONNX file as the Forward view shows whole models. ONNX Runtime tells no scales, so there are no products. */
+/** The whole graph of an ONNX file as the Forward view shows whole models. */
 
 /** TensorProto.DataType of the inputs that can be drawn. */
 const drawn = new Map<number, 'float32' | 'int64'>([
@@ -56,11 +58,21 @@ export function describeGraph({ file }: Model): WholeModelDto {
         ...(dtype === 'int64' ? { high: limits.get(name) ?? indexLimit } : {}),
       };
     }),
+    values: valueNames(graph),
     notes: [
       ...(open ? ['sizes that the graph leaves open are 1 until others are typed'] : []),
       ...(other ? ['inputs that are neither float32 nor int64 are not drawn: give all inputs in a file'] : []),
     ],
   };
+}
+
+/** A list to choose from that is longer than this helps nobody; a name that is not in it can be typed. */
+const maxValueNames = 1_000;
+
+function valueNames(graph: OnnxGraph | undefined): string[] {
+  const outputs = new Set(graph?.outputs.map(({ name }) => name));
+  const made = (graph?.nodes ?? []).flatMap((node) => node.outputs).filter((name) => name !== '' && !outputs.has(name));
+  return made.slice(0, maxValueNames);
 }
 
 function fixedSize(size: OnnxDimension): number | undefined {
@@ -69,17 +81,13 @@ function fixedSize(size: OnnxDimension): number | undefined {
 
 /** Runs the graph and the one that dynamic quantization makes of it, in ONNX Runtime, on the same inputs. */
 export async function forwardGraph(
-  model: Model,
-  path: string,
+  file: GraphFile,
   request: ForwardRequestDto,
-  openSource: OpenSource,
-  abort: AbortCheck,
+  progress: Progress,
 ): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputPairs }> {
-  const { inputs } = request;
-  const typed = inputs != null && inputs.kind !== 'file';
-  const given = typed ? await typedInputs(inputs, describeGraph(model).inputs, openSource) : undefined;
-  const ran = await runGraphs(model, path, graphRequest(request), given, openSource, abort);
-  const { float, quantized } = ran;
+  const { model } = file;
+  const ran = await runGraphs(file, graphRequest(request), await givenInputs(file, request), progress);
+  const { float, quantized, same } = ran;
   if (quantized === undefined || float.tensors.length === 0) {
     throw invalid('E_NO_OUTPUT', 'The forward gives no tensor.');
   }
@@ -100,9 +108,10 @@ export async function forwardGraph(
       ratio: float.latencyUs.median / quantized.latencyUs.median,
     },
     codeMax: 255,
-    products: [],
+    products: quantized.products,
     series: series(a, b),
     runtime: 'onnx',
+    ...(same === undefined ? {} : { same }),
   };
   return { result, outputs: { float: float.tensors, quantized: quantized.tensors } };
 }
@@ -111,15 +120,34 @@ function asFloat(tensor: Tensor) {
   return floatTensor(numbers(tensor), tensor.shape);
 }
 
-function graphRequest({ seed, shapes, inputs, perChannel, runs, warmup }: ForwardRequestDto): OnnxForwardRequestDto {
+/** What was typed instead of random inputs; a file is read where the graph runs. */
+async function givenInputs(
+  { model, openSource }: GraphFile,
+  { inputs }: Pick<ForwardRequestDto, 'inputs'>,
+): Promise<readonly Tensor[] | undefined> {
+  if (inputs == null || inputs.kind === 'file') return undefined;
+  return typedInputs(inputs, describeGraph(model).inputs, openSource);
+}
+
+/** Everything that the quantized graph of a request quantizes, in order. */
+export async function tappedGraph(file: GraphFile, request: ForwardRequestDto): Promise<readonly Captured[]> {
+  const asked = { ...graphRequest(request), values: [] };
+  return withGraph(file, asked, await givenInputs(file, request), async (prepared) => {
+    const { captured } = await tapGraph(await chosenGraph(prepared, asked), prepared.inputs, file);
+    return captured;
+  });
+}
+
+function graphRequest(request: ForwardRequestDto): OnnxForwardRequestDto {
+  const { seed, shapes, inputs, engine, perChannel, spec, values = [], runs, warmup } = request;
   return {
     seed,
     shapes,
     inputsFile: inputs?.kind === 'file' ? inputs.path : null,
     outputsFile: null,
-    values: [],
+    values,
     quantized: true,
-    perChannel,
+    spec: spec ?? defaultSpec(engine, perChannel),
     runs,
     warmup,
   };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
+import { noProgress } from '../../src/core/progress';
 import { openModel } from '../../src/model/openModel';
 import type { OnnxForwardDto, OnnxForwardRequestDto } from '../../src/protocol/forwardDto';
 import { openFileSource } from '../../src/worker/fileSource';
@@ -16,7 +17,11 @@ export async function runOnnx(path: string, changes: Partial<OnnxForwardRequestD
   const source = await openFileSource(path);
   try {
     const model = await openModel(source, neverAborted);
-    return await onnxForward(model, path, onnxRequest(changes), openFileSource, neverAborted);
+    return await onnxForward(
+      { model, path, openSource: openFileSource, abort: neverAborted },
+      onnxRequest(changes),
+      noProgress,
+    );
   } finally {
     await source.close();
   }
@@ -37,7 +42,28 @@ export const onnxCases = [
   'word_lm',
   'block',
   'external',
+  'lstm_last',
 ] as const;
+
+/** Of every product, [scale, zero point] of each step: ours, and what onnxruntime's Python gave; by the names of the latter. */
+export async function onnxScales(
+  folder: string,
+  name: string,
+): Promise<{ readonly ours: Record<string, number[][]>; readonly theirs: Record<string, number[][]> }> {
+  const inputsFile = join(folder, `${name}.npz`);
+  const { quantized } = await runOnnx(join(folder, `${name}.onnx`), { inputsFile, quantized: true });
+  const ours = (quantized?.products ?? []).map(({ weight, input, scale, zeroPoint }) => [
+    `${input}.${weight}`,
+    scale.map((one, i) => [one, zeroPoint[i]]),
+  ]);
+  const theirs = [...(await readNpz(inputsFile))]
+    .filter(([key]) => /^[xh]\./.test(key))
+    .map(([key, { data }]) => {
+      const values = Array.from(data as Float32Array);
+      return [key, Array.from({ length: values.length / 2 }, (_, i) => values.slice(2 * i, 2 * i + 2))];
+    });
+  return { ours: Object.fromEntries(ours), theirs: Object.fromEntries(theirs) };
+}
 
 /** The largest difference from what onnxruntime's Python gave: of the float graph, and of the quantized one. */
 export async function onnxDifferences(

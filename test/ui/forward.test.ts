@@ -122,7 +122,7 @@ describe('the Forward view in a browser', function () {
     await panel.getByText(/^Step 1/).waitFor();
   });
 
-  it('an ONNX graph runs float and int8 on the inputs that it names, and says which figures there are not', async () => {
+  it('an ONNX graph runs float and int8 on the inputs that it names, with the scales that ONNX Runtime chose', async () => {
     const { page, document } = await show(fixturePath('onnxRuntime', 'block.onnx'));
     await document.loaded;
     await page.getByTestId('tab-forward').click();
@@ -137,8 +137,17 @@ describe('the Forward view in a browser', function () {
     const { forward } = document.snapshot;
     assert.equal(await page.getByTestId('percent').innerText(), forward?.accuracy.percent.toFixed(2));
     assert.ok(forward !== null && forward.accuracy.maxAbsDiff > 0 && forward.latencyUs.quantized.p95 > 0);
-    await page.getByTestId('no-scales').waitFor();
+    const products = page.locator('.product');
+    assert.equal(await products.count(), 6);
+    await products.last().click();
+    const scale = forward.products[5].scale[0];
+    await page.getByTestId('step-panel').getByText(scale.toPrecision(6)).waitFor();
+    await page.locator('.value-ticks').waitFor();
     assert.equal(await page.getByTestId('explain').count(), 0);
+    await page.getByTestId('graph-value').fill('u');
+    await page.getByTestId('form-run').click();
+    await page.getByTestId('output-choice').selectOption('1');
+    assert.equal(document.snapshot.forward?.outputs[1].float.name, 'u');
     await page.getByTestId('outputs').locator('.segmented').first().getByRole('button').nth(1).click();
     await page.getByTestId('heatmap').waitFor();
   });

@@ -1,4 +1,3 @@
-import type { EngineName } from '../../src/protocol/dto';
 import type { ForwardResultDto, ProductDto } from '../../src/protocol/forwardDto';
 import { significant } from '../format';
 import { t } from '../l10n';
@@ -219,7 +218,7 @@ function scaleTable(product: ProductDto): ChartTable {
       String(scale),
       String(product.zeroPoint[i]),
       significant(100 * product.clipped[i], 3),
-      significant(100 * product.saturated16[i], 3),
+      product.saturated16.length === 0 ? '–' : significant(100 * product.saturated16[i], 3),
     ]),
   };
 }
@@ -281,7 +280,8 @@ export function BandChart(props: PanelProps) {
 
 interface ZeroPointProps extends PanelProps {
   readonly codeMax: number;
-  readonly engine: EngineName;
+  /** Who chose the scales. */
+  readonly engine: string;
 }
 
 export function ZeroPointChart(props: ZeroPointProps) {

@@ -20,6 +20,8 @@ interface Choice {
   readonly path: string;
   readonly whole: boolean;
   readonly inputs: RunnableDto['inputs'];
+  /** Names of values that can be asked for. */
+  readonly values?: readonly string[];
 }
 
 /** The whole model stands first; by its own code it takes the root's place. */
@@ -42,7 +44,7 @@ export function choicesOf({ whole, model }: ViewSnapshotDto): Choice[] {
         : whole.by === 'onnx'
           ? t('Whole graph')
           : t('Whole model by its own code: {0}', visible(whole.className));
-  return [{ key: 'whole', text: by, path: '', whole: true, inputs: whole.inputs }, ...modules];
+  return [{ key: 'whole', text: by, path: '', whole: true, inputs: whole.inputs, values: whole.values }, ...modules];
 }
 
 /** Which module or model, which inputs, which seed and shapes. */
@@ -53,6 +55,7 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
   const ran = forward === null ? undefined : choices.find(({ path }) => path === forward.module);
   const [picked, setPicked] = useState<string>();
   const [seed, setSeed] = useState(String(forward?.seed ?? 29592));
+  const [value, setValue] = useState('');
   const [texts, setTexts] = useState<Record<string, string>>({});
   const chosen = choices.find(({ key }) => key === picked) ?? ran ?? choices[0];
   const fields = chosen.inputs.map(({ name, shape, high }, i) => {
@@ -83,6 +86,7 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
       shapes: source === 'seed' ? (shapes as number[][]) : chosen.inputs.map(({ shape }) => shape),
       source,
       typed,
+      ...(value === '' || chosen.values === undefined ? {} : { values: [value] }),
     });
   };
   return (
@@ -164,6 +168,24 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
           value={typed}
           onInput={(event) => setPage({ [source]: event.currentTarget.value })}
         />
+      )}
+      {chosen.values !== undefined && (
+        <label title={t('A value of the graph to show after its outputs, by name')}>
+          {t('value')}
+          <input
+            type="text"
+            class="vscode-textfield shape"
+            list="graph-values"
+            data-testid="graph-value"
+            value={value}
+            onInput={(event) => setValue(event.currentTarget.value.trim())}
+          />
+          <datalist id="graph-values">
+            {chosen.values.map((name) => (
+              <option key={name} value={name} />
+            ))}
+          </datalist>
+        </label>
       )}
       <button
         type="submit"

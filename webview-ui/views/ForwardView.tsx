@@ -42,24 +42,20 @@ export function ForwardView({ state, model }: Props) {
               {t('This file is quantized already: float here means the values that its stored codes stand for.')}
             </p>
           )}
+          {forward.same !== undefined && (
+            <p class="pad muted" data-testid="same-note">
+              {forward.same === 'stored'
+                ? t('This graph was quantized before it was saved: float32 and int8 below are the same graph.')
+                : t('Nothing in this graph is quantized: float32 and int8 below are the same graph.')}
+            </p>
+          )}
           <Sentences forward={forward} />
           <RuntimeScales forward={forward} />
-          {forward.runtime === 'onnx' ? <NoScales /> : <ExplainPanel />}
+          {forward.runtime === undefined && <ExplainPanel />}
           <Outputs forward={forward} busy={state.busy !== null} />
         </div>
       )}
     </div>
-  );
-}
-
-/** Why there are no charts of scales below a pass of ONNX Runtime. */
-function NoScales() {
-  return (
-    <p class="pad muted" data-testid="no-scales">
-      {t(
-        'Run-time scales are not available: ONNX Runtime chooses them inside its own kernels and does not tell them step by step.',
-      )}
-    </p>
   );
 }
 

@@ -21,11 +21,7 @@ export function ProductTable({ forward, stale }: { readonly forward: ForwardResu
     return (
       <div class={stale ? 'products stale' : 'products'}>
         <div class="product-list">
-          <p class="pad muted">
-            {forward.runtime === 'onnx'
-              ? t('ONNX Runtime does not tell the scales of its products.')
-              : t('Nothing in it is quantized at run time.')}
-          </p>
+          <p class="pad muted">{t('Nothing in it is quantized at run time.')}</p>
         </div>
         <Latency forward={forward} />
       </div>

@@ -41,10 +41,15 @@ export function RuntimeScales({ forward }: { readonly forward: ForwardResultDto 
       </div>
       {zeroStep(product) && (
         <p class="muted">
-          {t(
-            'The input of step {0} is all zeros: nothing to measure, so PyTorch takes the scale 0.1.',
-            zeroIndex(product),
-          )}
+          {forward.runtime === 'onnx'
+            ? t(
+                'The input of step {0} is all zeros: nothing to measure, so ONNX Runtime takes the scale 1.',
+                zeroIndex(product),
+              )
+            : t(
+                'The input of step {0} is all zeros: nothing to measure, so PyTorch takes the scale 0.1.',
+                zeroIndex(product),
+              )}
         </p>
       )}
       <div class="runtime">
@@ -62,7 +67,7 @@ export function RuntimeScales({ forward }: { readonly forward: ForwardResultDto 
             product={product}
             index={index}
             codeMax={forward.codeMax}
-            engine={forward.engine}
+            engine={forward.runtime === 'onnx' ? 'ONNX Runtime' : forward.engine}
             range={range}
             onMove={onMove}
           />
@@ -104,7 +109,9 @@ function StepPanel({ product, index, range: [first, last] }: StepProps) {
     [t('zero point'), String(product.zeroPoint[index])],
     [t('codes used'), t('{0} of {1}', product.codesUsed[index], values === null ? '…' : values.codeMax + 1)],
     [t('clipped'), percentOf(product.clipped[index])],
-    [t('16-bit saturation'), percentOf(product.saturated16[index])],
+    ...(product.saturated16.length === 0
+      ? []
+      : [[t('16-bit saturation'), percentOf(product.saturated16[index])] as const]),
     ['SQNR', values === null ? '…' : `${decibel(values.sqnrDb)} dB`],
   ];
   return (

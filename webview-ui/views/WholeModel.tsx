@@ -13,7 +13,7 @@ export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
       <section class="whole" data-testid="whole">
         <p class="muted">
           {t(
-            'ONNX Runtime runs the whole graph on one thread: as it is, and as dynamic quantization rewrites it, every layer that can be.',
+            'ONNX Runtime runs the whole graph on one thread: as it is, and as dynamic quantization rewrites what is ticked. Its sums cannot be explained number by number.',
           )}
         </p>
         <Notes notes={whole?.notes ?? []} />

@@ -26,7 +26,7 @@ const breakEvenRuns = 20;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What a person chooses of a forward pass. */
-type ForwardChoice = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs' | 'source' | 'plan'>;
+type ForwardChoice = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs' | 'source' | 'plan' | 'values'>;
 
 /**
  * One open model: the settings, the results and what is selected. It asks the engine's thread
@@ -215,7 +215,7 @@ export class InspectorDocument implements vscode.CustomDocument {
   }
 
   /** Runs one module with inputs drawn from the seed; the rest of the request follows the spec and the settings. */
-  async runForward({ module, seed, shapes, inputs, source, plan }: ForwardChoice): Promise<void> {
+  async runForward({ module, seed, shapes, inputs, source, plan, values }: ForwardChoice): Promise<void> {
     const spec = this.state.quantizedSpec ?? this.state.spec;
     const { engine, perChannel } = spec;
     const request: ForwardRequestDto = {
@@ -230,6 +230,7 @@ export class InspectorDocument implements vscode.CustomDocument {
       warmup: forwardWarmup(),
       ...(source && { source }),
       ...(plan && { plan }),
+      ...(values && { values }),
     };
     await this.work(vscode.l10n.t('Running both models'), async (options) => {
       const forward = await this.engine.call('forward', request, options);

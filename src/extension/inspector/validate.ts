@@ -94,6 +94,7 @@ export const schemas = {
     shapes: v.pipe(v.array(shape), v.maxLength(8)),
     source: v.picklist(['seed', 'file', 'literal', 'text']),
     typed: v.pipe(v.string(), v.maxLength(1_000_000)),
+    values: v.optional(v.pipe(v.array(name), v.maxLength(16))),
   }),
   startForward: empty,
   chooseCode: empty,

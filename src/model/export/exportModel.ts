@@ -7,7 +7,7 @@ import type { PlannedFile } from '../../formats/zip/write';
 import type { ExportFormat, ExportRequestDto } from '../../protocol/exportDto';
 import type { QuantizeReportDto, QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { Model } from '../openModel';
-import { quantizeModel } from '../quantizeModel';
+import { quantizeModules } from '../quantizeModel';
 import { planQuantization } from '../quantizePlan';
 import { arrayExport } from './arrayExport';
 import { ggufFiles } from './ggufExport';
@@ -45,7 +45,7 @@ export async function planExport(
   abort: AbortCheck,
   progress: Progress,
   {
-    reportOf = (spec) => quantizeModel(model, spec, abort, progress),
+    reportOf = (spec) => quantizeModules(model, spec, abort, progress),
     hashOf = async () => undefined,
   }: ExportSources = {},
 ): Promise<PlannedExport> {
@@ -70,9 +70,12 @@ async function plan(
 ): Promise<PlannedExport['files']> {
   const { spec, format } = request;
   if (format === 'gguf') return ggufFiles(model, request, fileName, abort);
+  // A graph's own report is that of the rewritten graph; other forms hold modules.
+  const moduleReport =
+    model.file.onnx === undefined ? reportOf : (s: QuantizeSpecDto) => quantizeModules(model, s, abort, progress);
   if (format === 'onnx' && model.file.onnx !== undefined)
     return rewrittenOnnx(model, request, fileName, abort, progress);
-  const report = spec === null ? undefined : await reportOf(spec);
+  const report = spec === null ? undefined : await moduleReport(spec);
   switch (format) {
     case 'torch':
       if (request.layout === 'whole_module') return wholeModuleFiles(model, request, fileName, report, abort);
@@ -89,6 +92,7 @@ async function plan(
 /** Half precision and tables have a form in PyTorch's own modules only. */
 function refuseOtherForms(model: Model, { spec, format, layout }: ExportRequestDto): void {
   if (spec === null || (format === 'torch' && layout !== 'set_weight_bias')) return;
+  if (format === 'onnx' && model.file.onnx !== undefined) return;
   for (const [path, qconfig] of planQuantization(model.root, spec).qconfigs) {
     if (weightForms[qconfig].kind === 'int8') continue;
     throw unsupported(

@@ -115,6 +115,17 @@ makers = {
 }
 
 
+# Models quantized in part; a Gemm is excluded by the name that onnxruntime gives the MatMul that it becomes first.
+choices = [
+    ("exclude_node", "matmul", {"nodes_to_exclude": ["first"]}),
+    ("exclude_gemm", "gemm", {"nodes_to_exclude": ["fc1_MatMul"]}),
+    ("exclude_gather", "gather", {"nodes_to_exclude": ["embed"]}),
+    ("exclude_head", "gather", {"nodes_to_exclude": ["head"]}),
+    ("only_gather", "gather", {"op_types_to_quantize": ["Gather"]}),
+    ("only_conv", "convolution", {"nodes_to_quantize": ["plain"]}),
+]
+
+
 def make():
     names = []
     for name, maker in makers.items():
@@ -126,6 +137,10 @@ def make():
             theirs = folder / (title + ".theirs.onnx")
             quantize_dynamic(source, theirs, **options, weight_type=QuantType.QInt8)
             names.append({"name": title, "perChannel": options["per_channel"], "reduceRange": options["reduce_range"]})
+    for name, source, options in choices:
+        onnx.save(makers[source](), folder / (name + ".onnx"))
+        quantize_dynamic(folder / (name + ".onnx"), folder / (name + ".theirs.onnx"), weight_type=QuantType.QInt8, **options)
+        names.append({"name": name, "perChannel": False, "reduceRange": False})
     print(json.dumps(names))
 
 

@@ -88,7 +88,7 @@ export const forwardViews: readonly View[] = [
     async show({ page }) {
       await page.getByTestId('run-forward').click();
       await page.getByTestId('percent').waitFor({ timeout: 30_000 });
-      await page.getByTestId('no-scales').waitFor();
+      await page.getByTestId('step-panel').waitFor();
     },
   },
   {

@@ -8,7 +8,7 @@ import { plannedSize, quantizedStateDict, replacementOf, stateModules } from '..
 import { quantizeModel, summarizeReport } from '../../../src/model/quantizeModel';
 import { planQuantization } from '../../../src/model/quantizePlan';
 import type { EngineName } from '../../../src/protocol/dto';
-import { type FixtureVersion, fixturePath } from '../../support/fixtures';
+import { type FixtureVersion, fixturePath, openBytes, readFixture } from '../../support/fixtures';
 import { openFixtureModel, quantized, spec } from '../../support/models';
 import { modelOf } from '../../support/tensorEntries';
 
@@ -54,12 +54,17 @@ describe('sizes of quantized files', () => {
 });
 
 describe('the report', () => {
-  it('of an ONNX graph whose modules have nodes below them', async () => {
-    const { modules } = await quantized(await openFixtureModel('2.13', 'mlp.onnx'));
-    const torch = await quantized(await openFixtureModel('2.13', 'mlp.pt'));
-    const codes = (all: typeof modules) =>
-      all.map(({ path, weights }) => [path, weights.map(({ int8Sha256 }) => int8Sha256)]);
-    assert.deepEqual(codes(modules), codes(torch.modules));
+  it('of an ONNX graph has the scales of onnxruntime’s quantize_dynamic, by the modules of its weights', async () => {
+    const { modules } = await quantized(await openFixtureModel('1.13', 'mlp.onnx'));
+    const theirs = await openBytes(await readFixture('onnx', 'mlp.dynamic.onnx'), 'mlp.dynamic.onnx');
+    const scaleOf = (weight: string) => theirs.tensors.find(({ name }) => name === weight)?.tensor.quantization;
+    assert.deepEqual(
+      modules.map(({ path, weights: [weight] }) => [path, weight.name, weight.scheme, weight.scales]),
+      ['0', '2'].map((path) => {
+        const found = scaleOf(`${path}.weight_quantized`);
+        return [path, 'weight', 'per_tensor', [found?.scheme === 'per_tensor' ? found.scale : NaN]];
+      }),
+    );
   });
 
   it('lists modules in the order of the file with bytes, and what was skipped', async () => {

@@ -6,6 +6,7 @@ import {
   planQuantization,
   refusedByPyTorch,
 } from '../../../src/model/quantizePlan';
+import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
 import { spec } from '../../support/models';
 import { entries, type Shapes } from '../../support/tensorEntries';
 
@@ -167,10 +168,11 @@ describe('isQuantizedWeight', () => {
 });
 
 describe('overridesToQuantize', () => {
+  const planOf = (tried: QuantizeSpecDto) => planQuantization(model, tried);
   const linearLeft = spec({ perChannel: true, overrides: [{ target: 'Linear', qconfig: null }] });
 
   it('names each module at or below a path that its type leaves in float32, with what the spec gives', () => {
-    const added = overridesToQuantize(model, linearLeft, 'encoder');
+    const added = overridesToQuantize(planOf, linearLeft, 'encoder');
     assert.deepEqual(added, [{ target: 'encoder.fc', qconfig: 'per_channel_dynamic' }]);
     const after = planQuantization(model, { ...linearLeft, overrides: [...(linearLeft.overrides ?? []), ...added] });
     assert.deepEqual([...after.quantized.keys()], ['encoder.rnn', 'encoder.fc']);
@@ -197,7 +199,7 @@ describe('overridesToQuantize', () => {
   for (const [what, changes, path, targets] of cases) {
     it(what, () => {
       assert.deepEqual(
-        overridesToQuantize(model, spec(changes), path).map(({ target }) => target),
+        overridesToQuantize(planOf, spec(changes), path).map(({ target }) => target),
         targets,
       );
     });

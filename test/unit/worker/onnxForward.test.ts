@@ -8,7 +8,7 @@ import { openModel } from '../../../src/model/openModel';
 import { openFileSource } from '../../../src/worker/fileSource';
 import { fixturePath } from '../../support/fixtures';
 import { readNpz } from '../../support/npz';
-import { onnxCases, onnxDifferences, runOnnx } from '../../support/onnxForwards';
+import { onnxCases, onnxDifferences, onnxScales, runOnnx } from '../../support/onnxForwards';
 
 const run = runOnnx;
 
@@ -45,6 +45,21 @@ describe('ONNX graphs run with ONNX Runtime', function () {
     });
   }
 
+  for (const name of onnxCases) {
+    it(`${name}: the run-time scales of onnxruntime's Python, of every product and step`, async () => {
+      const { ours, theirs } = await onnxScales(fixturePath('onnxRuntime'), name);
+      assert.deepEqual(Object.keys(ours).sort(), Object.keys(theirs).sort());
+      for (const [product, steps] of Object.entries(theirs)) {
+        assert.equal(ours[product].length, steps.length);
+        for (const [step, [scale, zeroPoint]] of steps.entries()) {
+          const [own, ownZero] = ours[product][step];
+          assert.ok(Math.abs(own - scale) <= 1e-5 * scale, `${product} step ${step}: ${own}, not ${scale}`);
+          assert.equal(ownZero, zeroPoint, `${product} step ${step}`);
+        }
+      }
+    });
+  }
+
   it('both side by side: outputs, latency, accuracy, and the size of the quantized graph', async () => {
     const { outputs, quantized } = await run(fixturePath('onnxRuntime', 'block.onnx'), { quantized: true });
     assert.deepEqual(
@@ -63,12 +78,22 @@ describe('ONNX graphs run with ONNX Runtime', function () {
     }
   });
 
-  it('a graph that is quantized already says so', async () => {
-    await assert.rejects(
-      run(fixturePath('onnx', 'mlp.dynamic.onnx'), { quantized: true }),
-      (error: unknown) => error instanceof QuantscopeError && /quantized already/.test(error.message),
-    );
-  });
+  for (const [name, weights] of [
+    ['mlp.dynamic.onnx', ['weight_quantized', 'weight_quantized']],
+    ['lstm.dynamic.onnx', ['onnx::LSTM_89_quantized', 'onnx::LSTM_90_quantized']],
+    ['mlp.qdq.onnx', []],
+    ['mlp.qoperator.onnx', []],
+  ] as const) {
+    it(`${name} is quantized already: it runs as it is, and shows the scales that it chooses`, async () => {
+      const { outputs, quantized, same } = await run(fixturePath('onnx', name), { quantized: true });
+      assert.equal(same, 'stored');
+      assert.deepEqual(quantized?.outputs, outputs);
+      assert.deepEqual(
+        quantized?.products.map(({ weight }) => weight),
+        weights,
+      );
+    });
+  }
 
   it('weights in a file that is not there are named', async () => {
     const path = join(folder, 'alone.onnx');
@@ -94,7 +119,7 @@ describe('ONNX graphs run with ONNX Runtime', function () {
     const plain = await run(path);
     await assert.rejects(
       run(path, { values: ['no such value'] }),
-      (error: QuantscopeError) => error.code === 'E_ONNX_RUNTIME',
+      (error: QuantscopeError) => error.code === 'E_ONNX_VALUE',
     );
     const names = await intermediateNames(path);
     const more = await run(path, { values: [names[0]] });

@@ -7,6 +7,7 @@ import { aborted, type QuantscopeError } from '../../../src/core/errors';
 import type { ForwardRequestDto } from '../../../src/protocol/forwardDto';
 import type { Forwards } from '../../../src/worker/forwards';
 import { fixturePath } from '../../support/fixtures';
+import { spec } from '../../support/models';
 import { readNpz } from '../../support/npz';
 import { runOnnx } from '../../support/onnxForwards';
 import { closeForwards, openForwards } from '../../support/openForwards';
@@ -37,7 +38,7 @@ describe('the graph of an ONNX file answers as a whole model', function () {
         const forwards = await openForwards(path);
         const shapes = await proposedShapes(forwards);
         const result = await forwards.forward(request(shapes, { perChannel }), noProgress);
-        const line = await runOnnx(path, { seed: 5, shapes, quantized: true, perChannel });
+        const line = await runOnnx(path, { seed: 5, shapes, quantized: true, spec: spec({ perChannel }) });
         assert.deepEqual(
           result.outputs.map(({ float }) => float),
           line.outputs,
@@ -49,7 +50,9 @@ describe('the graph of an ONNX file answers as a whole model', function () {
         assert.deepEqual(result.accuracy, line.quantized?.accuracy);
         assert.equal(result.size.quantizedBytes, line.quantized?.bytes);
         assert.equal(result.latencyUs.float.runs, 3);
-        assert.deepEqual([result.runtime, result.products], ['onnx', []]);
+        assert.equal(result.runtime, 'onnx');
+        assert.deepEqual(result.products, line.quantized?.products);
+        assert.ok(result.products.length > 0);
       });
     }
   }
@@ -133,8 +136,88 @@ describe('the graph of an ONNX file answers as a whole model', function () {
     );
   });
 
-  it('a graph that is quantized already says so', async () => {
+  it('a graph that is quantized already runs, and both sides are its own', async () => {
     const forwards = await openForwards(fixturePath('onnx', 'mlp.dynamic.onnx'));
-    await assert.rejects(forwards.forward(request(await proposedShapes(forwards)), noProgress), /quantized already/);
+    const { same, accuracy, products } = await forwards.forward(request(await proposedShapes(forwards)), noProgress);
+    assert.deepEqual([same, accuracy.maxAbsDiff, products.length], ['stored', 0, 2]);
+  });
+
+  it('a graph of which nothing is chosen runs, and both sides are the float graph', async () => {
+    const forwards = await openForwards(fixturePath('onnxRuntime', 'block.onnx'));
+    const shapes = await proposedShapes(forwards);
+    const chosen = request(shapes, { spec: spec({ modules: ['LSTM'] }) });
+    const { same, accuracy, products } = await forwards.forward(chosen, noProgress);
+    assert.deepEqual([same, accuracy.maxAbsDiff, products], ['float', 0, []]);
+  });
+
+  it('only the chosen nodes are quantized, named by operator, module, node or weight', async () => {
+    const forwards = await openForwards(fixturePath('onnxRuntime', 'block.onnx'));
+    const shapes = await proposedShapes(forwards);
+    for (const [changes, weights] of [
+      [{ exclude: ['Q', 'out', 'D'] }, ['K', 'V', 'U']],
+      [{ modules: ['up', 'K'] }, ['K', 'U']],
+      [{ modules: ['MatMul'], exclude: ['*'] }, []],
+      [
+        {
+          overrides: [
+            { target: 'MatMul', qconfig: null },
+            { target: 'V', qconfig: 'per_channel_dynamic' },
+          ],
+        },
+        ['V'],
+      ],
+    ] as const) {
+      const { products } = await forwards.forward(request(shapes, { spec: spec(changes) }), noProgress);
+      assert.deepEqual(
+        products.map(({ weight }) => weight),
+        weights,
+      );
+    }
+  });
+
+  it('the values behind a scale give the same scale, and a code each', async () => {
+    const forwards = await openForwards(fixturePath('onnxRuntime', 'lstm_last.onnx'));
+    const asked = request(await proposedShapes(forwards));
+    const { products, codeMax } = await forwards.forward(asked, noProgress);
+    const hidden = products.find(({ input }) => input === 'h');
+    assert.ok(hidden !== undefined && hidden.scale.length === 4);
+    for (const step of hidden.step) {
+      const query = { request: asked, module: hidden.module, weight: hidden.weight, call: 0, step };
+      const detail = await forwards.activation(query);
+      assert.deepEqual(
+        [detail.scale, detail.zeroPoint, detail.min, detail.max, detail.codeMax],
+        [hidden.scale[step], hidden.zeroPoint[step], hidden.min[step], hidden.max[step], codeMax],
+      );
+      assert.equal(
+        detail.codes.reduce((sum, count) => sum + count, 0),
+        hidden.count[step],
+      );
+      assert.ok(detail.sqnrDb > 30);
+    }
+    const missing = { request: asked, module: hidden.module, weight: hidden.weight, call: 0, step: 4 };
+    await assert.rejects(forwards.activation(missing), (error: QuantscopeError) => error.code === 'E_NO_ACTIVATION');
+    const explained = { ...missing, step: 0, row: 0, channel: 0 };
+    await assert.rejects(forwards.explain(explained), (error: QuantscopeError) => error.code === 'E_EXPLAIN_ONNX');
+  });
+
+  it('activations are saved with their codes and scales', async () => {
+    const forwards = await openForwards(fixturePath('onnxRuntime', 'matmul.onnx'));
+    const asked = request(await proposedShapes(forwards));
+    const [{ module, weight, scale }] = (await forwards.forward(asked, noProgress)).products;
+    const target = join(folder, 'activation.npz');
+    await forwards.save({ request: asked, what: { kind: 'activation', module, weight }, target });
+    const written = await readNpz(target);
+    assert.ok([...written.values()].some(({ data }) => Number(data[0]) === scale[0]));
+  });
+
+  it('an intermediate value is one more output of both graphs, even where only its codes are passed on', async () => {
+    const forwards = await openForwards(fixturePath('onnxRuntime', 'word_lm.onnx'));
+    const { inputs, values = [] } = await forwards.describe({});
+    assert.ok(values.includes('e') && !values.includes('z'));
+    const shapes = inputs.map(({ shape }) => shape);
+    const { outputs } = await forwards.forward(request(shapes, { values: ['e'] }), noProgress);
+    const [float, quantized] = [outputs[1].float, outputs[1].quantized];
+    assert.deepEqual([float.name, float.shape, quantized.name, quantized.shape], ['e', [7, 2, 8], 'e', [7, 2, 8]]);
+    assert.ok(float.mean !== quantized.mean && Math.abs(float.mean - quantized.mean) < 0.05);
   });
 });

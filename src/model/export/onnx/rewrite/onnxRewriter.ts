@@ -16,9 +16,23 @@ export interface Order {
   arrange(codes: Uint8Array): Uint8Array;
 }
 
+/** A constant that became codes; both lists are in the order of the constant's values. */
+export interface QuantizedConstant {
+  readonly name: string;
+  readonly values: Float32Array;
+  /** Bytes of int8 or uint8. */
+  readonly codes: Uint8Array;
+  readonly type: OnnxWeightType['type'];
+  readonly scales: readonly number[];
+  readonly zeroPoints: readonly number[];
+  /** Where there is a scale a channel: the axis of `shape` that they follow. */
+  readonly channels?: { readonly shape: readonly number[]; readonly axis: number };
+}
+
 export interface RewriteOptions {
-  readonly perChannel: boolean;
   readonly reduceRange: boolean;
+  /** Told of every constant as it is quantized. */
+  readonly onConstant?: (constant: QuantizedConstant) => void;
 }
 
 /** Reads a float32 or float16 initializer of the graph as float32. */
@@ -26,8 +40,6 @@ export type ReadWeight = (name: string) => Promise<Float32Array>;
 
 /** Copies a message of the file, such as a node that stays as it is. */
 export type Copy = (region: { readonly offset: number; readonly length: number }) => CopiedMessage;
-
-const floatTypes: ReadonlySet<number> = new Set([1, 10]);
 
 /**
  * The graph while it is rewritten: nodes that stay are copied as they are, others are replaced by
@@ -43,8 +55,11 @@ export class OnnxRewriter {
   private readonly restored = new Set<string>();
   /** Names that the written nodes read. */
   private readonly used = new Set<string>();
+  /** One scale a channel for the constants of the node that is written now. */
+  perChannel = false;
 
   constructor(
+    /** Float constants of the graph. */
     private readonly weights: ReadonlyMap<string, OnnxTensor>,
     private readonly readWeight: ReadWeight,
     private readonly copy: Copy,
@@ -53,8 +68,7 @@ export class OnnxRewriter {
 
   /** An initializer of the graph that can be quantized; undefined for anything else. */
   weight(name: string): OnnxTensor | undefined {
-    const found = this.weights.get(name);
-    return found !== undefined && floatTypes.has(found.dataType) ? found : undefined;
+    return this.weights.get(name);
   }
 
   isUsed(name: string): boolean {
@@ -126,7 +140,9 @@ export class OnnxRewriter {
   async tensorWeight(name: string, type: OnnxWeightType, order?: Order): Promise<QuantizedValue> {
     const known = this.quantized.get(name);
     if (known !== undefined) return known;
-    const { codes, scale, zeroPoint } = quantizeOnnxWeight(await this.readWeight(name), type);
+    const values = await this.readWeight(name);
+    const { codes, scale, zeroPoint } = quantizeOnnxWeight(values, type);
+    this.options.onConstant?.({ name, values, codes, type: type.type, scales: [scale], zeroPoints: [zeroPoint] });
     const shape = order?.shape ?? dimsOf(this.weights.get(name));
     return this.define(name, type, shape, order?.arrange(codes) ?? codes, [], [scale], [zeroPoint]);
   }
@@ -148,6 +164,8 @@ export class OnnxRewriter {
     const values = await this.readWeight(name);
     const { codes, scales } = quantizeChannels(values, shape, axis, type);
     const zeros = new Array<number>(scales.length).fill(0);
+    const channels = { shape, axis };
+    this.options.onConstant?.({ name, values, codes, type: type.type, scales, zeroPoints: zeros, channels });
     const arranged = order === undefined ? codes : order.arrange(codes);
     return this.define(name, type, order?.shape ?? shape, arranged, scaleShape, scales, zeros);
   }

@@ -6,35 +6,26 @@ import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo, Region 
 import { type CopiedMessage, type InitializerData, planOnnx, type ValueData } from '../../../../formats/onnx/write';
 import type { ExportRequestDto } from '../../../../protocol/exportDto';
 import { readValues } from '../../../loadModule';
+import { floatConstants, type GraphPlan, int8Only, planGraph } from '../../../onnx/graphPlan';
+import { rewriteRefusal, valueTypes } from '../../../onnx/rewritable';
 import { findTensor, type Model } from '../../../openModel';
 import type { PlannedExport } from '../../exportModel';
-import { OnnxRewriter } from './onnxRewriter';
-import { rewriteNode } from './rewriteNodes';
+import { OnnxRewriter, type QuantizedConstant } from './onnxRewriter';
+import { passOnCodes, rewriteNode } from './rewriteNodes';
 
 const pieceBytes = 8 * 1024 * 1024;
-
-/** DynamicQuantizeLinear came with this opset. */
-const firstOpset = 11;
 
 /** Initializers are graph inputs as well before this version. */
 const separateInputs = 4;
 
-/** What may stand in a graph's inputs and outputs, by TensorProto.DataType. */
-const dtypes: Readonly<Record<number, ValueData['dtype']>> = {
-  1: 'float32',
-  2: 'uint8',
-  3: 'int8',
-  4: 'uint16',
-  5: 'int16',
-  6: 'int32',
-  7: 'int64',
-  9: 'bool',
-  10: 'float16',
-  11: 'float64',
-  12: 'uint32',
-  13: 'uint64',
-  16: 'bfloat16',
-};
+/** The nodes to rewrite, by their places, and what else is wanted of the new graph. */
+export interface Rewriting {
+  readonly nodes: GraphPlan['nodes'];
+  readonly reduceRange: boolean;
+  /** Values of the graph that the new one gives as floats too, even where it only passes their codes on. */
+  readonly values?: readonly string[];
+  readonly onConstant?: (constant: QuantizedConstant) => void;
+}
 
 /**
  * An ONNX model with its constant weights in int8 and its activations quantized at every run, as
@@ -48,21 +39,45 @@ export async function rewrittenOnnx(
   abort: AbortCheck,
   progress: Progress,
 ): Promise<PlannedExport['files']> {
+  const graph = model.file.onnx?.graph;
+  if (graph === undefined || spec === null) throw notRewritable();
+  const { nodes, skipped } = planGraph(model, graph, spec);
+  const other = skipped.find(({ reason }) => reason === int8Only);
+  if (other !== undefined) {
+    throw unsupported('E_EXPORT_DTYPE', `${other.path} cannot be written so: ${int8Only}.`, { hint: 'Choose qint8.' });
+  }
+  return rewriteGraph(model, { nodes, reduceRange }, fileName, abort, progress);
+}
+
+/** The graph with exactly these nodes quantized. */
+export async function rewriteGraph(
+  model: Model,
+  { nodes, reduceRange, onConstant, values = [] }: Rewriting,
+  fileName: string,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<PlannedExport['files']> {
   const onnx = model.file.onnx;
   const graph = onnx?.graph;
-  if (onnx === undefined || graph === undefined || model.file.readBytes === undefined || spec === null) {
-    throw invalid('E_EXPORT_ONNX', 'Only an ONNX model can be rewritten, and only to a quantized one.');
+  if (onnx === undefined || graph === undefined || model.file.readBytes === undefined) throw notRewritable();
+  const refusal = rewriteRefusal(onnx, graph);
+  if (refusal !== undefined) {
+    throw unsupported('E_EXPORT_ONNX', `This model cannot be rewritten: ${refusal}.`, {
+      hint: 'Use onnxruntime.quantization.quantize_dynamic.',
+    });
   }
-  checkRewritable(onnx, graph);
   const copy = copier(model);
-  const weights = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   const read = (name: string) => readValues(model, findTensor(model, name), abort);
-  const rewriter = new OnnxRewriter(weights, read, copy, { perChannel: spec.perChannel, reduceRange });
+  const rewriter = new OnnxRewriter(floatConstants(graph), read, copy, { reduceRange, onConstant });
   for (const [i, node] of graph.nodes.entries()) {
     abort.throwIfAborted();
     progress(i, graph.nodes.length, node.name || node.opType);
-    if (excluded(node, spec.exclude) || !(await rewriteNode(rewriter, node))) rewriter.keep(node, innerNames(node));
+    const qconfig = nodes.get(i);
+    rewriter.perChannel = qconfig === 'per_channel_dynamic';
+    if (qconfig !== undefined) await rewriteNode(rewriter, node);
+    else if (!passOnCodes(rewriter, node)) rewriter.keep(node, innerNames(node));
   }
+  for (const name of values) rewriter.restore(name);
   for (const { name } of graph.outputs) rewriter.restore(name);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const kept = graph.initializers.filter(({ name }) => rewriter.isUsed(name) || outputs.has(name));
@@ -88,18 +103,8 @@ export async function rewrittenOnnx(
   );
 }
 
-function checkRewritable(onnx: OnnxModel, graph: OnnxGraph): void {
-  const opset = Number(onnx.opsets.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 0);
-  const refuse = (why: string) =>
-    unsupported('E_EXPORT_ONNX', `This model cannot be rewritten: ${why}.`, {
-      hint: 'Use onnxruntime.quantization.quantize_dynamic.',
-    });
-  if (opset < firstOpset) throw refuse(`its opset is ${opset}, and dynamic quantization needs ${firstOpset}`);
-  if (graph.nodesElided > 0) throw refuse('it has more nodes than are read');
-  if (graph.sparseInitializers.length > 0 || onnx.training.length > 0)
-    throw refuse('it has sparse constants or training graphs');
-  if ([...graph.inputs, ...graph.outputs].some(({ elemType }) => dtypes[elemType] === undefined))
-    throw refuse('an input or output is no tensor of numbers');
+function notRewritable() {
+  return invalid('E_EXPORT_ONNX', 'Only an ONNX model can be rewritten, and only to a quantized one.');
 }
 
 /** Messages of the file, copied by range when they are written. */
@@ -116,10 +121,6 @@ function copier(model: Model): (region: Region) => CopiedMessage {
     };
     return { copied };
   };
-}
-
-function excluded({ name }: OnnxNode, patterns: readonly string[]): boolean {
-  return patterns.includes(name);
 }
 
 /** Values that the graphs inside a node's attributes read. */
@@ -170,7 +171,7 @@ function graphInputs(
 function valueData({ name, elemType, shape }: OnnxValueInfo): ValueData {
   return {
     name,
-    dtype: dtypes[elemType],
+    dtype: valueTypes[elemType],
     shape: (shape ?? []).map((size, i) =>
       size === null ? `dim_${i}` : typeof size === 'string' ? size : Number(size),
     ),

@@ -3,25 +3,24 @@ import { transposed } from '../matrices';
 import { dimsOf, type OnnxRewriter, type QuantizedValue } from './onnxRewriter';
 
 /**
- * Writes the quantized form of a node and returns true, or false where it stays as it is. What
- * becomes what follows onnxruntime's quantize_dynamic (its operators folder), version 1.30.
+ * Writes the quantized form of a node whose constants can become codes. What becomes what follows
+ * onnxruntime's quantize_dynamic (its operators folder), version 1.30.
  */
-type Rewrite = (graph: OnnxRewriter, node: OnnxNode) => Promise<boolean>;
+type Rewrite = (graph: OnnxRewriter, node: OnnxNode) => Promise<void>;
 
 const float = 1;
 
 /** MatMul with a constant right side: MatMulInteger on dynamic uint8 codes, both scales multiplied back. */
 const matMul: Rewrite = async (graph, node) => {
   const [a, b] = node.inputs;
-  if (graph.weight(b) === undefined) return false;
   const x = graph.activation(a);
   await product(graph, node.name, 'MatMulInteger', x, await matrixWeight(graph, b), node.outputs[0], node.outputs[0]);
-  return true;
 };
 
 async function matrixWeight(graph: OnnxRewriter, name: string): Promise<QuantizedValue> {
   const shape = dimsOf(graph.weight(name));
-  const { perChannel, reduceRange } = graph.options;
+  const { perChannel } = graph;
+  const { reduceRange } = graph.options;
   if (perChannel && shape.length > 0)
     return graph.channelWeight(name, shape, shape.length - 1, [shape[shape.length - 1]]);
   return graph.tensorWeight(name, { type: 'int8', reduceRange });
@@ -48,14 +47,11 @@ async function product(
   graph.add('Mul', last, [`${sums}_cast_output`, `${scales}:0`], [result]);
 }
 
-/** Gemm that is a MatMul and an Add: no factors, the left side as it is. A transposed right side is transposed back. */
+/** Gemm that is a MatMul and an Add. A transposed right side is transposed back. */
 const gemm: Rewrite = async (graph, node) => {
   const [a, b, c] = node.inputs;
   const shape = dimsOf(graph.weight(b));
-  const attribute = (name: string) => node.attributes.find((one) => one.name === name);
-  const plain = (attribute('alpha')?.f ?? 1) === 1 && (attribute('beta')?.f ?? 1) === 1;
-  if (shape.length !== 2 || !plain || Number(attribute('transA')?.i ?? 0) !== 0) return false;
-  const isTransposed = Number(attribute('transB')?.i ?? 0) === 1;
+  const isTransposed = node.attributes.some(({ name, i }) => name === 'transB' && i === 1);
   const x = graph.activation(a);
   const w = isTransposed ? await transposedWeight(graph, b, shape) : await matrixWeight(graph, b);
   const [output] = node.outputs;
@@ -63,7 +59,6 @@ const gemm: Rewrite = async (graph, node) => {
   const sum = c === undefined || c === '' ? output : `${output}_MatMul`;
   await product(graph, name, 'MatMulInteger', x, w, sum, sum);
   if (sum !== output) graph.add('Add', node.name === '' ? '' : `${node.name}_Add`, [sum, c], [output]);
-  return true;
 };
 
 function transposedWeight(
@@ -75,8 +70,8 @@ function transposedWeight(
     shape: [columns, rows],
     arrange: (codes: Uint8Array) => transposed(codes, rows, columns),
   };
-  const { perChannel, reduceRange } = graph.options;
-  return perChannel
+  const { reduceRange } = graph.options;
+  return graph.perChannel
     ? graph.channelWeight(name, [rows, columns], 0, [rows], order)
     : graph.tensorWeight(name, { type: 'int8', reduceRange }, order);
 }
@@ -84,16 +79,14 @@ function transposedWeight(
 /** Conv with constant weights: ConvInteger, and the bias added with a shape that broadcasts. */
 const conv: Rewrite = async (graph, node) => {
   const [input, weight, bias] = node.inputs;
-  const found = graph.weight(weight);
-  if (found === undefined) return false;
   const [output] = node.outputs;
   const x = graph.activation(input);
   const w = await graph.tensorWeight(weight, { type: 'int8', reduceRange: graph.options.reduceRange });
   const scaled = bias === undefined || bias === '' ? output : `${output}quant_scaled_output`;
   await product(graph, node.name, 'ConvInteger', x, w, output, scaled, graph.attributes(node));
-  if (scaled === output) return true;
+  if (scaled === output) return;
   const shape = `${output}_bias_reshape_shape`;
-  const sizes = BigInt64Array.from(dimsOf(found), (_, i) => (i === 1 ? -1n : 1n));
+  const sizes = BigInt64Array.from(dimsOf(graph.weight(weight)), (_, i) => (i === 1 ? -1n : 1n));
   graph.initializers.push({
     name: shape,
     dtype: 'int64',
@@ -102,14 +95,12 @@ const conv: Rewrite = async (graph, node) => {
   });
   graph.add('Reshape', '', [bias, shape], [`${output}_bias_reshape_output`]);
   graph.add('Add', `${output}_bias_add`, [scaled, `${output}_bias_reshape_output`], [output]);
-  return true;
 };
 
 /** LSTM with constant weights: com.microsoft.DynamicQuantizeLSTM, weights transposed to [directions, in, 4 · hidden]. */
 const lstm: Rewrite = async (graph, node) => {
   const [x, w, r, ...rest] = node.inputs;
   const shapes = [w, r].map((name) => dimsOf(graph.weight(name)));
-  if (shapes.some(({ length }) => length !== 3)) return false;
   const weights: QuantizedValue[] = [];
   for (const [i, name] of [w, r].entries()) weights.push(await recurrentWeight(graph, name, shapes[i]));
   graph.restore(x);
@@ -119,7 +110,6 @@ const lstm: Rewrite = async (graph, node) => {
   const name = node.name === '' ? '' : `${node.name}_quant`;
   // Batch-first layout is not of this operator; the node that has it would mean something else.
   graph.add('DynamicQuantizeLSTM', name, inputs, node.outputs, graph.attributes(node, ['layout']), 'com.microsoft');
-  return true;
 };
 
 /** One scale a direction, or one a row. */
@@ -128,8 +118,8 @@ function recurrentWeight(
   name: string,
   [directions, rows, columns]: readonly number[],
 ): Promise<QuantizedValue> {
-  const shape = graph.options.perChannel ? [directions * rows, columns] : [directions, rows, columns];
-  const scaleShape = graph.options.perChannel ? [directions, rows] : [directions];
+  const shape = graph.perChannel ? [directions * rows, columns] : [directions, rows, columns];
+  const scaleShape = graph.perChannel ? [directions, rows] : [directions];
   return graph.channelWeight(name, shape, 0, scaleShape, {
     shape: [directions, columns, rows],
     arrange(codes) {
@@ -145,40 +135,36 @@ function recurrentWeight(
 /** Gather from a constant table: uint8 codes are gathered, and made float where they are read. */
 const gather: Rewrite = async (graph, node) => {
   const [table, indices] = node.inputs;
-  if (graph.weight(table) === undefined) return false;
   const value = await graph.tensorWeight(table, { type: 'uint8', reduceRange: false });
-  return passThrough(graph, node, value, [value.codes, indices]);
+  passThrough(graph, node, value, [value.codes, indices]);
 };
 
-/** Transpose of a value whose codes are there already. */
-const transpose: Rewrite = async (graph, node) => {
+/** Passes on the codes of a value that has some already; false for any other node. */
+export function passOnCodes(graph: OnnxRewriter, node: OnnxNode): boolean {
   const [input] = node.inputs;
-  if (!graph.isQuantized(input)) return false;
+  if (node.opType !== 'Transpose' || !graph.isQuantized(input)) return false;
   const value = graph.activation(input);
-  return passThrough(graph, node, value, [value.codes]);
-};
+  passThrough(graph, node, value, [value.codes]);
+  return true;
+}
 
-function passThrough(graph: OnnxRewriter, node: OnnxNode, value: QuantizedValue, inputs: readonly string[]): boolean {
+function passThrough(graph: OnnxRewriter, node: OnnxNode, value: QuantizedValue, inputs: readonly string[]): void {
   const [output] = node.outputs;
   const codes = `${output}_quantized`;
   graph.add(node.opType, node.name, inputs, [codes], graph.attributes(node), node.domain);
   graph.passOn(output, { ...value, codes });
   graph.codesOnly(output);
-  return true;
 }
 
 /** com.microsoft.Attention with constant weights: QAttention. */
 const attention: Rewrite = async (graph, node) => {
   const [input, weight, bias, mask, past] = node.inputs;
-  if (graph.weight(weight) === undefined || node.attributes.some(({ name }) => name === 'qkv_hidden_sizes'))
-    return false;
   const x = graph.activation(input);
   const w = await matrixWeight(graph, weight);
   const scales = [x.scale, w.scale];
   const inputs = [x.codes, w.codes, bias, ...scales, mask ?? '', x.zeroPoint, w.zeroPoint, past ?? ''];
   const name = node.name === '' ? '' : `${node.name}_quant`;
   graph.add('QAttention', name, inputs, node.outputs, graph.attributes(node), 'com.microsoft');
-  return true;
 };
 
 const rewrites: Readonly<Record<string, Rewrite>> = {
@@ -187,12 +173,10 @@ const rewrites: Readonly<Record<string, Rewrite>> = {
   Conv: conv,
   LSTM: lstm,
   Gather: gather,
-  Transpose: transpose,
   Attention: attention,
 };
 
-/** The quantized form of a node, if it has one. */
-export async function rewriteNode(graph: OnnxRewriter, node: OnnxNode): Promise<boolean> {
-  const rewrite = Object.hasOwn(rewrites, node.opType) ? rewrites[node.opType] : undefined;
-  return rewrite === undefined ? false : rewrite(graph, node);
+/** Writes the quantized form of a node that `constantWeights` finds constants of. */
+export function rewriteNode(graph: OnnxRewriter, node: OnnxNode): Promise<void> {
+  return rewrites[node.opType](graph, node);
 }
