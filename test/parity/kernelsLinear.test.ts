@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { neverAborted } from '../../src/core/abort';
+import type { Kernels } from '../../src/engine/kernels/kernels';
 import { referenceKernels } from '../../src/engine/kernels/reference/referenceKernels';
 import { dynamicLinear, type PackedLinear, packLinear } from '../../src/engine/quantization/dynamicLinear';
 import { engineSemantics, quantizedEngines } from '../../src/engine/quantization/engines';
@@ -130,6 +131,20 @@ describe('the shipped kernels give the bits of the reference', () => {
         }
       }
     }
+  });
+
+  it('products with more rows than stay in the cache', () => {
+    const random = gaussian(9);
+    const [m, n, k] = [5000, 3, 700];
+    const [x, weight, bias] = [random(m * k), random(n * k), random(n)];
+    compare(packLinear({ module: '', name: 'w', bias, engine: 'fbgemm' }, weight, [n, k], 'per_tensor'), x, m, 'int8');
+    const run = (set: Kernels) => {
+      const out = new Float32Array(m * n);
+      set.gemmFloat(x, weight, bias, m, n, k, out);
+      return out;
+    };
+    const expected = run(referenceKernels);
+    for (const [name, set] of kernels) assertSameBits(run(set), expected, name);
   });
 
   it('float products in float32 stay as near to the sum in double as PyTorch’s', () => {
