@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { neverAborted } from '../../src/core/abort';
@@ -15,6 +16,7 @@ import { Generator } from '../../src/engine/random/generator';
 import { initLinear, initRecurrent } from '../../src/engine/random/initialize';
 import type { FloatTensor } from '../../src/engine/tensor/tensor';
 import { KernelThreads } from '../../src/worker/kernelThreads';
+import { temporaryFolder } from '../support/bundles';
 import { assertSameBits } from '../support/floatBits';
 import '../support/kernels';
 import { gaussian } from '../support/random';
@@ -136,6 +138,22 @@ describe('kernels on several threads', () => {
       });
       assert.deepEqual(tried, [false, true, false, true, false, true, false, true]);
       assert.equal(trial.next(), expected);
+    }
+  });
+
+  it('a helper that ended is not waited for, and has a successor the next time', async () => {
+    const folder = await temporaryFolder();
+    const own = new KernelThreads(folder);
+    try {
+      await cp(dist, folder, { recursive: true });
+      await writeFile(join(folder, 'kernelThread.js'), '');
+      assert.deepEqual([await own.use(2), selectKernels().threads], [1, 1]);
+      await cp(join(dist, 'kernelThread.js'), join(folder, 'kernelThread.js'));
+      assert.deepEqual([await own.use(2), selectKernels().threads], [count, count]);
+    } finally {
+      await own.stop();
+      await threads.use(2);
+      await rm(folder, { recursive: true, force: true });
     }
   });
 
