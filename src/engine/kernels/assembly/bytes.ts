@@ -22,14 +22,19 @@ export function multiplyBytes(product: usize, operand: usize, m: i32, out: usize
     const w = weightsOf(product) + <usize>block * (<usize>k << 4);
     const at = out + (<usize>block << 6);
     let row = 0;
-    if (early) {
-      // Half a block for all rows, then the other: accumulators of two rows and all sixteen channels do not fit.
-      const pairs = m & ~1;
-      for (; row < pairs; row += 2) early2(operand, row, w, k, at + <usize>row * rowBytes, rowBytes);
-      for (row = 0; row < pairs; row += 2) early2(operand, row, w + 32, k, at + <usize>row * rowBytes + 32, rowBytes);
-      if (row < m) early4(operand, row, w, k, at + <usize>row * rowBytes);
-    } else for (; row < m; row++) plain4(operand, row, w, k, at + <usize>row * rowBytes);
-    for (row = 0; row < m; row++) finishRow(product, operand, row, out, block);
+    // Eight channels, then the other eight: the sums of two rows and sixteen channels do not fit.
+    for (; early && row + 1 < m; row += 2) {
+      const y = at + <usize>row * rowBytes;
+      early2(operand, row, w, k, y, rowBytes);
+      early2(operand, row, w + 32, k, y + 32, rowBytes);
+      finishRow(product, operand, row, out, block);
+      finishRow(product, operand, row + 1, out, block);
+    }
+    for (; row < m; row++) {
+      if (early) early4(operand, row, w, k, at + <usize>row * rowBytes);
+      else plain4(operand, row, w, k, at + <usize>row * rowBytes);
+      finishRow(product, operand, row, out, block);
+    }
   }
 }
 
