@@ -1,7 +1,9 @@
 import { extname, resolve } from 'node:path';
 import { type ArraysDto, defaultShardBytes, type ExportFormat, type ExportRequestDto } from '../protocol/exportDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
+import type { EngineClient } from '../worker/enginePool';
 import { UsageError } from './command';
+import { chosenPlan } from './forwardRequest';
 
 export const exportOptions = {
   out: { type: 'string', short: 'o' },
@@ -16,6 +18,7 @@ export const exportOptions = {
   'accept-ambiguous': { type: 'boolean' },
   tensor: { type: 'string', multiple: true },
   values: { type: 'string' },
+  plan: { type: 'string' },
 } as const;
 
 interface ExportValues {
@@ -63,6 +66,18 @@ export function exportRequest(out: string, values: ExportValues, spec: QuantizeS
     acceptsAmbiguous: values['accept-ambiguous'] ?? false,
     ...(arrays === undefined ? {} : { arrays }),
   };
+}
+
+/** The request with the plan that `--plan` names, which lies beside the model or is proposed where it names none. */
+export async function withPlan(
+  client: EngineClient,
+  request: ExportRequestDto,
+  { plan, module }: { readonly plan?: string; readonly module?: string },
+): Promise<ExportRequestDto> {
+  if (plan === undefined) return request;
+  if (request.format !== 'onnx') throw new UsageError('--plan goes with -o X.onnx.');
+  if (module !== undefined) throw new UsageError('--plan goes without --module.');
+  return { ...request, plan: (await chosenPlan(client, { plan })).plan };
 }
 
 /** Quantized, a tensor's codes are meant unless something else is said. */

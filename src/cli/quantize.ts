@@ -1,19 +1,21 @@
 import { formatBytes } from '../core/text';
 import { type Command, parse, quantizeSpec, specOptions } from './command';
 import { reportText } from './exportModel';
-import { exportOptions, exportRequest } from './exportOptions';
+import { exportOptions, exportRequest, withPlan } from './exportOptions';
+import { withOptionalValues } from './forwardRequest';
 import { decibels, number, printable, printableLines, table } from './text';
 
 export const quantize: Command = {
   name: 'quantize',
   synopsis:
-    'FILE [-o OUT] [--engine fbgemm|x86|onednn|qnnpack] [--dtype qint8|float16|quint8|quint4x2] [--per-channel] [--half-storage] [--modules LSTM,Linear] [--exclude GLOB]… [--qconfig NAME=QCONFIG]… [--format torch|safetensors|onnx|npz|npy|gguf] [--tensor NAME]… [--values codes|dequantized]',
+    'FILE [-o OUT] [--engine fbgemm|x86|onednn|qnnpack] [--dtype qint8|float16|quint8|quint4x2] [--per-channel] [--half-storage] [--modules LSTM,Linear] [--exclude GLOB]… [--qconfig NAME=QCONFIG]… [--format torch|safetensors|onnx|npz|npy|gguf] [--tensor NAME]… [--values codes|dequantized] [--module PATH | --plan [PLAN.json]]',
   summary: 'what dynamic quantization does to every module: bytes, scales, errors, and what stays float',
   async run(args, { engine, signal, progress }) {
-    const { positionals, values } = parse(args, { ...specOptions, ...exportOptions } as const, 1);
+    const { positionals, values } = parse(withOptionalValues(args), { ...specOptions, ...exportOptions } as const, 1);
     const spec = quantizeSpec(values);
-    const request = values.out === undefined ? undefined : exportRequest(values.out, values, spec);
     const client = engine(positionals[0]);
+    const request =
+      values.out === undefined ? undefined : await withPlan(client, exportRequest(values.out, values, spec), values);
     const report = await client.call('quantize', spec, { signal, onProgress: progress });
     const written =
       request === undefined ? undefined : await client.call('exportModel', request, { signal, onProgress: progress });

@@ -1,4 +1,5 @@
 import type { Scheme } from './dto';
+import type { ForwardPlanDto } from './planDto';
 import type { QuantizeSpecDto } from './quantizeDto';
 
 export type ExportFormat = 'torch' | 'safetensors' | 'onnx' | 'npz' | 'npy' | 'gguf';
@@ -39,6 +40,8 @@ export interface ExportRequestDto {
   readonly overwrite: boolean;
   /** Of a file in which tools find different models: what Quantscope shows, as PyTorch reads it, is meant. */
   readonly acceptsAmbiguous?: boolean;
+  /** ONNX: the plan by which the model's modules are joined, instead of `module`; it is looked at again. */
+  readonly plan?: ForwardPlanDto;
   /** npy and npz: these tensors instead of the model. */
   readonly arrays?: ArraysDto;
 }

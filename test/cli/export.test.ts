@@ -67,6 +67,43 @@ describe('what the command line writes', function () {
     assert.equal(onnx?.graph?.nodes.filter(({ opType }) => opType === 'MatMulInteger').length, 2);
   });
 
+  describe('a state dict by a forward plan', () => {
+    const graphOf = async (name: string) =>
+      (await openBytes(new Uint8Array(await readFile(at(name))), name)).onnx?.graph?.nodes.map(
+        ({ opType }) => opType,
+      ) ?? [];
+
+    it('becomes one ONNX graph, float or quantized, by the plan that is proposed or named', async () => {
+      await done('export', mlp, '--plan', '-o', at('plan.onnx'));
+      assert.deepEqual(
+        (await graphOf('plan.onnx')).filter((type) => type !== 'Identity'),
+        ['MatMul', 'Add', 'Relu', 'MatMul', 'Add'],
+      );
+      await done('forward', mlp, '--save-plan', at('own.json'));
+      await writeFile(at('own.json'), (await readFile(at('own.json'), 'utf8')).replaceAll('"relu"', '"tanh"'));
+      await done('quantize', mlp, '--plan', at('own.json'), '-o', at('own.onnx'));
+      const types = await graphOf('own.onnx');
+      assert.deepEqual([types.filter((type) => type === 'MatMulInteger').length, types.includes('Tanh')], [2, true]);
+    });
+
+    const refused: readonly [what: string, args: readonly string[], code: number, message: RegExp][] = [
+      ['another format', ['--plan', '-o', 'a.pt'], 2, /--plan goes with -o X\.onnx/],
+      ['a module as well', ['--plan', '--module', '0', '-o', 'a.onnx'], 2, /--plan goes without --module/],
+      ['no plan at all', ['-o', 'a.onnx'], 1, /does not say how its modules are joined/],
+    ];
+    for (const [what, args, expected, message] of refused) {
+      it(`${what} is refused`, async () => {
+        const { code, stderr } = await run([
+          'export',
+          mlp,
+          ...args.map((arg) => (arg.startsWith('a.') ? at(arg) : arg)),
+        ]);
+        assert.equal(code, expected);
+        assert.match(stderr, message);
+      });
+    }
+  });
+
   it('GGUF is refused for names that are not llama.cpp’s', async () => {
     const { code, stderr } = await run(['export', mlp, '-o', at('a.gguf')]);
     assert.equal(code, 1);

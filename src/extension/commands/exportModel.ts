@@ -1,5 +1,8 @@
 import * as vscode from 'vscode';
+import { toErrorDetails } from '../../core/errors';
 import { defaultShardBytes, type ExportFormat, type ExportRequestDto } from '../../protocol/exportDto';
+import type { ForwardPlanDto } from '../../protocol/planDto';
+import { errorText } from '../errorText';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';
 import { writeExport } from './writeExport';
@@ -72,8 +75,8 @@ export async function exportModel(document: InspectorDocument | undefined, servi
     ignoreFocusOut: true,
   });
   if (choice === undefined) return;
-  const module = choice.format === 'onnx' ? await pickModule(document) : '';
-  if (module === undefined) return;
+  const part = choice.format === 'onnx' ? await pickGraph(document) : { module: '' };
+  if (part === undefined) return;
   const target = await vscode.window.showSaveDialog({
     defaultUri: suggestedTarget(document, choice),
     filters: { [choice.label]: [choice.suffix] },
@@ -86,7 +89,7 @@ export async function exportModel(document: InspectorDocument | undefined, servi
     layout: choice.layout,
     spec,
     torchStyle: '1.13',
-    module,
+    ...part,
     shardBytes: defaultShardBytes,
     reduceRange: false,
     // The save dialog asked before an existing file was chosen.
@@ -95,18 +98,60 @@ export async function exportModel(document: InspectorDocument | undefined, servi
   await writeExport(document, services, request, target);
 }
 
-/** The module whose graph is written; an ONNX model is rewritten whole. Undefined when nobody chose. */
-async function pickModule(document: InspectorDocument): Promise<string | undefined> {
+type Part = Pick<ExportRequestDto, 'module' | 'plan'>;
+
+/**
+ * What of the model becomes a graph: an ONNX model is rewritten whole; else one module, or all of a
+ * state dict by its forward plan. Undefined when nobody chose.
+ */
+async function pickGraph(document: InspectorDocument): Promise<Part | undefined> {
   const { model } = document.snapshot;
-  if (model === null || model.format === 'onnx') return '';
-  if (model.runnable.length <= 1) return model.runnable[0]?.path ?? '';
-  const items = model.runnable.map(({ path, repr }) => ({
+  if (model === null || model.format === 'onnx') return { module: '' };
+  const modules = model.runnable.map(({ path, repr }) => ({
     label: path || document.snapshot.file,
     description: repr,
-    path,
+    part: async (): Promise<Part | undefined> => ({ module: path }),
   }));
+  // Code of its own says more than a plan, but only modules whose forward is known can be written.
+  const isWhole = model.code !== undefined || model.runnable.some(({ path }) => path === '');
+  const items = [...(isWhole ? [] : [planItem(document)]), ...modules];
+  if (items.length === 0) return { module: '' };
+  if (items.length === 1) return items[0].part();
   const title = vscode.l10n.t('A state dict does not say how modules are joined: which one is to be written?');
-  return (await vscode.window.showQuickPick(items, { title }))?.path;
+  return (await vscode.window.showQuickPick(items, { title }))?.part();
+}
+
+/** The plan that is in use, else the one beside the model, else a proposal. */
+function planItem(document: InspectorDocument) {
+  const { plan } = document.code.chosen;
+  return {
+    label: vscode.l10n.t('The whole model, by its forward plan'),
+    description: plan === undefined ? vscode.l10n.t('proposed from names and shapes') : '',
+    part: async (): Promise<Part | undefined> => {
+      const used = plan ?? (await acceptedPlan(document));
+      return used && { module: '', plan: used };
+    },
+  };
+}
+
+/** Nobody exports what was assumed without having read it; a plan that was saved has been. */
+async function acceptedPlan({ engine, snapshot }: InspectorDocument): Promise<ForwardPlanDto | undefined> {
+  try {
+    const proposed = await engine.call('proposePlan', {});
+    if (proposed.saved !== null) return (await engine.call('loadPlan', { path: null })).plan;
+    const unused = proposed.unused.map(({ path, why }) =>
+      vscode.l10n.t('left out: {0}', `${path || '(root)'}: ${why}`),
+    );
+    const assumed = [...proposed.assumptions, ...unused];
+    if (assumed.length === 0) return proposed.plan;
+    const yes = vscode.l10n.t('Export by This Plan');
+    const question = vscode.l10n.t('No file says how these modules are joined. Is this plan right?');
+    const picked = await vscode.window.showWarningMessage(question, { modal: true, detail: assumed.join('\n') }, yes);
+    return picked === yes ? proposed.plan : undefined;
+  } catch (error) {
+    void vscode.window.showErrorMessage(errorText(toErrorDetails(error, snapshot.file)));
+    return undefined;
+  }
 }
 
 function suggestedTarget(document: InspectorDocument, { suffix }: Choice): vscode.Uri {

@@ -11,6 +11,7 @@ import { openModel } from '../../../src/model/openModel';
 import type { QuantizeSpecDto } from '../../../src/protocol/quantizeDto';
 import { exportBytes } from '../../support/exports';
 import { openBytes, readFixture } from '../../support/fixtures';
+import { planCases, planModel, refusedPlans } from '../../support/planModels';
 
 const int8: QuantizeSpecDto = { engine: 'fbgemm', dtype: 'qint8', perChannel: false, modules: null, exclude: [] };
 
@@ -93,5 +94,41 @@ describe('ONNX exports', () => {
     assert.deepEqual([...transposed(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)], [1, 4, 2, 5, 3, 6]);
     assert.deepEqual([...gatesReordered(Int8Array.of(1, 1, 2, 2, 3, 3, 4, 4), 'LSTM')], [1, 1, 4, 4, 2, 2, 3, 3]);
     assert.deepEqual([...gatesReordered(Int8Array.of(1, 2, 3), 'GRU')], [2, 1, 3]);
+  });
+});
+
+describe('ONNX exports by a forward plan', () => {
+  for (const [what, each, code, message] of refusedPlans) {
+    it(`refuse ${what}`, async () => {
+      const model = await planModel(each, 'model.pt');
+      await assert.rejects(exportBytes(model, 'out.onnx', { format: 'onnx', plan: each.plan }), { code, message });
+    });
+  }
+
+  it('leave the sizes open that no step asks for', async () => {
+    const shapes = async (name: string) => {
+      const each = planCases[name];
+      const [bytes] = await exportBytes(await planModel(each, 'model.pt'), 'out.onnx', {
+        format: 'onnx',
+        plan: each.plan,
+      });
+      const { onnx } = await openBytes(bytes, 'out.onnx');
+      return onnx?.graph?.inputs.map(({ name: own, shape }) => [own, ...(shape ?? [])]);
+    };
+    assert.deepEqual(await shapes('images'), [['image', 'batch', 3, 'height', 'width']]);
+    assert.deepEqual(await shapes('transformer'), [['words', 'batch', 'steps']]);
+    assert.deepEqual(await shapes('an encoder’s state for the decoder, and two outputs'), [
+      ['source', 'steps', 'batch', 6],
+      ['target', 'target_steps', 'target_batch', 6],
+    ]);
+    assert.deepEqual(await shapes('what only changes the form'), [['x', 2, 3, 8]]);
+  });
+
+  it('have a plan that was looked at', async () => {
+    const each = planCases.signals;
+    const plan = { ...each.plan, outputs: ['nothing'] };
+    await assert.rejects(exportBytes(await planModel(each, 'model.pt'), 'out.onnx', { format: 'onnx', plan }), {
+      code: 'E_PLAN',
+    });
   });
 });

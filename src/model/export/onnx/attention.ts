@@ -1,4 +1,13 @@
-import { type EmitContext, type Emitter, float, type Node, notExported, renamed, type Value } from './emitContext';
+import {
+  type EmitContext,
+  type Emitter,
+  float,
+  type Node,
+  notExported,
+  renamed,
+  requireRank,
+  type Value,
+} from './emitContext';
 import { int, ints } from './graphBuilder';
 import { matrixBytes, transposed } from './matrices';
 import { joinPath } from './weightSource';
@@ -8,6 +17,7 @@ import { joinPath } from './weightSource';
  * averaged over the heads. Its products stay float, as quantize_dynamic leaves them.
  */
 const attention: Emitter = (context, node, inputs) => {
+  requireRank(node, inputs[0], 3);
   const attributes = context.attributes(node);
   if (context.shapeOf(node, 'bias_k') !== undefined || attributes.flag('add_zero_attn', false))
     throw notExported(node, 'it adds steps to its keys (add_bias_kv or add_zero_attn)');

@@ -1,5 +1,14 @@
 import type { Attributes } from '../../../engine/nn/attributes';
-import { type EmitContext, type Emitter, float, type Node, notExported, type Shape, type Value } from './emitContext';
+import {
+  type EmitContext,
+  type Emitter,
+  float,
+  type Node,
+  notExported,
+  requireRank,
+  type Shape,
+  type Value,
+} from './emitContext';
 import { float as floatAttribute, int, ints, text } from './graphBuilder';
 import { joinPath } from './weightSource';
 
@@ -13,6 +22,7 @@ function image(context: EmitContext, batch: Shape[number], channels: Shape[numbe
 const convolution =
   (dimensions: number): Emitter =>
   (context, node, [x]) => {
+    requireRank(node, x, dimensions + 2);
     const attributes = context.attributes(node);
     const weight = parameterOf(context, node, 'weight');
     const [channels, , ...kernel] = context.shapeOf(node, 'weight') ?? [];
@@ -58,6 +68,7 @@ function pad(context: EmitContext, node: Node, x: string, mode: string, pads: re
 const transposedConvolution =
   (dimensions: number): Emitter =>
   (context, node, [x]) => {
+    requireRank(node, x, dimensions + 2);
     const attributes = context.attributes(node);
     const weight = parameterOf(context, node, 'weight');
     const [, perGroup, ...kernel] = context.shapeOf(node, 'weight') ?? [];
@@ -101,6 +112,7 @@ function window(attributes: Attributes, dimensions: number) {
 const maxPool =
   (dimensions: number): Emitter =>
   (context, node, [x]) => {
+    requireRank(node, x, dimensions + 2);
     const attributes = context.attributes(node);
     const output = context.graph.op('MaxPool', node.path, [x.name], {
       ...window(attributes, dimensions),
@@ -113,6 +125,7 @@ const maxPool =
 const averagePool =
   (dimensions: number): Emitter =>
   (context, node, [x]) => {
+    requireRank(node, x, dimensions + 2);
     const attributes = context.attributes(node);
     if (attributes.flag('ceil_mode', false)) throw notExported(node, 'runtimes disagree about its ceil_mode');
     if (attributes.optionalNumber('divisor_override') !== undefined)
@@ -128,6 +141,7 @@ const averagePool =
 const adaptivePool =
   (dimensions: number, operator: string): Emitter =>
   (context, node, [x]) => {
+    requireRank(node, x, dimensions + 2);
     const size = context.attributes(node).values.get('output_size');
     const sizes: readonly unknown[] = Array.isArray(size) ? size : new Array(dimensions).fill(size);
     if (!sizes.every((one) => one === 1)) throw notExported(node, 'ONNX has adaptive pooling to a size of 1 only');

@@ -65,10 +65,34 @@ export function renamed({ dtype, shape }: Value, name: string): Value {
   return { name, dtype, shape };
 }
 
+/** A module without parameters and children, of which a state dict says nothing. */
+export function bareNode(path: string): Node {
+  return {
+    name: path.slice(path.lastIndexOf('.') + 1),
+    path,
+    kind: undefined,
+    type: '',
+    repr: '',
+    record: undefined,
+    joinsEqual: false,
+    children: [],
+    tensors: [],
+    bytes: 0,
+    parameters: 0,
+    tensorCount: 0,
+    optimizer: false,
+  };
+}
+
+/** PyTorch also takes inputs without a batch, which are other nodes in ONNX. */
+export function requireRank(node: Node, { shape }: Value, rank: number): void {
+  if (shape.length !== rank) throw notExported(node, `its input has ${shape.length} dimensions, not ${rank}`);
+}
+
 /** Refuses by the module's name and the reason. */
 export function notExported(node: Pick<Node, 'path' | 'name' | 'type'>, why: string) {
   const named = node.path || node.name;
   return unsupported('E_EXPORT_ONNX', `${named} cannot be written as ONNX: ${why}.`, {
-    hint: 'Choose one module that can (--module PATH), or export to PyTorch or safetensors.',
+    hint: 'Choose one module that can (--module PATH), a state dict’s forward plan (--plan), or PyTorch or safetensors.',
   });
 }

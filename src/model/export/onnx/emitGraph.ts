@@ -40,7 +40,7 @@ export function emitGraph(graph: GraphBuilder, weights: WeightSource, node: Node
   if (reason !== undefined) throw notExported(node, reason);
   const inputs = graphInputs(node);
   for (const { name } of inputs) graph.reserve(name);
-  const values = emit(new EmitContext(graph, weights, emit), node, inputs);
+  const values = emitModule(new EmitContext(graph, weights, emitModule), node, inputs);
   const names = namesOf(node, values.length);
   const outputs = values.map(({ name, dtype, shape }, i) => {
     finish(graph, name, names[i]);
@@ -49,7 +49,8 @@ export function emitGraph(graph: GraphBuilder, weights: WeightSource, node: Node
   return { inputs, outputs };
 }
 
-const emit: Emitter = (context, node, inputs) => {
+/** The nodes of one module, by its class. */
+export const emitModule: Emitter = (context, node, inputs) => {
   const type = engineClass(node) ?? '';
   const emitter = emitters.get(type);
   if (emitter === undefined)
@@ -65,7 +66,7 @@ function namesOf(node: Node, count: number): readonly string[] {
 }
 
 /** The value under the name that the graph's reader sees. */
-function finish(graph: GraphBuilder, value: string, name: string): void {
+export function finish(graph: GraphBuilder, value: string, name: string): void {
   graph.nodes.push({
     name: `${name}.Identity`,
     opType: 'Identity',

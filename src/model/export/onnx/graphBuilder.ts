@@ -52,6 +52,12 @@ export class GraphBuilder {
     return this.constant(name, 'int64', [values.length], async () => bytes);
   }
 
+  /** A whole number without dimensions. */
+  scalar(name: string, value: number): string {
+    const bytes = new Uint8Array(BigInt64Array.of(BigInt(value)).buffer);
+    return this.constant(name, 'int64', [], async () => bytes);
+  }
+
   /** The name of a size that nothing fixes. */
   openSize(): string {
     return `size_${++this.sizes}`;
@@ -62,7 +68,8 @@ export class GraphBuilder {
     this.names.add(name);
   }
 
-  private unique(name: string): string {
+  /** The name, or one with a number behind it where it is taken. */
+  unique(name: string): string {
     let candidate = name;
     for (let i = 1; this.names.has(candidate); i++) candidate = `${name}_${i}`;
     this.names.add(candidate);

@@ -1,4 +1,4 @@
-import { type Emitter, float, notExported, renamed, type Value } from './emitContext';
+import { type Emitter, float, notExported, renamed, requireRank, type Value } from './emitContext';
 import { float as floatAttribute, int } from './graphBuilder';
 import { emitLinear } from './linear';
 import { emitCell, emitRecurrent } from './recurrent';
@@ -36,6 +36,7 @@ const reductions: Readonly<Record<string, string>> = { sum: 'ReduceSum', mean: '
 
 /** Bags of one size: the rows of a matrix of indices. */
 const embeddingBag: Emitter = (context, node, inputs) => {
+  requireRank(node, inputs[0], 2);
   const attributes = context.attributes(node);
   const mode = attributes.text('mode', 'mean');
   if (!Object.hasOwn(reductions, mode)) throw notExported(node, `its mode ${mode} is not known`);
@@ -89,6 +90,7 @@ const recurrent: Emitter = (context, node, [input, ...states]) => {
   const { kind } = node;
   if (kind?.type !== 'LSTM' && kind?.type !== 'GRU' && kind?.type !== 'RNN')
     throw notExported(node, 'its weights do not fit its class');
+  requireRank(node, input, 3);
   const { type, projSize, numLayers, bidirectional, hiddenSize } = kind;
   if (projSize > 0) throw notExported(node, `it has proj_size, which ONNX's ${type} does not`);
   const attributes = context.attributes(node);
@@ -109,6 +111,7 @@ const recurrent: Emitter = (context, node, [input, ...states]) => {
 const cell =
   (type: 'LSTM' | 'GRU' | 'RNN'): Emitter =>
   (context, node, inputs) => {
+    requireRank(node, inputs[0], 2);
     const attributes = context.attributes(node);
     const hiddenSize = context.shapeOf(node, 'weight_hh')?.[1] ?? 0;
     const nonlinearity = attributes.text('nonlinearity', 'tanh') === 'relu' ? ('Relu' as const) : ('Tanh' as const);
