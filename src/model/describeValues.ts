@@ -61,7 +61,10 @@ export async function describeValues(
 }
 
 /** Merged in the order of the tiles, so that the sums do not depend on who made them. */
-async function sumsOf(source: ValueTiles, see: (batch: Float32Array, start: number) => void): Promise<StatsSums> {
+export async function sumsOf(
+  source: ValueTiles,
+  see: (batch: Float32Array, start: number) => void,
+): Promise<StatsSums> {
   let sums = noStats;
   let start = 0;
   let parts = (): readonly StatsSums[] => [];

@@ -1,10 +1,11 @@
 import type { AbortCheck } from '../core/abort';
 import type { Progress } from '../core/progress';
-import { type RowFindings, rowFindings } from '../engine/stats/rowFindings';
+import { ConstantRows, type RowFindings, rowFindings } from '../engine/stats/rowFindings';
 import type { HealthDto, HealthFindingDto } from '../protocol/modelDto';
-import { readValues } from './loadModule';
+import { sumsOf } from './describeValues';
 import { walk } from './moduleTree';
-import type { Model } from './openModel';
+import type { Model, ModelTensor } from './openModel';
+import { valueSource } from './valueSource';
 
 /** Tensors that are named; the counts are over all. */
 const maxFindings = 50;
@@ -20,13 +21,14 @@ export async function modelHealth(model: Model, abort: AbortCheck, progress: Pro
   let done = 0;
   for (const tensor of tensors) {
     progress(done, bytes, tensor.name, 'bytes');
+    const before = done;
     done += tensor.bytes;
     abort.throwIfAborted();
     // Lets the thread answer requests for rows between two tensors.
     await new Promise((resolve) => setImmediate(resolve));
     let found: RowFindings;
     try {
-      found = rowFindings(await readValues(model, tensor, abort), tensor.shape);
+      found = await findingsOf(model, tensor, abort, (read) => progress(before + read, bytes, tensor.name, 'bytes'));
     } catch (error) {
       if ((error as { code?: string }).code === 'E_ABORTED') throw error;
       if (unread.length < maxFindings) unread.push(tensor.name);
@@ -45,4 +47,16 @@ export async function modelHealth(model: Model, abort: AbortCheck, progress: Pro
       largest = { name: tensor.name, value: found.maxAbs, sigmas: found.std > 0 ? found.maxAbs / found.std : 0 };
   }
   return { ...total, largest, findings, unread };
+}
+
+async function findingsOf(
+  model: Model,
+  tensor: ModelTensor,
+  abort: AbortCheck,
+  onBytes: (bytes: number) => void,
+): Promise<RowFindings> {
+  const source = await valueSource(model, tensor, abort, onBytes);
+  const rows = new ConstantRows(tensor.shape, source.count);
+  const sums = await sumsOf(source, (batch) => rows.add(batch));
+  return rowFindings(sums, rows);
 }

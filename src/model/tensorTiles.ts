@@ -18,6 +18,8 @@ export interface ValueTiles {
   batches(): AsyncIterable<Float32Array>;
   /** The same one by one. */
   tiles(): AsyncIterable<Float32Array>;
+  /** Values [start, start + length), in memory of their own. */
+  range(start: number, length: number): Promise<Float32Array>;
 }
 
 const batchLength = batchTiles * tileLength;
@@ -28,9 +30,10 @@ const batchesPerTurn = 2;
 /** Bytes of one read: they stay in the processor's cache until they are used. */
 const readBytes = 512 * 1024;
 
-function valueTiles(count: number, batches: ValueTiles['batches']): ValueTiles {
+function valueTiles(count: number, range: ValueTiles['range'], batches: ValueTiles['batches']): ValueTiles {
   return {
     count,
+    range,
     batches,
     async *tiles() {
       for await (const batch of batches()) {
@@ -46,7 +49,8 @@ export function inMemory(values: Float32Array): ValueTiles {
 
 /** `values` are asked for anew after every wait: the memory of kernels may move. */
 export function inWorkspace(count: number, values: () => Float32Array): ValueTiles {
-  return valueTiles(count, async function* batches() {
+  const range = async (start: number, length: number) => values().slice(start, start + length);
+  return valueTiles(count, range, async function* batches() {
     for (let start = 0, batch = 1; start < count; start += batchLength, batch++) {
       yield values().subarray(start, Math.min(start + batchLength, count));
       if (batch % batchesPerTurn === 0) await nextTurn();
@@ -89,10 +93,12 @@ export function streamed(
   let bytes = 0;
   const step = Math.floor(readBytes / itemBytes);
   const capacity = Math.min(Math.ceil(count / 4) * 4, batchLength);
-  return valueTiles(count, async function* batches() {
+  const range = async (start: number, length: number) =>
+    toFloat32(tensorOver(await read(start, length, new Uint8Array(length * itemBytes)), dtype, [length]));
+  return valueTiles(count, range, async function* batches() {
     const { streams } = selectKernels();
     const space = streams.workspace(2 * 4 * capacity);
-    const raw = dtype === 'float32' ? undefined : streams.workspace(capacity * itemBytes);
+    const raw = dtype === 'float32' ? undefined : streams.workspace(Math.min(step, capacity) * itemBytes);
     const valuesAt = (start: number, length: number) => {
       const { buffer, byteOffset } = space.bytes();
       const slot = Math.floor(start / capacity) % 2;

@@ -1,36 +1,67 @@
 import type { AbortCheck } from '../core/abort';
 import { invalid } from '../core/errors';
-import { dequantizeWeight, type QuantizedWeight, quantizeWeight } from '../engine/quantization/quantizeWeight';
+import { quantizeValues } from '../engine/quantization/quantizeWeight';
+import { dequantizeTile, quantizeTile } from '../engine/quantization/weightTiles';
 import type { Scheme } from '../protocol/dto';
 import type { TensorImageDto, TensorImageQueryDto, ValuesPageDto, ValuesQueryDto } from '../protocol/tensorDto';
-import { readValues } from './loadModule';
+import { MatrixImage } from './matrixImage';
 import { findTensor, type Model, type ModelTensor } from './openModel';
 import { isQuantizedWeight } from './quantizePlan';
-
-/** Cells of a heatmap along one side; a larger matrix is pooled. */
-const maxCells = 256;
+import { observed, type ValueTiles } from './tensorTiles';
+import { valueSource } from './valueSource';
 
 /** Cells of one page of values. */
 const maxPageCells = 10_000;
 
+/** A page of more values, with those beside it, is read row by row. */
+const maxRunLength = 262_144;
+
+/** The tensor as a matrix: its last axis are the columns, a vector is one row. */
 interface Matrix {
   readonly rows: number;
   readonly columns: number;
-  readonly values: Float32Array;
-  /** Where the matrix can be quantized. */
-  readonly quantized: QuantizedWeight | undefined;
+  readonly values: ValueTiles;
 }
 
-/** The tensor as a matrix: its last axis are the columns, a vector is one row. */
-async function matrixOf(model: Model, tensor: ModelTensor, scheme: Scheme, abort: AbortCheck): Promise<Matrix> {
-  const values = await readValues(model, tensor, abort);
+async function matrixOf(model: Model, tensor: ModelTensor, abort: AbortCheck): Promise<Matrix> {
+  const values = await valueSource(model, tensor, abort);
   const columns = tensor.shape.at(-1) ?? 1;
-  const rows = columns === 0 ? 0 : values.length / columns;
-  const quantizable = tensor.shape.length === 2 && isQuantizedWeight(tensor.name) && values.every(Number.isFinite);
-  return { rows, columns, values, quantized: quantizable ? quantizeWeight(values, rows, columns, scheme) : undefined };
+  return { rows: columns === 0 ? 0 : values.count / columns, columns, values };
 }
 
-/** A page of the matrix: float values, and their codes and what these stand for where it can be quantized. */
+function isMatrixWeight({ name, shape }: ModelTensor): boolean {
+  return shape.length === 2 && isQuantizedWeight(name);
+}
+
+/** The scales that were chosen last: a page asks for them after the page before. */
+const chosen = new WeakMap<Model, { readonly key: string; readonly scales: Float64Array | undefined }>();
+
+/** One scale, or one a row; undefined where the matrix cannot be quantized. The first time, all values are observed. */
+async function scalesOf(
+  model: Model,
+  tensor: ModelTensor,
+  { values, columns }: Matrix,
+  scheme: Scheme,
+): Promise<Float64Array | undefined> {
+  if (!isMatrixWeight(tensor)) return undefined;
+  const key = `${scheme} ${tensor.name}`;
+  const known = chosen.get(model);
+  if (known?.key === key) return known.scales;
+  const observer = await observed(values, channelLengthOf(scheme, values.count, columns));
+  const scales = observer.isFinite ? observer.scales() : undefined;
+  chosen.set(model, { key, scales });
+  return scales;
+}
+
+/** At least 1, for a matrix without values. */
+function channelLengthOf(scheme: Scheme, count: number, columns: number): number {
+  return Math.max(scheme === 'per_tensor' ? count : columns, 1);
+}
+
+/**
+ * A page of the matrix: float values, and their codes and what these stand for where it can be quantized. Only its
+ * rows are read, once the scales are known.
+ */
 export async function tensorValues(
   model: Model,
   { name, scheme, row, column, rows, columns }: ValuesQueryDto,
@@ -39,72 +70,89 @@ export async function tensorValues(
   if (rows * columns > maxPageCells) {
     throw invalid('E_PAGE_LIMIT', `A page of ${rows} × ${columns} values is larger than ${maxPageCells}.`);
   }
-  const matrix = await matrixOf(model, findTensor(model, name), scheme, abort);
-  const lastRow = Math.min(matrix.rows, row + rows);
-  const lastColumn = Math.min(matrix.columns, column + columns);
+  const tensor = findTensor(model, name);
+  const matrix = await matrixOf(model, tensor, abort);
+  const scales = await scalesOf(model, tensor, matrix, scheme);
+  const height = Math.max(0, Math.min(matrix.rows, row + rows) - row);
+  const width = Math.max(0, Math.min(matrix.columns, column + columns) - column);
   const float: number[] = [];
   const codes: number[] = [];
-  const scales: number[] = [];
-  for (let r = row; r < lastRow; r++) {
-    for (let c = column; c < lastColumn; c++) {
-      float.push(matrix.values[r * matrix.columns + c]);
-      if (matrix.quantized !== undefined) codes.push(matrix.quantized.codes[r * matrix.columns + c]);
-    }
-    if (matrix.quantized !== undefined) scales.push(matrix.quantized.scales[scheme === 'per_tensor' ? 0 : r]);
+  const rowScales: number[] = [];
+  for await (const values of rowsOf(matrix, row, height, column, width)) {
+    float.push(...values);
+    if (scales === undefined) continue;
+    const scale = scales[scheme === 'per_tensor' ? 0 : row + rowScales.length];
+    const rowCodes = new Int8Array(width);
+    quantizeValues(values, scale, rowCodes, 0, width);
+    codes.push(...rowCodes);
+    rowScales.push(scale);
   }
   return {
     totalRows: matrix.rows,
     totalColumns: matrix.columns,
     row,
     column,
-    rows: Math.max(0, lastRow - row),
-    columns: Math.max(0, lastColumn - column),
+    rows: height,
+    columns: width,
     float,
-    codes: matrix.quantized === undefined ? null : codes,
-    scales: matrix.quantized === undefined ? null : scales,
+    codes: scales === undefined ? null : codes,
+    scales: scales === undefined ? null : rowScales,
   };
 }
 
-/** The matrix as at most 256 × 256 cells. A pooled cell shows its value of largest magnitude, so that no outlier is lost. */
+/** `width` values of `height` rows one after the other. */
+async function* rowsOf(
+  { values, columns }: Matrix,
+  row: number,
+  height: number,
+  column: number,
+  width: number,
+): AsyncIterable<Float32Array> {
+  if (height === 0 || width === 0) {
+    for (let i = 0; i < height; i++) yield new Float32Array(0);
+    return;
+  }
+  const start = row * columns + column;
+  const length = (height - 1) * columns + width;
+  const run = length <= maxRunLength ? await values.range(start, length) : undefined;
+  for (let i = 0; i < height; i++) {
+    yield run?.subarray(i * columns, i * columns + width) ?? (await values.range(start + i * columns, width));
+  }
+}
+
+/** The matrix as at most 256 × 256 cells. */
 export async function tensorImage(
   model: Model,
   { name, scheme, layer }: TensorImageQueryDto,
   abort: AbortCheck,
 ): Promise<TensorImageDto> {
-  const matrix = await matrixOf(model, findTensor(model, name), scheme, abort);
-  return {
-    ...matrixImage(layerValues(matrix, layer), matrix.rows, matrix.columns, abort),
-    quantizable: matrix.quantized !== undefined,
-  };
-}
-
-/** A matrix as at most 256 × 256 cells; a pooled cell holds its value of largest magnitude. */
-export function matrixImage(
-  shown: ArrayLike<number>,
-  rows: number,
-  columns: number,
-  abort: AbortCheck,
-): Omit<TensorImageDto, 'quantizable'> {
-  const height = Math.min(rows, maxCells);
-  const width = Math.min(columns, maxCells);
-  const cells = new Array<number>(height * width).fill(0);
-  let largest = 0;
-  for (let r = 0; r < rows; r++) {
-    if ((r & 255) === 0) abort.throwIfAborted();
-    const y = Math.floor((r * height) / rows);
-    for (let c = 0; c < columns; c++) {
-      const value = shown[r * columns + c];
-      const cell = y * width + Math.floor((c * width) / columns);
-      if (Number.isFinite(value) && Math.abs(value) > Math.abs(cells[cell])) cells[cell] = value;
-      if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
-    }
+  const tensor = findTensor(model, name);
+  const matrix = await matrixOf(model, tensor, abort);
+  const scales = layer === 'float' ? undefined : await scalesOf(model, tensor, matrix, scheme);
+  const channelLength = channelLengthOf(scheme, matrix.values.count, matrix.columns);
+  const image = new MatrixImage(matrix.rows, matrix.columns);
+  let start = 0;
+  for await (const tile of matrix.values.tiles()) {
+    abort.throwIfAborted();
+    image.add(scales === undefined ? tile : layerOf(layer, tile, start, scales, channelLength));
+    start += tile.length;
   }
-  return { rows, columns, height, width, cells, largest };
+  const isSound = scales !== undefined || (layer === 'float' && image.isFinite);
+  return { ...image.result(), quantizable: isMatrixWeight(tensor) && isSound };
 }
 
-function layerValues({ values, quantized }: Matrix, layer: TensorImageQueryDto['layer']): ArrayLike<number> {
-  if (layer === 'float' || quantized === undefined) return values;
-  if (layer === 'int8') return quantized.codes;
-  const restored = dequantizeWeight(quantized);
-  return restored.map((value, i) => value - values[i]);
+/** The codes, or what the values that they stand for differ by. */
+function layerOf(
+  layer: TensorImageQueryDto['layer'],
+  tile: Float32Array,
+  start: number,
+  scales: Float64Array,
+  channelLength: number,
+): ArrayLike<number> {
+  const codes = new Int8Array(tile.length);
+  quantizeTile(tile, start, scales, channelLength, codes);
+  if (layer === 'int8') return codes;
+  const restored = dequantizeTile(codes, start, scales, channelLength, new Float32Array(tile.length));
+  for (let i = 0; i < tile.length; i++) restored[i] -= tile[i];
+  return restored;
 }

@@ -47,6 +47,8 @@ export interface EngineOptions {
   readonly useThreads?: (count: number) => Promise<unknown>;
   /** Where exports are written. */
   readonly disk?: Disk;
+  /** Runs work on so many bytes with helpers, if the machine has them and it is worth it. */
+  readonly share?: <T>(bytes: number, work: () => Promise<T>) => Promise<T>;
 }
 
 /** What one thread keeps of its file. Everything but the model itself is a cache. */
@@ -63,7 +65,13 @@ interface Session {
 const maxCachedReports = 4;
 
 /** The handlers of the engine's thread, free of threads themselves: tests call them directly. */
-export function createEngine({ openSource, abort, useThreads, disk }: EngineOptions): Handlers<EngineApi> {
+export function createEngine({
+  openSource,
+  abort,
+  useThreads,
+  disk,
+  share = (_, work) => work(),
+}: EngineOptions): Handlers<EngineApi> {
   let session: Session | undefined;
   const opened = (): Session => {
     if (session === undefined) throw invalid('E_NO_MODEL', 'No model is open.');
@@ -111,16 +119,21 @@ export function createEngine({ openSource, abort, useThreads, disk }: EngineOpti
       return { total: lines.total, start, rows: lines.page(start, count) };
     },
     children: ({ path, spec, limit }) => children(opened(), path, spec, limit),
-    sparklines: async ({ names, bins }) => {
-      const lines = [];
-      for (const name of names) lines.push(await sparkline(opened().model, name, bins, abort));
-      return lines;
-    },
-    tensorDetail: (query) => tensorDetail(opened().model, query, abort),
+    sparklines: ({ names, bins }) =>
+      share(bytesOf(opened().model, names), async () => {
+        const lines = [];
+        for (const name of names) lines.push(await sparkline(opened().model, name, bins, abort));
+        return lines;
+      }),
+    tensorDetail: (query) =>
+      share(bytesOf(opened().model, [query.name]), () => tensorDetail(opened().model, query, abort)),
     overview: ({ spec }) => modelOverview(opened().model, spec),
-    health: (_, { progress }) => modelHealth(opened().model, abort, progress),
+    health: (_, { progress }) => {
+      const { model } = opened();
+      return share(bytesOf(model, model.tensors.keys()), () => modelHealth(model, abort, progress));
+    },
     values: (query) => tensorValues(opened().model, query, abort),
-    image: (query) => tensorImage(opened().model, query, abort),
+    image: (query) => share(bytesOf(opened().model, [query.name]), () => tensorImage(opened().model, query, abort)),
     locate: ({ id, spec, ...query }) => visibleRows(opened(), query, spec).place(id),
     python: ({ spec }) => pythonLines(opened().model, spec),
     compareWith: ({ path }, { progress }) =>
@@ -136,10 +149,14 @@ export function createEngine({ openSource, abort, useThreads, disk }: EngineOpti
         reportWords(texts),
         (request) => opened().forwards.forward(request, context.progress),
       ),
-    stats: async ({ tensor, bins }, { progress }) => ({
-      tensors: await tensorStats(opened().model, tensor, bins, abort, progress),
-      unreadable: tensor === null ? unreadableTensors(opened().model) : [],
-    }),
+    stats: async ({ tensor, bins }, { progress }) => {
+      const { model } = opened();
+      const bytes = bytesOf(model, tensor === null ? model.tensors.keys() : [tensor]);
+      return {
+        tensors: await share(bytes, () => tensorStats(model, tensor, bins, abort, progress)),
+        unreadable: tensor === null ? unreadableTensors(model) : [],
+      };
+    },
     quantize: report,
     quantizeSummary: async (spec, context) => summarizeReport(opened().model, await report(spec, context), spec),
     quantizable: ({ path }) => {
@@ -220,6 +237,13 @@ async function openOrTell(source: ByteSource, abort: AbortCheck): Promise<Model>
     const values = all.filter(({ record }) => record.problem === undefined).length;
     throw new QuantscopeError({ ...error.details, sound: { tensors: all.length, values } });
   }
+}
+
+/** Names of no tensor are somebody else's error. */
+function bytesOf({ tensors }: Model, names: Iterable<string>): number {
+  let bytes = 0;
+  for (const name of names) bytes += tensors.get(name)?.bytes ?? 0;
+  return bytes;
 }
 
 function specKey(spec: QuantizeSpecDto): string {

@@ -23,5 +23,6 @@ new Channel<EngineApi, Record<never, never>>(
     abort: sharedAbort(abortFlag),
     useThreads: (count) => threads.use(count),
     disk: systemDisk(join(__dirname, 'readBackThread.js')),
+    share: (bytes, work) => threads.share(bytes, work),
   }),
 );

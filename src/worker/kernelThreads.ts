@@ -9,6 +9,9 @@ import { sharedKernelFiles } from './kernelFiles';
 const heapMb = 16;
 /** Helpers that are not there by then are not waited for. */
 const startMs = 2_000;
+/** Less is not worth a helper that is there, and not worth starting one. */
+const minSharedBytes = 16 * 1024 * 1024;
+const minStartBytes = 256 * 1024 * 1024;
 
 /** Threads for the kernels of this thread; they are its children and end with it. */
 export class KernelThreads {
@@ -18,6 +21,8 @@ export class KernelThreads {
   private ended = false;
   /** Helpers that were there the last time; a team that lost one counts none. */
   private seen = 0;
+  /** Whether a caller of `use` chose them. */
+  private inUse = false;
 
   /** `folder` is where the compiled kernels and the helper's bundle lie. */
   constructor(private readonly folder: string) {}
@@ -30,11 +35,10 @@ export class KernelThreads {
     const wanted = Math.min(threads, availableParallelism());
     if (wanted <= 1 || this.ended || (this.shared?.team.helpers ?? 0) < this.seen) await this.stop();
     if (wanted <= 1) return 1;
-    this.shared ??= loadSharedKernels(sharedKernelFiles(this.folder));
-    if (this.shared === undefined) return 1;
-    const { module, memory, control, team } = this.shared;
     const started = this.workers.length < wanted - 1;
-    while (this.workers.length < wanted - 1) this.workers.push(this.start({ module, memory, control }));
+    const shared = this.start(wanted);
+    if (shared === undefined) return 1;
+    const { team } = shared;
     const end = performance.now() + startMs;
     while (started && !this.ended && team.helpers < wanted - 1 && performance.now() < end)
       await new Promise((done) => setTimeout(done, 2));
@@ -43,11 +47,45 @@ export class KernelThreads {
       return 1;
     }
     this.seen = team.helpers;
-    useShared(this.shared);
+    this.inUse = true;
+    useShared(shared);
     return 1 + team.helpers;
   }
 
-  private start(workerData: Pick<SharedKernels, 'module' | 'memory' | 'control'>): Worker {
+  /**
+   * `work` on so many bytes that stream by, with a helper where the machine has one and the work is worth it. The
+   * helper is not waited for: it takes its part from when it is there. Starting it takes longer than the first picture
+   * of a tensor, so that is made alone, and the helper is there for the next.
+   */
+  async share<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    if (this.inUse || bytes < minSharedBytes) return work();
+    if (this.ended) await this.stop();
+    if (this.shared === undefined && bytes < minStartBytes) {
+      const result = await work();
+      setImmediate(() => this.start(2));
+      return result;
+    }
+    const shared = this.start(2);
+    if (shared === undefined) return work();
+    useShared(shared);
+    try {
+      return await work();
+    } finally {
+      useShared(undefined);
+    }
+  }
+
+  /** Undefined where shared memory or the kernels for it are missing, or one thread is all there is. */
+  private start(threads: number): SharedKernels | undefined {
+    if (Math.min(threads, availableParallelism()) < 2) return undefined;
+    this.shared ??= loadSharedKernels(sharedKernelFiles(this.folder));
+    if (this.shared === undefined) return undefined;
+    const { module, memory, control } = this.shared;
+    while (this.workers.length < threads - 1) this.workers.push(this.helper({ module, memory, control }));
+    return this.shared;
+  }
+
+  private helper(workerData: Pick<SharedKernels, 'module' | 'memory' | 'control'>): Worker {
     const worker = new Worker(join(this.folder, 'kernelThread.js'), {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
@@ -67,6 +105,7 @@ export class KernelThreads {
     this.shared = undefined;
     this.ended = false;
     this.seen = 0;
+    this.inUse = false;
     await Promise.all(this.workers.splice(0).map((worker) => worker.terminate()));
   }
 }

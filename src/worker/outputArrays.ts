@@ -8,7 +8,7 @@ import type { Tensor } from '../engine/tensor/tensor';
 import { type NpyArray, planNpy, planNpz } from '../formats/npy/write';
 import type { Captured } from '../model/capture';
 import type { OutputPairs } from '../model/forwardModule';
-import { matrixImage } from '../model/tensorValues';
+import { matrixImage } from '../model/matrixImage';
 import type { OutputImageQueryDto } from '../protocol/forwardDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
 import { writeFileAtomically } from './writeFile';

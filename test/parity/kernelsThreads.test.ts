@@ -15,6 +15,9 @@ import { Recurrent } from '../../src/engine/nn/recurrent';
 import { Generator } from '../../src/engine/random/generator';
 import { initLinear, initRecurrent } from '../../src/engine/random/initialize';
 import type { FloatTensor } from '../../src/engine/tensor/tensor';
+import { describeValues } from '../../src/model/describeValues';
+import type { Model, ModelTensor } from '../../src/model/openModel';
+import { streamed } from '../../src/model/tensorTiles';
 import { KernelThreads } from '../../src/worker/kernelThreads';
 import { temporaryFolder } from '../support/bundles';
 import { assertSameBits } from '../support/floatBits';
@@ -97,6 +100,37 @@ describe('kernels on several threads', () => {
       }
       space.release();
     }
+  });
+
+  it('what describes a tensor is the same with helpers and alone, also where it is read while they work', async () => {
+    const values = gaussian(6)(3_000_001);
+    const tensor = { name: 'w', shape: [values.length], dtype: 'float32' } as unknown as ModelTensor;
+    /** Read as from a file: into the memory that the kernels work on. */
+    const read = async (_: unknown, start: number, length: number, __: unknown, into?: Uint8Array) => {
+      const bytes = new Uint8Array(values.buffer, 4 * start, 4 * length);
+      into?.set(bytes);
+      return into?.subarray(0, 4 * length) ?? bytes;
+    };
+    const model = { fileName: 'large.pt', file: { readRange: read } } as unknown as Model;
+    const record = { ...tensor, numel: values.length, bytes: 4 * values.length };
+    const describeIt = async () => {
+      const source = streamed(model, record, neverAborted, () => {});
+      assert.ok(source !== undefined);
+      return describeValues(tensor, source, 512);
+    };
+    const together = await describeIt();
+    await threads.stop();
+    assert.equal(selectKernels().threads, 1);
+    assert.deepEqual(together, await describeIt());
+    let helped = 0;
+    for (let turn = 0; turn < 100 && helped < count; turn++) {
+      assert.deepEqual(await threads.share(1e9, describeIt), together);
+      helped = await threads.share(1e9, async () => selectKernels().threads);
+    }
+    assert.equal(helped, count, 'the helper joins once it is there');
+    assert.equal(await threads.share(1e6, async () => selectKernels().threads), 1, 'little is done alone');
+    assert.equal(selectKernels().threads, 1, 'the next work has the usual kernels');
+    count = await threads.use(2);
   });
 
   it('a batch that was given up does not reach into the next', () => {

@@ -25,6 +25,11 @@ export class TileObserver {
     });
   }
 
+  /** Whether no channel has a NaN or an infinity: what cannot be quantized. */
+  get isFinite(): boolean {
+    return this.ranges.every(({ min, max }) => Number.isFinite(min) && Number.isFinite(max));
+  }
+
   scales(): Float64Array {
     return Float64Array.from(this.ranges, ({ min, max }) => symmetricScale(min, max));
   }

@@ -1,3 +1,5 @@
+import type { StatsSums } from './tensorStats';
+
 /** What is odd about a tensor's values. Rows are slices along the first axis; a vector has none. */
 export interface RowFindings {
   readonly values: number;
@@ -13,37 +15,64 @@ export interface RowFindings {
   readonly std: number;
 }
 
-/** One pass; a row of a single value is neither dead nor constant. */
-export function rowFindings(values: Float32Array, shape: readonly number[]): RowFindings {
-  const rows = shape.length >= 2 ? shape[0] : 0;
-  const width = rows === 0 ? values.length : values.length / rows;
-  let nan = 0;
-  let inf = 0;
-  let zeroRows = 0;
-  let constantRows = 0;
-  let maxAbs = 0;
-  let sum = 0;
-  let squares = 0;
-  for (let start = 0; start < values.length; start += Math.max(width, 1)) {
-    const first = values[start];
-    let constant = true;
-    for (let i = start; i < start + width; i++) {
-      const value = values[i];
-      if (value !== first) constant = false;
-      if (Number.isNaN(value)) nan++;
-      else if (!Number.isFinite(value)) inf++;
-      else {
-        maxAbs = Math.max(maxAbs, Math.abs(value));
-        sum += value;
-        squares += value * value;
-      }
-    }
-    if (rows === 0 || width < 2 || !constant || !Number.isFinite(first)) continue;
-    if (first === 0) zeroRows++;
-    else constantRows++;
+/**
+ * Rows of one finite value, in a tensor whose values come in parts and in order. A row of a single value is neither
+ * dead nor constant. Most rows are told by their second value.
+ */
+export class ConstantRows {
+  readonly rows: number;
+  zeroRows = 0;
+  constantRows = 0;
+  private readonly width: number;
+  private first = 0;
+  private seen = 0;
+  private isConstant = false;
+
+  constructor(shape: readonly number[], count: number) {
+    this.rows = shape.length >= 2 ? shape[0] : 0;
+    this.width = this.rows === 0 ? 0 : count / this.rows;
   }
-  const finite = values.length - nan - inf;
-  const mean = finite === 0 ? 0 : sum / finite;
-  const variance = finite < 2 ? 0 : Math.max(0, (squares - finite * mean * mean) / (finite - 1));
-  return { values: values.length, nan, inf, rows, zeroRows, constantRows, maxAbs, std: Math.sqrt(variance) };
+
+  add(values: Float32Array): void {
+    if (this.width < 2) return;
+    for (let at = 0; at < values.length; ) {
+      if (this.seen === 0) {
+        this.first = values[at];
+        this.isConstant = Number.isFinite(this.first);
+      }
+      const end = Math.min(at + this.width - this.seen, values.length);
+      if (this.isConstant) this.isConstant = isAll(values, at, end, this.first);
+      this.seen += end - at;
+      at = end;
+      if (this.seen === this.width) this.endRow();
+    }
+  }
+
+  private endRow(): void {
+    this.seen = 0;
+    if (!this.isConstant) return;
+    if (this.first === 0) this.zeroRows++;
+    else this.constantRows++;
+  }
+}
+
+function isAll(values: Float32Array, from: number, to: number, value: number): boolean {
+  for (let i = from; i < to; i++) if (values[i] !== value) return false;
+  return true;
+}
+
+export function rowFindings(
+  { count, nan, inf, min, max, m2 }: StatsSums,
+  { rows, zeroRows, constantRows }: ConstantRows,
+): RowFindings {
+  return {
+    values: count + nan + inf,
+    nan,
+    inf,
+    rows,
+    zeroRows,
+    constantRows,
+    maxAbs: count === 0 ? 0 : Math.max(Math.abs(min), Math.abs(max)),
+    std: count < 2 ? 0 : Math.sqrt(m2 / (count - 1)),
+  };
 }

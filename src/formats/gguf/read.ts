@@ -2,10 +2,10 @@ import type { AbortCheck } from '../../core/abort';
 import type { ByteSource } from '../../core/byteSource';
 import { malformed, QuantscopeError } from '../../core/errors';
 import { quotedNames } from '../../core/text';
-import type { ModelFile, StorageRecord, Warning } from '../types';
+import type { ModelFile, StorageRecord, TensorRecord, Warning } from '../types';
 import { readHeader } from './header';
 import { llamaNameBytes } from './limits';
-import { readValues } from './readTensor';
+import { readRun, readValues } from './readTensor';
 import { inOrder, type Payload, type Placed, placeTensors } from './records';
 import { openOtherParts, splitPlace } from './split';
 import type { GgufHeader, GgufPart } from './types';
@@ -19,6 +19,12 @@ export async function openGguf(source: ByteSource, abort: AbortCheck): Promise<M
   const { tensors, twice } = merge(byPart.flatMap(({ placed }) => placed));
   const payloads = new Map<StorageRecord, Payload>();
   for (const { record, payload } of tensors) if (payload !== undefined) payloads.set(record.storage, payload);
+  const payloadOf = ({ problem, storage }: TensorRecord): Payload => {
+    if (problem !== undefined) throw new QuantscopeError(problem);
+    const payload = payloads.get(storage);
+    if (payload === undefined) throw malformed('E_GGUF_OFFSET', 'The tensor is none of this file.');
+    return payload;
+  };
   const unordered = byPart.filter(({ part, placed }) => !inOrder(part, placed)).map(({ part }) => part.source.name);
   return {
     format: 'gguf',
@@ -31,12 +37,9 @@ export async function openGguf(source: ByteSource, abort: AbortCheck): Promise<M
     warnings: [...others.warnings, ...warningsOf(parts, tensors, twice, unordered)],
     safety: { verdict: 'safe', globals: [] },
     opaque: [],
-    async readTensor(tensor, check) {
-      if (tensor.problem !== undefined) throw new QuantscopeError(tensor.problem);
-      const payload = payloads.get(tensor.storage);
-      if (payload === undefined) throw malformed('E_GGUF_OFFSET', 'The tensor is none of this file.');
-      return readValues(payload, tensor, check);
-    },
+    readTensor: async (tensor, check) => readValues(payloadOf(tensor), tensor, check),
+    readRange: async (tensor, start, count, check, into) =>
+      readRun(payloadOf(tensor), tensor.storageOffset + start, count, check, into),
   };
 }
 

@@ -10,28 +10,37 @@ import { fitsMemory, type Payload } from './records';
 /** Blocks between two looks at the abort flag: some milliseconds. */
 const abortEvery = 16_384;
 
-/**
- * The values that a record shows, contiguous and little-endian: all of a tensor or a run of its
- * elements, of which only the blocks that hold it are read.
- */
+/** The values that a record shows, contiguous and little-endian. */
 export async function readValues(
-  { part, encoding, offset }: Payload,
+  payload: Payload,
   { shape, storageOffset }: TensorRecord,
   abort: AbortCheck,
 ): Promise<Uint8Array> {
   const count = numel(shape);
-  const { bytes: width } = dtypes[encoding.dtype];
+  const { bytes: width } = dtypes[payload.encoding.dtype];
   if (!fitsMemory(count, width)) {
     throw unsupported(
       'E_TENSOR_LIMIT',
       `The tensor has ${count * width} bytes when it is decoded; ${maxTensorBytes} fit into memory at once.`,
     );
   }
+  return readRun(payload, storageOffset, count, abort);
+}
+
+/** A run of elements, of which only the blocks that hold it are read; into `into` where they need no decoding. */
+export async function readRun(
+  { part, encoding, offset }: Payload,
+  start: number,
+  count: number,
+  abort: AbortCheck,
+  into?: Uint8Array,
+): Promise<Uint8Array> {
   if (count === 0) return new Uint8Array(0);
   const { blockSize, blockBytes, decode } = encoding;
-  const first = Math.floor(storageOffset / blockSize);
-  const blocks = Math.ceil((storageOffset + count) / blockSize) - first;
-  const stored = await part.source.read(offset + first * blockBytes, blocks * blockBytes);
+  const first = Math.floor(start / blockSize);
+  const blocks = Math.ceil((start + count) / blockSize) - first;
+  const space = decode === undefined ? into : undefined;
+  const stored = await part.source.read(offset + first * blockBytes, blocks * blockBytes, space);
   abort.throwIfAborted();
   if (decode === undefined) return part.header.bigEndian ? swapBytes(stored.slice(), encoding.dtype) : stored;
   const values = new Float32Array(blocks * blockSize);
@@ -39,6 +48,5 @@ export async function readValues(
     if (block % abortEvery === 0) abort.throwIfAborted();
     decode(stored, block * blockBytes, values, block * blockSize, !part.header.bigEndian);
   }
-  const skip = storageOffset - first * blockSize;
-  return new Uint8Array(values.buffer, skip * 4, count * 4);
+  return new Uint8Array(values.buffer, (start - first * blockSize) * 4, count * 4);
 }

@@ -14,7 +14,8 @@ import { readCodes, storedQuantization } from '../quantizedTensor';
 import { planQuantization } from '../quantizePlan';
 import { streamedCodes } from '../streamedLinear';
 import { staysReason } from '../tensorDetail';
-import { inMemory, observed, streamed, type ValueTiles } from '../tensorTiles';
+import { observed, type ValueTiles } from '../tensorTiles';
+import { valueSource } from '../valueSource';
 import type { PlannedExport } from './exportModel';
 import { valueLines } from './loadLines';
 import { numpyArray, widensFor } from './npzExport';
@@ -77,7 +78,7 @@ async function choose(
       : { array };
   }
   const scheme = spec === null ? shownScheme(model, tensor, asked) : chosenScheme(model, tensor, spec);
-  const source = streamed(model, tensor, abort, () => {}) ?? inMemory(await readValues(model, tensor, abort));
+  const source = await valueSource(model, tensor, abort);
   const channelLength = scheme === 'per_channel' ? shape[1] : tensor.numel;
   const scales = await scalesOf(tensor, source, channelLength);
   if (values === 'dequantized') {

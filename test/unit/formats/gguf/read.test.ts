@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { neverAborted } from '../../../../src/core/abort';
 import { type ByteSource, bytesSource } from '../../../../src/core/byteSource';
+import { numel } from '../../../../src/core/shape';
 import { openFile } from '../../../../src/formats/registry';
 import type { ModelFile } from '../../../../src/formats/types';
 import { inspect } from '../../../../src/model/describeModel';
@@ -41,6 +42,27 @@ function tensorOf(file: ModelFile, name: string) {
 }
 
 describe('values', () => {
+  for (const fixture of ['little', 'big']) {
+    it(`of a run of elements are those of the whole, across blocks and within one: ${fixture}.gguf`, async () => {
+      const file = await openFixture(fixture);
+      for (const { name, tensor } of file.tensors) {
+        const whole = await file.readTensor(tensor, neverAborted);
+        const count = numel(tensor.shape);
+        const width = whole.length / count;
+        for (const [start, end] of [
+          [0, count],
+          [0, 1],
+          [Math.min(31, count), Math.min(33, count)],
+          [Math.floor(count / 2), count],
+          [count, count],
+        ]) {
+          const run = await file.readRange?.(tensor, start, end - start, neverAborted);
+          assert.deepEqual(run, whole.subarray(start * width, end * width), `${name} ${start} … ${end}`);
+        }
+      }
+    });
+  }
+
   const files = [
     ['little', 'little'],
     ['big', 'big'],
