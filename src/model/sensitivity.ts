@@ -40,10 +40,10 @@ export async function sensitivity(
   abort: AbortCheck,
   progress: Progress,
   given?: readonly Tensor[],
-  whole?: PreparedProgram,
+  whole?: WholeRun,
 ): Promise<SensitivityDto> {
   const node = request.module === '' ? model.root : findModule(model, request.module);
-  const plan = planQuantization(node, request.spec);
+  const plan = whole?.plan ?? planQuantization(node, request.spec);
   const known = defaultInputs(node);
   const reason = whole === undefined && known === undefined ? (cannotRun(node) ?? 'its inputs are not known') : '';
   if (whole === undefined && given !== undefined && known === undefined) {
@@ -53,7 +53,7 @@ export async function sensitivity(
   }
   const measured =
     whole !== undefined
-      ? await programNoise(whole, abort, progress)
+      ? await outputNoise(whole, abort, progress)
       : known === undefined || plan.quantized.size === 0
         ? await layerNoise(model, plan, request, abort, progress)
         : await wholeNoise(model, node, request, given ?? randomFor(request, known), known, abort, progress);
@@ -70,7 +70,7 @@ export async function sensitivity(
   const measure = async (set: FloatSet): Promise<FloatSetDto> => {
     abort.throwIfAborted();
     await othersFirst();
-    return { ...set, measuredDb: measured.measure?.(set.keep) ?? null };
+    return { ...set, measuredDb: (await measured.measure?.(set.keep)) ?? null };
   };
   const curve: FloatSetDto[] = [];
   for (const set of sizeErrorCurve(costs, otherBytes))
@@ -105,7 +105,32 @@ interface Measured {
   readonly noise: ReadonlyMap<string, number>;
   readonly inputs: SensitivityDto['inputs'];
   /** SQNR at the output with exactly these layers in float. */
-  readonly measure?: (keep: readonly string[]) => number;
+  readonly measure?: (keep: readonly string[]) => number | Promise<number>;
+}
+
+/** A whole model that runs by code of its own, or as a graph, on its inputs. */
+export interface WholeRun {
+  readonly inputs: SensitivityDto['inputs'];
+  /** The layers that can be quantized, by path. */
+  readonly paths: readonly string[];
+  /** The first output in float. */
+  readonly reference: FloatTensor;
+  /** The same with exactly these layers quantized. */
+  output(chosen: (path: string) => boolean): FloatTensor | Promise<FloatTensor>;
+  /** Which layers the spec quantizes, where the module tree does not tell it. */
+  readonly plan?: QuantizePlan<ModelTensor>;
+}
+
+/** A program as sensitivity runs it. */
+export function programRun(program: PreparedProgram): WholeRun {
+  const [reference] = program.run().outputs.map(toFloat);
+  const twins = program.twins();
+  return {
+    inputs: program.inputs,
+    paths: [...program.swapped.values()].map(({ path }) => path),
+    reference,
+    output: (chosen) => toFloat(program.run(twins.only(chosen)).outputs[0]),
+  };
 }
 
 async function wholeNoise(
@@ -134,34 +159,24 @@ async function wholeNoise(
   return { noise, measure, inputs: inputs.map(({ shape }, i) => ({ name: known[i]?.name ?? `input.${i}`, shape })) };
 }
 
-/** The same at the output of a program that runs by its own code. */
-async function programNoise(program: PreparedProgram, abort: AbortCheck, progress: Progress): Promise<Measured> {
-  const [reference] = program.run().outputs.map(toFloat);
-  const twins = program.twins();
-  const output = (chosen: (path: string) => boolean) => toFloat(program.run(twins.only(chosen)).outputs[0]);
+/** The same at the output of a whole model. */
+async function outputNoise(
+  { inputs, paths, reference, output }: WholeRun,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<Measured> {
   const noise = new Map<string, number>();
-  for (const { path } of program.swapped.values()) {
-    progress(noise.size, program.swapped.size, path);
+  for (const path of paths) {
+    progress(noise.size, paths.length, path);
     abort.throwIfAborted();
     await othersFirst();
-    noise.set(
-      path,
-      noiseOf(
-        reference,
-        output((own) => own === path),
-      ),
-    );
+    noise.set(path, noiseOf(reference, await output((own) => own === path)));
   }
-  const measure = (keep: readonly string[]) => {
+  const measure = async (keep: readonly string[]) => {
     const kept = new Set(keep);
-    return decibels(
-      noiseOf(
-        reference,
-        output((path) => !kept.has(path)),
-      ),
-    );
+    return decibels(noiseOf(reference, await output((path) => !kept.has(path))));
   };
-  return { noise, measure, inputs: program.inputs };
+  return { noise, measure, inputs };
 }
 
 /** Each layer by itself on random input: what it adds, not what becomes of it further on. */

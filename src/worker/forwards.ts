@@ -14,7 +14,7 @@ import { findModule, type Model, openModel } from '../model/openModel';
 import { requestSpec } from '../model/preparedProgram';
 import { explainProgram, programActivation } from '../model/programDetails';
 import { defaultInputs } from '../model/runnable';
-import { sensitivity } from '../model/sensitivity';
+import { programRun, sensitivity } from '../model/sensitivity';
 import type { SensitivityDto, SensitivityRequestDto } from '../protocol/answersDto';
 import type {
   ActivationDetailDto,
@@ -32,6 +32,7 @@ import type {
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
 import type { GraphFile } from './onnxGraph';
+import { graphSensitivity } from './onnxSensitivity';
 import { describeGraph, forwardGraph, isGraph, tappedGraph } from './onnxWhole';
 import { type OpenSource, withSource } from './openSource';
 import {
@@ -126,9 +127,10 @@ export class Forwards {
   /** At the output of the whole model where it runs by code. */
   async sensitivity(request: SensitivityRequestDto, progress: Progress): Promise<SensitivityDto> {
     const { model, abort } = this;
+    if (isGraph(model, request)) return graphSensitivity(this.graphFile, request, progress);
     if (!isWhole(model, request)) return sensitivity(model, request, abort, progress, await this.given(request));
     const prepared = await this.whole.prepare(request, { ...request.spec, exclude: [] });
-    return sensitivity(model, request, abort, progress, undefined, prepared);
+    return sensitivity(model, request, abort, progress, undefined, programRun(prepared));
   }
 
   async outputImage({ request, output, layer }: OutputImageQueryDto): Promise<TensorImageDto> {

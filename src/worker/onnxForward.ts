@@ -1,4 +1,3 @@
-import { invalid } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { accuracy } from '../engine/quantization/errorMetrics';
 import type { Tensor } from '../engine/tensor/tensor';
@@ -9,6 +8,7 @@ import { defaultSpec } from '../model/qconfigSpec';
 import type { OnnxForwardDto, OnnxForwardRequestDto, ProductDto } from '../protocol/forwardDto';
 import {
   type GraphFile,
+  noGraph,
   type PreparedGraph,
   partsBytes,
   type QuantizedGraph,
@@ -95,7 +95,7 @@ export async function chosenGraph(
 ): Promise<QuantizedGraph & { readonly same?: OnnxForwardDto['same'] }> {
   const { model } = prepared.file;
   const graph = model.file.onnx?.graph;
-  if (graph === undefined) throw invalid('E_ONNX_NO_GRAPH', 'The file has no graph.');
+  if (graph === undefined) throw noGraph();
   if (isQuantizedGraph(graph)) return { parts: prepared.parts, graph, same: 'stored' };
   const { nodes } = planGraph(model, graph, spec);
   if (nodes.size === 0) return { parts: prepared.parts, graph, same: 'float' };

@@ -133,21 +133,34 @@ export async function withSession<T>(
   }
 }
 
+export function noGraph() {
+  return invalid('E_ONNX_NO_GRAPH', 'The file has no graph.');
+}
+
 /** The graph with these nodes quantized, made in memory. */
-export async function quantizedGraph(
+export async function quantizedParts(
   { file: { model, abort }, values }: Pick<PreparedGraph, 'file' | 'values'>,
   rewriting: Omit<Rewriting, 'values'>,
-): Promise<QuantizedGraph> {
+): Promise<OnnxParts> {
   const files = await rewriteGraph(model, { ...rewriting, values }, model.fileName, abort, noProgress);
   if (files.length > 1) {
     throw unsupported('E_ONNX_LIMIT', 'The quantized graph is too large to be run here.', {
       hint: 'Export it and run it with ONNX Runtime.',
     });
   }
-  const bytes = await joinChunks(files[0].plan.chunks());
-  const graph = (await openModel(bytesSource(bytes, model.fileName), abort)).file.onnx?.graph;
-  if (graph === undefined) throw invalid('E_ONNX_NO_GRAPH', 'The quantized graph is none.');
-  return { parts: { model: bytes, external: [] }, graph };
+  return { model: await joinChunks(files[0].plan.chunks()), external: [] };
+}
+
+/** The same with the graph read again. */
+export async function quantizedGraph(
+  prepared: Pick<PreparedGraph, 'file' | 'values'>,
+  rewriting: Omit<Rewriting, 'values'>,
+): Promise<QuantizedGraph> {
+  const { model, abort } = prepared.file;
+  const parts = await quantizedParts(prepared, rewriting);
+  const { file } = await openModel(bytesSource(parts.model, model.fileName), abort);
+  if (file.onnx?.graph === undefined) throw noGraph();
+  return { parts, graph: file.onnx.graph };
 }
 
 /** The same graph with these values among its outputs. */

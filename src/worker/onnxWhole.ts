@@ -121,7 +121,7 @@ function asFloat(tensor: Tensor) {
 }
 
 /** What was typed instead of random inputs; a file is read where the graph runs. */
-async function givenInputs(
+export async function givenInputs(
   { model, openSource }: GraphFile,
   { inputs }: Pick<ForwardRequestDto, 'inputs'>,
 ): Promise<readonly Tensor[] | undefined> {

@@ -152,6 +152,30 @@ describe('the Forward view in a browser', function () {
     await page.getByTestId('heatmap').waitFor();
   });
 
+  it('what is ticked in an ONNX graph is what is quantized, run and measured', async () => {
+    const { page, document, problems, setTheme } = await show(fixturePath('onnxRuntime', 'word_lm.onnx'));
+    await document.loaded;
+    await page.getByTestId('quantize').click();
+    const box = page.getByRole('checkbox', { name: 'Quantize rnn', exact: true });
+    await box.click();
+    await page.locator('[role=checkbox][aria-label="Quantize rnn"][aria-checked=false]').waitFor();
+    await page.getByTestId('run-forward').click();
+    await page.getByTestId('percent').waitFor({ timeout: 30_000 });
+    assert.deepEqual(
+      document.snapshot.forward?.products.map(({ module }) => module),
+      ['head'],
+    );
+    await page.getByTestId('tab-error').click();
+    await page.getByTestId('error-view').waitFor({ timeout: 30_000 });
+    const { sensitivity } = document.snapshot;
+    assert.deepEqual([sensitivity?.scope, sensitivity?.layers[0].path], ['model', 'rnn']);
+    for (const theme of themes) {
+      await setTheme(theme);
+      assert.deepEqual(await axeViolations(page), [], theme);
+    }
+    assert.deepEqual(problems, []);
+  });
+
   it('a pass of an ONNX graph is cancelled, and the next one runs', async () => {
     const { page, document } = await show(fixturePath('onnxRuntime', 'block.onnx'));
     await document.loaded;

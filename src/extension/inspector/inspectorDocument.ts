@@ -282,9 +282,7 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   /** The error that each layer makes alone, ticked or not: on the inputs of the last pass of the whole model, where there was one. */
   async measureSensitivity(): Promise<void> {
-    // ONNX Runtime runs a graph whole: its layers are not measured there.
-    const whole = this.lastForward?.module === '' && this.state.model?.code !== 'onnx';
-    const last = whole ? this.lastForward : undefined;
+    const last = this.lastForward?.module === '' ? this.lastForward : undefined;
     const { source, plan } = last ?? this.code.chosen;
     const spec = this.state.quantizedSpec ?? this.state.spec;
     await this.work(vscode.l10n.t('Measuring each layer'), async (options) => {
