@@ -88,7 +88,9 @@ export function formatError(details: ErrorDetails): string {
     where?.offset === undefined ? undefined : `byte ${where.offset}`,
     where?.field,
   ].filter((part) => part !== undefined);
-  const compare = details.expected === undefined ? '' : ` (expected ${details.expected}, found ${details.found})`;
+  const { expected, found } = details;
+  const known = [expected && `expected ${expected}`, found && `found ${found}`].filter(Boolean);
+  const compare = expected === undefined ? '' : ` (${known.join(', ')})`;
   const at = place.length === 0 ? '' : `${place.join(', ')}: `;
   return `${at}${details.message}${compare}${details.hint === undefined ? '' : ` ${details.hint}`} [${details.code}]`;
 }

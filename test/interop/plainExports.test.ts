@@ -4,14 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
-import { joinChunks } from '../../src/core/byteChunks';
-import { bytesSource } from '../../src/core/byteSource';
 import { selectKernels } from '../../src/engine/kernels/dispatch';
 import type { FloatTensor } from '../../src/engine/tensor/tensor';
 import { floatTensor } from '../../src/engine/tensor/tensor';
-import { planTorchFile, type StateItem } from '../../src/formats/torch/write';
 import { loadModule, readValues } from '../../src/model/loadModule';
-import { findModule, findTensor, type Model, openModel } from '../../src/model/openModel';
+import { findModule, findTensor, type Model } from '../../src/model/openModel';
 import type { ExportFormat, ExportRequestDto } from '../../src/protocol/exportDto';
 import { writeExport } from '../support/exports';
 import { openFixtureModel, quantized, spec } from '../support/models';
@@ -76,46 +73,6 @@ describeWithTorch(
         });
       }
     }
-
-    it('GGUF: every block is the one that gguf-py makes', async () => {
-      const random = gaussian(3);
-      const float = (name: string, shape: readonly number[]): StateItem => {
-        const values = random(shape.reduce((a, b) => a * b, 1));
-        // A block of zeros and exact halves are where rounding could differ.
-        values.set([0, 0.5, -0.5, 127, -127], 0);
-        values.fill(0, 32, 64);
-        return {
-          kind: 'tensor',
-          name,
-          tensor: { dtype: 'float32', shape, data: async () => new Uint8Array(values.buffer) },
-        };
-      };
-      const items = [
-        float('token_embd.weight', [6, 96]),
-        float('blk.0.attn_q.weight', [64, 64]),
-        float('blk.0.ffn_norm.weight', [64]),
-        float('output.weight', [5, 70]),
-      ];
-      const plan = planTorchFile({ items, versions: [] }, { archiveName: 'model', style: '2', engine: 'fbgemm' });
-      const model = await openModel(bytesSource(await joinChunks(plan.chunks()), 'model.pt'), neverAborted);
-      const arrays = await writeExport(folder, model, 'model.npz', { format: 'npz' });
-      const { file, load } = await writeExport(folder, model, 'model.gguf', { format: 'gguf', spec: spec() });
-      assert.deepEqual(await askPython(python as Python, 'read_gguf.py', file, arrays.file, load), {
-        'token_embd.weight': ['Q8_0', true],
-        'blk.0.attn_q.weight': ['Q8_0', true],
-        'blk.0.ffn_norm.weight': ['F32', true],
-        'output.weight': ['F16', true],
-      });
-      const halves = await writeExport(folder, model, 'half.gguf', { format: 'gguf' });
-      const report = await askPython<Record<string, unknown>>(
-        python as Python,
-        'read_gguf.py',
-        halves.file,
-        arrays.file,
-        halves.load,
-      );
-      assert.deepEqual(report['token_embd.weight'], ['F16', true]);
-    });
 
     const random = gaussian(11);
     const tensor = (...shape: number[]) => floatTensor(random(shape.reduce((a, b) => a * b, 1)), shape);

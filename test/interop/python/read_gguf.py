@@ -19,4 +19,5 @@ report = {}
 for tensor in reader.tensors:
     expected = gguf.quants.quantize(arrays[tensor.name], tensor.tensor_type)
     report[tensor.name] = [tensor.tensor_type.name, tensor.data.tobytes() == expected.tobytes()]
-print(json.dumps(report))
+field = reader.fields["general.architecture"]
+print(json.dumps({"architecture": bytes(field.parts[field.data[0]]).decode(), "tensors": report}))
