@@ -44,6 +44,7 @@ const bundles = [
     format: 'iife',
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    charset: 'utf8',
     loader: { '.ttf': 'file' },
     assetNames: '[name]',
     sourcemap: production ? false : 'linked',

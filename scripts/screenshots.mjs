@@ -25,7 +25,7 @@ try {
     mkdirSync(join(root, 'media', folder), { recursive: true });
     for (const view of list) {
       for (const theme of ['dark', 'light']) {
-        const frame = view.kind === 'side' ? { width: 320, height: 360 } : size;
+        const frame = view.size ?? (view.kind === 'side' ? { width: 320, height: 360 } : size);
         const shown = await inspector.open(view.file, { theme, kind: view.kind, ...frame });
         await view.show(shown);
         // Hover and focus are nobody's here.

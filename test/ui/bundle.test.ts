@@ -25,6 +25,7 @@ it(`the page's script is smaller than ${limit / 1000} KB minified, and builds no
     format: 'iife',
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    charset: 'utf8',
     loader: { '.ttf': 'file' },
     minify: true,
   });

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../l10n';
+import { Button } from '../views/Button';
 import { type Domain, position, valueAt } from './axes';
 
 export interface ChartTable {
@@ -92,9 +93,9 @@ export function Plot(props: Props) {
         </div>
       )}
       {table !== undefined && (
-        <button type="button" class="link as-table" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+        <Button class="link as-table" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
           {asTable ? t('Show as chart') : t('Show as table')}
-        </button>
+        </Button>
       )}
     </div>
   );

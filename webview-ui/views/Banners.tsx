@@ -4,6 +4,7 @@ import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
 import { engineMessage, isTranslated, t } from '../l10n';
 import { act } from '../state/store';
+import { Button } from './Button';
 import { Original } from './ErrorCard';
 import { Icon } from './Icon';
 
@@ -24,9 +25,9 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
             {dangers.length > 3 && <p>{t('and {0} more', dangers.length - 3)}</p>}
             <p>
               {t('The weights below are safe to look at.')}{' '}
-              <button type="button" class="link" onClick={() => act('showTab', { tab: 'overview' })}>
+              <Button class="link" onClick={() => act('showTab', { tab: 'overview' })}>
                 {t('Show all {0} globals', model.safety.globals.length)}
-              </button>
+              </Button>
             </p>
           </div>
         </div>
@@ -39,9 +40,9 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
           <Icon name="refresh" kind="warning" />
           <p>
             <b>{t('The file changed on disk.')}</b> {t('What you see is what was read before.')}{' '}
-            <button type="button" class="link" data-testid="reload" onClick={() => act('reload', {})}>
+            <Button class="link" data-testid="reload" onClick={() => act('reload', {})}>
               {t('Reload')}
-            </button>
+            </Button>
           </p>
         </div>
       )}
@@ -98,9 +99,9 @@ function SourcePlace({ notice: { where } }: { readonly notice: NonNullable<ViewS
   if (where?.file === undefined || !/^line \d+$/.test(where.field ?? '')) return null;
   return (
     <p>
-      <button type="button" class="link" data-testid="open-place" onClick={() => act('openPlace', {})}>
+      <Button class="link" data-testid="open-place" onClick={() => act('openPlace', {})}>
         {t('Open {0}, {1}', visible(where.file), t('line {0}', (where.field ?? '').slice(5)))}
-      </button>
+      </Button>
     </p>
   );
 }

@@ -6,6 +6,7 @@ import { BreakEvenChart } from '../charts/BreakEvenChart';
 import { count, shortName, visible } from '../format';
 import { t } from '../l10n';
 import { act } from '../state/store';
+import { Button } from './Button';
 
 /** Types whose size has a curve. */
 const scalable = new Set(['Linear', 'LSTM', 'GRU', 'RNN']);
@@ -37,15 +38,14 @@ export function BreakEven({ state, model }: { readonly state: ViewSnapshotDto; r
             ))}
           </select>
         )}
-        <button
-          type="button"
+        <Button
           class="vscode-button secondary"
           data-testid="measure-break-even"
           disabled={state.busy !== null}
           onClick={() => act('measureBreakEven', { module: module.path })}
         >
           {found === null ? t('Measure Sizes') : t('Measure Again')}
-        </button>
+        </Button>
       </div>
       {found !== null && (
         <>

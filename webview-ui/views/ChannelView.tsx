@@ -5,6 +5,7 @@ import { t } from '../l10n';
 import { perTensorDetail } from '../state/detail';
 import { weightError } from '../state/explain';
 import { goToElement } from '../state/values';
+import { Button } from './Button';
 
 interface Props {
   readonly tensor: TensorDetailDto;
@@ -129,9 +130,9 @@ function Outliers({ tensor, quantization }: Props) {
           {ranked.map((row) => (
             <tr key={row}>
               <th scope="row">
-                <button type="button" class="link" onClick={() => goToElement(row, 0)}>
+                <Button class="link" onClick={() => goToElement(row, 0)}>
                   {rowName(gates, row, scales.length)}
-                </button>
+                </Button>
               </th>
               <td>{significant(scales[row] * codesOfMaximum, 6)}</td>
               <td title={String(scales[row])}>{significant(scales[row], 5)}</td>

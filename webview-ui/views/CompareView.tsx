@@ -3,6 +3,7 @@ import type { ComparedTensorDto, ComparisonDto } from '../../src/protocol/compar
 import { bytes, count, decibel, shape, shortName, significant, visible } from '../format';
 import { engineText, t } from '../l10n';
 import { act } from '../state/store';
+import { Button } from './Button';
 import { SqnrBar } from './Row';
 
 const shownAtFirst = 200;
@@ -57,9 +58,9 @@ export function CompareView({ comparison }: { readonly comparison: ComparisonDto
             </tbody>
           </table>
           {tensors.length > limit && (
-            <button type="button" class="link" onClick={() => setLimit(limit + 1000)}>
+            <Button class="link" onClick={() => setLimit(limit + 1000)}>
               {t('{0} more rows', count(tensors.length - limit))}
-            </button>
+            </Button>
           )}
         </section>
       )}
@@ -80,9 +81,9 @@ function Compared({ tensor }: { readonly tensor: ComparedTensorDto }) {
   return (
     <tr>
       <th scope="row">
-        <button type="button" class="link" title={visible(name)} onClick={() => act('select', { id: `t:${name}` })}>
+        <Button class="link" title={visible(name)} onClick={() => act('select', { id: `t:${name}` })}>
           {shortName(name, 44)}
-        </button>
+        </Button>
       </th>
       <td class="to-left">{sides(before, after)}</td>
       {error === null ? (

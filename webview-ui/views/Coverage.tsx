@@ -3,6 +3,7 @@ import { bytes, count, shortName, visible } from '../format';
 import { engineText, t } from '../l10n';
 import { coverage } from '../state/overview';
 import { act, page, setPage } from '../state/store';
+import { Button } from './Button';
 import { Icon } from './Icon';
 
 const shownAtFirst = 300;
@@ -14,15 +15,14 @@ export function Coverage() {
   return (
     <section data-testid="module-coverage">
       <div class="title-row">
-        <button
-          type="button"
+        <Button
           class="fold"
           aria-expanded={open}
           data-testid="coverage-fold"
           onClick={() => setPage({ coverageOpen: !open })}
         >
           <Icon name={open ? 'chevron-down' : 'chevron-right'} /> {t('Every module')}
-        </button>
+        </Button>
         {found !== null && (
           <span class="muted small-text">
             {t('{0} % of the parameters become int8 or half', (100 * found.share).toFixed(1))}
@@ -67,9 +67,9 @@ function Line({ row }: { readonly row: CoverageRowDto }) {
   return (
     <tr>
       <th scope="row">
-        <button type="button" class="link" title={visible(name)} onClick={() => act('select', { id: `m:${path}` })}>
+        <Button class="link" title={visible(name)} onClick={() => act('select', { id: `m:${path}` })}>
           {shortName(name, 32)}
-        </button>{' '}
+        </Button>{' '}
         <span class="muted">{visible(type)}</span>
       </th>
       <td class="to-left">

@@ -3,6 +3,7 @@ import { count, visible } from '../format';
 import { engineMessage, isTranslated, t } from '../l10n';
 import { act } from '../state/store';
 import { PartBar } from './Banners';
+import { Button } from './Button';
 import { Icon } from './Icon';
 
 /** What is wrong, where, and what to do. */
@@ -52,25 +53,19 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
         )}
         <p class="buttons">
           {sound !== undefined && (
-            <button
-              type="button"
-              class="vscode-button"
-              data-testid="open-sound"
-              onClick={() => act('reload', { damaged: true })}
-            >
+            <Button class="vscode-button" data-testid="open-sound" onClick={() => act('reload', { damaged: true })}>
               {t('Open What Is There')}
-            </button>
+            </Button>
           )}
-          <button
-            type="button"
+          <Button
             class={sound === undefined ? 'vscode-button' : 'vscode-button secondary'}
             onClick={() => act('reload', {})}
           >
             <Icon name="refresh" /> {t('Try Again')}
-          </button>
-          <button type="button" class="link" onClick={() => act('copy', { text: details })}>
+          </Button>
+          <Button class="link" onClick={() => act('copy', { text: details })}>
             {t('Copy details')}
-          </button>
+          </Button>
           <span class="muted code">{error.code}</span>
         </p>
       </div>
@@ -116,16 +111,12 @@ export function EmptyState() {
           )}
         </p>
         <p class="buttons">
-          <button type="button" class="vscode-button" onClick={() => act('command', { name: 'openModel' })}>
+          <Button class="vscode-button" onClick={() => act('command', { name: 'openModel' })}>
             {t('Open Model…')}
-          </button>
-          <button
-            type="button"
-            class="vscode-button secondary"
-            onClick={() => act('command', { name: 'createRecipeModel' })}
-          >
+          </Button>
+          <Button class="vscode-button secondary" onClick={() => act('command', { name: 'createRecipeModel' })}>
             {t("Start with the Recipe's LSTM")}
-          </button>
+          </Button>
         </p>
       </div>
     </main>

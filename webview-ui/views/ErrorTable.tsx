@@ -4,6 +4,7 @@ import { bytes, decibel, shortName, visible } from '../format';
 import { t } from '../l10n';
 import { chosenLayers } from '../state/sensitivity';
 import { act, page } from '../state/store';
+import { Button } from './Button';
 import { percentText } from './ErrorView';
 import { Icon } from './Icon';
 
@@ -29,8 +30,7 @@ export function ErrorTable({ found, state }: { readonly found: SensitivityDto; r
           <span class="muted">{t('one forward pass per layer')}</span>
         </h2>
         <span class="spacer" />
-        <button
-          type="button"
+        <Button
           class="icon-button"
           title={t('Measure Again')}
           aria-label={t('Measure Again')}
@@ -38,7 +38,7 @@ export function ErrorTable({ found, state }: { readonly found: SensitivityDto; r
           onClick={() => act('measureSensitivity', {})}
         >
           <Icon name="refresh" />
-        </button>
+        </Button>
       </div>
       <div class="scroll">
         <table>
@@ -84,8 +84,7 @@ function Line({ layer, state, highest, target }: LineProps) {
   return (
     <tr class={state.selection === `m:${path}` ? 'selected' : ''}>
       <td>
-        <button
-          type="button"
+        <Button
           class="tick"
           role="checkbox"
           aria-checked={ticked}
@@ -94,12 +93,12 @@ function Line({ layer, state, highest, target }: LineProps) {
           onClick={() => act('tick', { path, ticked: !ticked })}
         >
           {ticked && <Icon name="check" />}
-        </button>
+        </Button>
       </td>
       <th scope="row">
-        <button type="button" class="plain-button" title={name} onClick={() => act('select', { id: `m:${path}` })}>
+        <Button class="plain-button" title={name} onClick={() => act('select', { id: `m:${path}` })}>
           {shortName(name, 42)}
-        </button>
+        </Button>
       </th>
       <td>{bytes(size.before - size.after)}</td>
       <td class="error-bar">

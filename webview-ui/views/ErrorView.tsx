@@ -7,6 +7,7 @@ import { plural, t } from '../l10n';
 import { channelErrors } from '../state/explain';
 import { currentPoint, errorOf, suggested } from '../state/sensitivity';
 import { act, page, setPage } from '../state/store';
+import { Button } from './Button';
 import { ErrorTable } from './ErrorTable';
 import { Icon } from './Icon';
 
@@ -21,14 +22,9 @@ export function ErrorView({ state, table = false }: { readonly state: ViewSnapsh
         <p class="muted">
           {t('Each layer is quantized alone and the output compared with float32: one forward pass per layer.')}
         </p>
-        <button
-          type="button"
-          class="vscode-button"
-          disabled={state.busy !== null}
-          onClick={() => act('measureSensitivity', {})}
-        >
+        <Button class="vscode-button" disabled={state.busy !== null} onClick={() => act('measureSensitivity', {})}>
           {t('Measure Each Layer')}
-        </button>
+        </Button>
       </div>
     );
   }
@@ -133,19 +129,18 @@ function Headline({ found, state }: { readonly found: SensitivityDto; readonly s
       )}
       <p class="buttons">
         {!applied && (
-          <button
-            type="button"
+          <Button
             class="vscode-button"
             data-testid="apply-suggestion"
             disabled={state.busy !== null}
             onClick={() => keepFirst(found, n)}
           >
             <Icon name="check" /> {n === 0 ? t('Tick All') : plural(n, 'Untick This One', 'Untick These {0}', n)}
-          </button>
+          </Button>
         )}
-        <button type="button" class="vscode-button secondary" onClick={() => act('command', { name: 'copyAsPython' })}>
+        <Button class="vscode-button secondary" onClick={() => act('command', { name: 'copyAsPython' })}>
           {t('Copy as Python')}
-        </button>
+        </Button>
       </p>
     </section>
   );

@@ -3,6 +3,7 @@ import { count, significant } from '../format';
 import { t } from '../l10n';
 import { explained, explainFailure } from '../state/explain';
 import { page, setPage } from '../state/store';
+import { Button } from './Button';
 import { Icon } from './Icon';
 
 const shownTerms = 64;
@@ -12,14 +13,9 @@ export function ExplainPanel() {
   const { explainOpen } = page.value;
   return (
     <section data-testid="explain">
-      <button
-        type="button"
-        class="fold"
-        aria-expanded={explainOpen}
-        onClick={() => setPage({ explainOpen: !explainOpen })}
-      >
+      <Button class="fold" aria-expanded={explainOpen} onClick={() => setPage({ explainOpen: !explainOpen })}>
         <Icon name={explainOpen ? 'chevron-down' : 'chevron-right'} /> {t('Explain one number')}
-      </button>
+      </Button>
       {explainOpen && <Explanation />}
     </section>
   );

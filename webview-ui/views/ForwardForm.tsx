@@ -4,6 +4,7 @@ import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
 import { t } from '../l10n';
 import { act, page, setPage } from '../state/store';
+import { Button } from './Button';
 import { Icon } from './Icon';
 import { Segmented } from './Segmented';
 
@@ -151,9 +152,9 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
         </>
       )}
       {source === 'file' && (
-        <button type="button" class="link" onClick={() => act('pickInputs', {})}>
+        <Button class="link" onClick={() => act('pickInputs', {})}>
           {inputsFile === '' ? t('Choose a .npy, .npz or .pt file…') : visible(inputsFile)}
-        </button>
+        </Button>
       )}
       {(source === 'literal' || source === 'text') && (
         <textarea

@@ -4,6 +4,7 @@ import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { t } from '../l10n';
 import { act } from '../state/store';
+import { Button } from './Button';
 import { ExplainPanel } from './ExplainPanel';
 import { choicesOf, ForwardForm } from './ForwardForm';
 import { Icon } from './Icon';
@@ -32,9 +33,9 @@ export function ForwardView({ state, model }: Props) {
           {state.forwardStale && (
             <p class="pad stale-note" role="status">
               <Icon name="history" /> {t('These figures are from before the last change.')}{' '}
-              <button type="button" class="link" onClick={() => requestRun()}>
+              <Button class="link" onClick={() => requestRun()}>
                 {t('Run Again')}
-              </button>
+              </Button>
             </p>
           )}
           {forward.stored && (

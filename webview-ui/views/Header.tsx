@@ -5,6 +5,7 @@ import type { ViewCommand, ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { bytes, count, decibel, visible } from '../format';
 import { engineText, t } from '../l10n';
 import { act } from '../state/store';
+import { Button } from './Button';
 import { Icon } from './Icon';
 import { Menu } from './Menu';
 
@@ -42,9 +43,9 @@ export function Header({ state, model }: Props) {
             {busy.total > 0 && ` · ${t('{0} of {1}', amount(busy.done), amount(busy.total))}`}
             {busy.secondsLeft !== null && ` · ${timeLeft(busy.secondsLeft)}`}
           </span>
-          <button type="button" class="vscode-button secondary" data-testid="cancel" onClick={() => act('cancel', {})}>
+          <Button class="vscode-button secondary" data-testid="cancel" onClick={() => act('cancel', {})}>
             {t('Cancel')} <kbd>Esc</kbd>
-          </button>
+          </Button>
         </div>
       )}
     </>
@@ -98,9 +99,11 @@ function FloatFacts({ model }: { readonly model: ModelSummaryDto }) {
 }
 
 function QuantizedFacts({ state, model }: Props) {
-  const { quantized } = state;
+  const { quantized, forward, forwardStale } = state;
   if (quantized === null) return null;
   const { before, after } = quantized.bytes;
+  // What comes out says more than the weights do, once it is known.
+  const output = forward !== null && !forwardStale;
   const smaller = before / after;
   return (
     <>
@@ -115,7 +118,11 @@ function QuantizedFacts({ state, model }: Props) {
       {quantized.quantizedCount > 0 && (
         <span>
           <Dot />
-          <b>{t('weights at {0} dB', decibel(quantized.sqnrDb))}</b>
+          <b>
+            {output
+              ? t('output at {0} dB', decibel(forward.accuracy.sqnrDb))
+              : t('weights at {0} dB', decibel(quantized.sqnrDb))}
+          </b>
         </span>
       )}
       <span>
@@ -152,35 +159,32 @@ function Actions({ state, model }: Props) {
   return (
     <div class="actions">
       <div class="split">
-        <button
-          type="button"
+        <Button
           class={quantized ? 'vscode-button secondary' : 'vscode-button'}
           data-testid="quantize"
           disabled={!idle}
           onClick={() => act('quantize', {})}
         >
           <Icon name="symbol-numeric" /> {quantized ? t('Quantize Again') : t('Quantize')}
-        </button>
+        </Button>
         <EngineMenu state={state} secondary={quantized} disabled={!idle} />
       </div>
-      <button
-        type="button"
+      <Button
         class={quantized ? 'vscode-button' : 'vscode-button secondary'}
         data-testid="run-forward"
         disabled={!idle}
         onClick={() => runForward(state)}
       >
         <Icon name="play" /> {t('Run Forward…')}
-      </button>
-      <button
-        type="button"
+      </Button>
+      <Button
         class="vscode-button secondary export"
         data-testid="export"
         disabled={!idle}
         onClick={() => act('command', { name: 'exportModel' })}
       >
         <Icon name="export" /> {t('Export…')}
-      </button>
+      </Button>
       <Overflow state={state} model={model} />
     </div>
   );

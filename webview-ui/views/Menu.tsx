@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { Button } from './Button';
 import { Icon } from './Icon';
 
 export interface MenuItem {
@@ -58,8 +59,7 @@ export function Menu({ label, class: name, testId, disabled, items, children }: 
   };
   return (
     <div class="menu-anchor" ref={box} onKeyDown={keys}>
-      <button
-        type="button"
+      <Button
         class={name}
         data-testid={testId}
         aria-haspopup="menu"
@@ -70,7 +70,7 @@ export function Menu({ label, class: name, testId, disabled, items, children }: 
         onClick={() => setOpen(!open)}
       >
         {children}
-      </button>
+      </Button>
       {open && (
         <div class="menu" role="menu" aria-label={label}>
           {items.map((item) => (
@@ -92,8 +92,7 @@ function Entry({ item, close }: { readonly item: MenuItem; close(): void }) {
   return (
     <>
       {separator && <div class="separator" role="separator" />}
-      <button
-        type="button"
+      <Button
         role={role}
         {...(checked === undefined ? {} : { 'aria-checked': checked })}
         tabIndex={-1}
@@ -109,7 +108,7 @@ function Entry({ item, close }: { readonly item: MenuItem; close(): void }) {
           {text}
           {detail !== undefined && <small class="muted">{detail}</small>}
         </span>
-      </button>
+      </Button>
     </>
   );
 }

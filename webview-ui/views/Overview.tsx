@@ -73,7 +73,7 @@ function Sizes({ overview: shown, model }: { readonly overview: OverviewDto; rea
       <Treemap overview={shown} onPick={(id) => act('select', { id })} />
       <p class="legend">
         <span>
-          <span class="mark tile" aria-hidden="true" /> {t('Quantize makes it int8')}
+          <span class="mark tile" aria-hidden="true" /> {t('Quantize changes it')}
         </span>
         <span>
           <span class="mark tile stays" aria-hidden="true" /> {t('stays float32')}
@@ -122,6 +122,7 @@ function Prediction({ state, model, overview: shown }: Props & { readonly overvi
 }
 
 import { formName } from '../../src/protocol/formNames';
+import { Button } from './Button';
 
 /** Which modules become int8, and for each other kind why not. */
 function Sentence({ overview: shown, done }: { readonly overview: OverviewDto; readonly done: boolean }) {
@@ -182,9 +183,9 @@ function Health() {
         <span class="muted">{found === 'reading' ? t('reading every value…') : offer ? '' : verdict(found)}</span>
       </h2>
       {offer && (
-        <button type="button" class="link" onClick={checkHealth}>
+        <Button class="link" onClick={checkHealth}>
           {t('Check every value')}
-        </button>
+        </Button>
       )}
       {found === 'reading' && <div class="bone" />}
       {found !== 'reading' && !offer && <HealthTable health={found} />}
@@ -255,9 +256,9 @@ function HealthTable({ health: found }: { readonly health: HealthDto }) {
 
 function TensorLink({ name }: { readonly name: string }) {
   return (
-    <button type="button" class="link" onClick={() => act('select', { id: `t:${name}` })}>
+    <Button class="link" onClick={() => act('select', { id: `t:${name}` })}>
       {visible(name)}
-    </button>
+    </Button>
   );
 }
 

@@ -3,6 +3,7 @@ import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
 import { assumption, t } from '../l10n';
 import { act } from '../state/store';
+import { Button } from './Button';
 import { Icon } from './Icon';
 
 /** Rows of the list; a longer plan is edited as JSON. */
@@ -62,8 +63,7 @@ export function PlanEditor({ report, busy }: Props) {
                 <td class="to-left">{visible(whatOf(step))}</td>
                 <td class="to-left muted">{assumption(visible(step.assumed ?? ''))}</td>
                 <td class="to-left">
-                  <button
-                    type="button"
+                  <Button
                     class="icon-button"
                     disabled={busy || i === 0}
                     title={t('Move {0} up', visible(step.name))}
@@ -71,9 +71,8 @@ export function PlanEditor({ report, busy }: Props) {
                     onClick={() => change({ steps: moved(plan.steps, i) })}
                   >
                     <Icon name="arrow-up" />
-                  </button>
-                  <button
-                    type="button"
+                  </Button>
+                  <Button
                     class="icon-button"
                     disabled={busy || step.from.length !== 1}
                     title={t('Leave {0} out', visible(step.name))}
@@ -82,7 +81,7 @@ export function PlanEditor({ report, busy }: Props) {
                     onClick={() => change(without(plan, i))}
                   >
                     <Icon name="close" />
-                  </button>
+                  </Button>
                 </td>
               </tr>
             ))}
@@ -95,21 +94,20 @@ export function PlanEditor({ report, busy }: Props) {
         </p>
       )}
       <p>
-        <button
-          type="button"
+        <Button
           class="link"
           disabled={busy || saved}
           data-testid="save-plan"
           onClick={() => act('savePlan', { open: false })}
         >
           {saved ? t('Saved beside the model') : t('Save beside the model')}
-        </button>{' '}
-        <button type="button" class="link" disabled={busy} onClick={() => act('savePlan', { open: true })}>
+        </Button>{' '}
+        <Button class="link" disabled={busy} onClick={() => act('savePlan', { open: true })}>
           {t('Edit as JSON')}
-        </button>{' '}
-        <button type="button" class="link" onClick={() => act('copy', { text: report.python })}>
+        </Button>{' '}
+        <Button class="link" onClick={() => act('copy', { text: report.python })}>
           {t('Copy as a Python class')}
-        </button>
+        </Button>
       </p>
       <details>
         <summary>{t('The class that the plan stands for')}</summary>

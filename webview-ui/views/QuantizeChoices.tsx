@@ -1,10 +1,12 @@
+import { formName } from '../../src/protocol/formNames';
 import type { OverviewDto } from '../../src/protocol/modelDto';
-import type { QConfigNameDto, QConfigOverrideDto } from '../../src/protocol/quantizeDto';
+import type { QConfigNameDto, QConfigOverrideDto, QuantizedDType } from '../../src/protocol/quantizeDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { count, shortName, visible } from '../format';
 import { t } from '../l10n';
 import { detail } from '../state/detail';
 import { act } from '../state/store';
+import { Button } from './Button';
 import { Icon } from './Icon';
 
 /** `base` follows the dtype and granularity of the engine menu. */
@@ -12,9 +14,16 @@ type Choice = QConfigNameDto | 'base' | 'float';
 
 type Takes = OverviewDto['types'][number]['takes'];
 
-function options(takes: Takes): readonly (readonly [Choice, string])[] {
+/** What the engine menu's dtype makes of a type, as quantize_dynamic's default spec has it. */
+function baseForm(dtype: QuantizedDType, type: string, takes: Takes): string {
+  const tables = dtype === 'quint8' || (dtype === 'quint4x2' && type === 'EmbeddingBag');
+  const products = dtype === 'qint8' || dtype === 'float16';
+  return (takes === 'table' ? tables : products) ? formName(dtype) : 'float32';
+}
+
+function options(takes: Takes, base: string): readonly (readonly [Choice, string])[] {
   const ends = [
-    ['base', t('as the engine menu says')],
+    ['base', t('{0}, as the engine menu says', base)],
     ['float', t('leave float32')],
   ] as const;
   return takes === 'product'
@@ -74,6 +83,7 @@ export function QuantizeChoices({
             note={`× ${count(number)}`}
             takes={takes}
             value={chosen(overrides, type)}
+            base={baseForm(state.spec.dtype, type, takes)}
             onChange={(choice) => set(type, choice)}
           />
         ))}
@@ -84,6 +94,7 @@ export function QuantizeChoices({
             note={t('only this module')}
             takes={takesOf(named, target)}
             value={chosen(overrides, target)}
+            base={baseForm(state.spec.dtype, '', takesOf(named, target))}
             onChange={(choice) => set(target, choice)}
             onRemove={() => set(target, 'base')}
           />
@@ -95,6 +106,7 @@ export function QuantizeChoices({
             note={t('only this module')}
             takes={offered.takes}
             value="base"
+            base={baseForm(state.spec.dtype, selected?.moduleType ?? '', offered.takes)}
             onChange={(choice) => set(path, choice)}
           />
         )}
@@ -112,11 +124,13 @@ interface LineProps {
   readonly note: string;
   readonly takes: Takes;
   readonly value: Choice;
+  /** What it becomes without a choice of its own. */
+  readonly base: string;
   onChange(choice: Choice): void;
   onRemove?(): void;
 }
 
-function Line({ name, note, takes, value, onChange, onRemove }: LineProps) {
+function Line({ name, note, takes, value, base, onChange, onRemove }: LineProps) {
   const label = t('What {0} becomes', visible(name));
   return (
     <tr>
@@ -130,16 +144,16 @@ function Line({ name, note, takes, value, onChange, onRemove }: LineProps) {
           value={value}
           onChange={(event) => onChange(event.currentTarget.value as Choice)}
         >
-          {options(takes).map(([id, text]) => (
+          {options(takes, base).map(([id, text]) => (
             <option key={id} value={id}>
               {text}
             </option>
           ))}
         </select>
         {onRemove !== undefined && (
-          <button type="button" class="icon-button" title={t('Remove')} aria-label={t('Remove')} onClick={onRemove}>
+          <Button class="icon-button" title={t('Remove')} aria-label={t('Remove')} onClick={onRemove}>
             <Icon name="close" />
-          </button>
+          </Button>
         )}
       </td>
     </tr>

@@ -3,6 +3,7 @@ import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { shortName, visible } from '../format';
 import { engineText, plural, t } from '../l10n';
 import { act, page, setPage } from '../state/store';
+import { Button } from './Button';
 import { Icon } from './Icon';
 
 const maxLines = 400;
@@ -28,13 +29,13 @@ export function ReprPanel({ state, model }: { readonly state: ViewSnapshotDto; r
         </p>
       )}
       <div class="section-head">
-        <button type="button" class="fold" aria-expanded={open} onClick={() => setPage({ reprOpen: !open })}>
+        <Button class="fold" aria-expanded={open} onClick={() => setPage({ reprOpen: !open })}>
           <Icon name={open ? 'chevron-down' : 'chevron-right'} /> print(model)
-        </button>
+        </Button>
         {quantized !== null ? (
-          <button type="button" class="link" onClick={() => act('command', { name: 'showReprDiff' })}>
+          <Button class="link" onClick={() => act('command', { name: 'showReprDiff' })}>
             {t('Open in diff editor')}
-          </button>
+          </Button>
         ) : (
           model.reprInferred && <span class="muted">{t('types inferred from names and shapes')}</span>
         )}
@@ -65,9 +66,9 @@ function AddSkipped({ state }: { readonly state: ViewSnapshotDto }) {
     act('quantize', { overrides: one ? [...overrides, own] : [own, ...overrides] });
   };
   return (
-    <button type="button" class="link" data-testid="add-skipped" disabled={state.busy !== null} onClick={add}>
+    <Button class="link" data-testid="add-skipped" disabled={state.busy !== null} onClick={add}>
       {one ? t('Add {0}', shortName(path, 28)) : t('Add all {0}', visible(type))}
-    </button>
+    </Button>
   );
 }
 

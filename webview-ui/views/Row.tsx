@@ -145,7 +145,7 @@ function QuantizedCells({ row }: { readonly row: RowDto }) {
       </span>
       <span role="gridcell" class="c-sqnr">
         {after?.sqnrDb != null && <SqnrBar value={after.sqnrDb} />}
-        {row.note !== '' && <span class="muted note">{engineText(row.note)}</span>}
+        {row.note !== '' && after?.sqnrDb == null && <span class="muted note">{engineText(row.note)}</span>}
       </span>
     </>
   );

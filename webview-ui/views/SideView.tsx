@@ -4,6 +4,7 @@ import { decibel, shape, shortName, significant } from '../format';
 import { engineMessage, t } from '../l10n';
 import { detail, detailError } from '../state/detail';
 import { act, snapshot } from '../state/store';
+import { Button } from './Button';
 import { SqnrBar } from './Row';
 import { Legend } from './Segmented';
 import { StaysLine } from './WeightsView';
@@ -62,9 +63,9 @@ export function SideView() {
         ))}
       </dl>
       {q === null && <StaysLine tensor={tensor} />}
-      <button type="button" class="link" onClick={() => act('command', { name: 'revealEditor' })}>
+      <Button class="link" onClick={() => act('command', { name: 'revealEditor' })}>
         {t('Open in Editor')}
-      </button>
+      </Button>
     </main>
   );
 }

@@ -4,6 +4,7 @@ import { count } from '../format';
 import { t } from '../l10n';
 import { locateRow, needRows, needSparklines, rowAt, totalRows } from '../state/rows';
 import { act, page, setPage, snapshot } from '../state/store';
+import { Button } from './Button';
 import { Icon } from './Icon';
 import { Row } from './Row';
 
@@ -231,8 +232,7 @@ interface ToolProps {
 
 function ToolButton({ icon, label, testId, disabled = false, run }: ToolProps) {
   return (
-    <button
-      type="button"
+    <Button
       class="icon-button"
       title={label}
       aria-label={label}
@@ -242,7 +242,7 @@ function ToolButton({ icon, label, testId, disabled = false, run }: ToolProps) {
       onClick={run}
     >
       <Icon name={icon} />
-    </button>
+    </Button>
   );
 }
 

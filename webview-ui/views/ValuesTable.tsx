@@ -4,6 +4,7 @@ import { count, significant } from '../format';
 import { t } from '../l10n';
 import { page, setPage } from '../state/store';
 import { goToElement, pageColumns, pageRows, valuesPage } from '../state/values';
+import { Button } from './Button';
 import { LayerChoice } from './Heatmap';
 import { Icon } from './Icon';
 
@@ -122,8 +123,7 @@ function Cell({
 
 function Step(props: { readonly icon: string; readonly label: string; readonly disabled: boolean; run(): void }) {
   return (
-    <button
-      type="button"
+    <Button
       class="icon-button"
       title={props.label}
       aria-label={props.label}
@@ -131,7 +131,7 @@ function Step(props: { readonly icon: string; readonly label: string; readonly d
       onClick={props.run}
     >
       <Icon name={props.icon} />
-    </button>
+    </Button>
   );
 }
 

@@ -5,6 +5,7 @@ import { count, shape, significant, visible } from '../format';
 import { engineText, t } from '../l10n';
 import { detail, detailError } from '../state/detail';
 import { act, page, setPage } from '../state/store';
+import { Button } from './Button';
 import { ChannelView } from './ChannelView';
 import { Figures } from './Figures';
 import { Heatmap } from './Heatmap';
@@ -22,15 +23,14 @@ export function WeightsView() {
     <div class="scroll" data-testid="weights">
       <section class="tensor-head">
         <div class="title-row">
-          <button
-            type="button"
+          <Button
             class="tensor-name"
             data-testid="tensor-name"
             title={t('Go to another module or tensor')}
             onClick={() => act('command', { name: 'goToModule' })}
           >
             {visible(tensor.name)}
-          </button>
+          </Button>
           <span class="muted">{shape(tensor.shape)}</span>
           <span class="spacer" />
           {quantization !== null && (

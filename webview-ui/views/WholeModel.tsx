@@ -2,6 +2,7 @@ import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
 import { engineText, t } from '../l10n';
 import { act } from '../state/store';
+import { Button } from './Button';
 import { PlanEditor } from './PlanEditor';
 
 /** By what the whole model runs, what that takes for granted, and the other ways. */
@@ -31,31 +32,19 @@ export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
         {whole?.by === 'archive' && t('The archive’s own code runs the whole model.')}
         {whole?.by === 'plan' && t('A plan is an assumption: read it before you believe its numbers.')}{' '}
         {whole?.by !== 'archive' && (
-          <button
-            type="button"
-            class="link"
-            disabled={busy}
-            data-testid="choose-code"
-            onClick={() => act('chooseCode', {})}
-          >
+          <Button class="link" disabled={busy} data-testid="choose-code" onClick={() => act('chooseCode', {})}>
             {whole?.by === 'source' ? t('Another class…') : t('Choose the class…')}
-          </button>
+          </Button>
         )}{' '}
         {whole === null && (
-          <button
-            type="button"
-            class="link"
-            disabled={busy}
-            data-testid="propose-plan"
-            onClick={() => act('proposePlan', {})}
-          >
+          <Button class="link" disabled={busy} data-testid="propose-plan" onClick={() => act('proposePlan', {})}>
             {t('Propose a forward plan')}
-          </button>
+          </Button>
         )}
         {(whole?.by === 'source' || whole?.by === 'plan') && (
-          <button type="button" class="link" disabled={busy} onClick={() => act('forgetCode', {})}>
+          <Button class="link" disabled={busy} onClick={() => act('forgetCode', {})}>
             {t('Single modules only')}
-          </button>
+          </Button>
         )}
       </p>
       {/* What a plan assumes stands in its table. */}

@@ -6,6 +6,8 @@ export interface View {
   readonly name: string;
   readonly file: string;
   readonly kind?: 'editor' | 'side';
+  /** Where it needs a window of its own size. */
+  readonly size?: { readonly width: number; readonly height: number };
   show(inspector: InspectorPage): Promise<void>;
 }
 
@@ -87,6 +89,19 @@ export const views: readonly View[] = [
       await page.getByTestId('error-view').first().waitFor({ timeout: 20_000 });
       await page.getByTestId('channel-errors').waitFor({ timeout: 20_000 });
       await page.locator('.target-slider').fill('330');
+    },
+  },
+  {
+    name: 'wide',
+    file: gpt,
+    size: { width: 1720, height: 900 },
+    async show({ page, document }) {
+      await page.getByTestId('quantize').click();
+      await page.getByTestId('coverage').waitFor({ state: 'attached' });
+      document.select('t:lm_head.weight');
+      await page.getByTestId('weights').waitFor();
+      // In a narrower window the error has a tab of its own.
+      if (await page.evaluate('innerWidth >= 1600')) await page.getByTestId('channel-errors').waitFor({ timeout: 20_000 });
     },
   },
   {
