@@ -1,6 +1,7 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { planTorchFile } from '../../src/formats/torch/write';
+import { writeBigModel } from './bigModel';
 import { fixturePath, readFixture } from './fixtures';
 import { dict, global, pickle, proto2, reduce, tensor, text, torchFile } from './pickleBuilder';
 import { buildZip, utf8 } from './zipBuilder';
@@ -30,6 +31,7 @@ export async function writeHostModels(folder: string): Promise<void> {
     '.',
   );
   await writeFile(join(folder, 'stranger.pt'), torchFile(stranger));
+  await writeBigModel(join(folder, 'huge.safetensors'), 500_000);
   await writeFile(join(folder, 'large.pt'), await largeModel());
   await writeFile(join(folder, 'wide.pt'), await wideModel());
 }

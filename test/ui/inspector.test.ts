@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { writeBigModel } from '../support/bigModel';
 import { fixturePath } from '../support/fixtures';
 import { axeViolations } from './support/axe';
-import { writeBigModel } from './support/bigModel';
 import { themes } from './support/inspectorPage';
 import { inspectorSuite } from './support/inspectorSuite';
 import { views } from './support/views';

@@ -210,14 +210,14 @@ class Writer {
       this.raw(index);
     } else {
       this.op(long);
-      this.raw(...littleEndian(index, 4));
+      this.littleEndian(index, 4);
     }
   }
 
   private string(text: string, key: object | undefined): void {
-    const encoded = new TextEncoder().encode(text);
+    const encoded = encoder.encode(text);
     this.op('X');
-    this.raw(...littleEndian(encoded.length, 4));
+    this.littleEndian(encoded.length, 4);
     this.append(encoded);
     this.put(key);
   }
@@ -230,10 +230,10 @@ class Writer {
       this.raw(value);
     } else if (value >= 0 && value < 65_536) {
       this.op('M');
-      this.raw(...littleEndian(value, 2));
+      this.littleEndian(value, 2);
     } else if (value >= -(2 ** 31) && value < 2 ** 31) {
       this.op('J');
-      this.raw(...littleEndian(value >>> 0, 4));
+      this.littleEndian(value >>> 0, 4);
     } else this.long(BigInt(value));
   }
 
@@ -258,28 +258,38 @@ class Writer {
   }
 
   private text(text: string): void {
-    this.append(new TextEncoder().encode(text));
+    this.append(encoder.encode(text));
   }
 
   private raw(...bytes: number[]): void {
-    this.append(Uint8Array.from(bytes));
+    this.need(bytes.length);
+    for (const byte of bytes) this.bytes[this.length++] = byte;
+  }
+
+  private littleEndian(value: number, length: number): void {
+    this.need(length);
+    for (let i = 0, rest = value; i < length; i++, rest = Math.floor(rest / 256))
+      this.bytes[this.length++] = rest % 256;
   }
 
   private append(part: Uint8Array): void {
-    while (this.length + part.length > this.bytes.length) {
+    this.need(part.length);
+    this.bytes.set(part, this.length);
+    this.length += part.length;
+  }
+
+  /** Makes room for so many bytes. */
+  private need(more: number): void {
+    while (this.length + more > this.bytes.length) {
       const larger = new Uint8Array(this.bytes.length * 2);
       larger.set(this.bytes);
       this.bytes = larger;
     }
-    this.bytes.set(part, this.length);
-    this.length += part.length;
   }
 }
 
+const encoder = new TextEncoder();
+
 function isSafe(value: bigint): boolean {
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
-}
-
-function littleEndian(value: number, length: number): number[] {
-  return Array.from({ length }, (_, i) => Math.floor(value / 256 ** i) % 256);
 }

@@ -209,6 +209,24 @@ describe('inside the extension host', () => {
     const works: readonly [what: string, work: () => Promise<unknown>][] = [
       ['a model of 20,000 tensors is opened', () => open('large.pt')],
       [
+        'the rows of 500,000 tensors are paged and filtered',
+        async () => {
+          const path = join(folder(), 'huge.safetensors');
+          const engine = services.pool.acquire(path);
+          try {
+            assert.equal((await engine.call('open', { path })).tensorCount, 500_000);
+            const query = { toggled: [], base: 'all', spec: null, count: 100 } as const;
+            for (const start of [0, 200_000, 400_000]) await engine.call('rows', { ...query, filter: '', start });
+            const found = await engine.call('rows', { ...query, filter: 'weight_7', start: 0 });
+            assert.ok(found.total > 50_000);
+            const { spec } = (await open('word_lm.pt')).snapshot;
+            await engine.call('children', { path: 'layers', spec, limit: 1_000 });
+          } finally {
+            services.pool.release(path);
+          }
+        },
+      ],
+      [
         'every value of a large model is read',
         async () => (await open('wide.pt')).engine.call('stats', { tensor: null, bins: 512 }),
       ],
