@@ -93,15 +93,16 @@ export const views: readonly View[] = [
   },
   {
     name: 'wide',
-    file: gpt,
+    file: wordLm,
     size: { width: 1720, height: 900 },
     async show({ page, document }) {
       await page.getByTestId('quantize').click();
       await page.getByTestId('coverage').waitFor({ state: 'attached' });
-      document.select('t:lm_head.weight');
+      document.select('t:rnn.weight_hh_l1');
       await page.getByTestId('weights').waitFor();
       // In a narrower window the error has a tab of its own.
-      if (await page.evaluate('innerWidth >= 1600')) await page.getByTestId('channel-errors').waitFor({ timeout: 20_000 });
+      if (await page.evaluate('innerWidth >= 1600'))
+        await page.getByTestId('channel-errors').waitFor({ timeout: 20_000 });
     },
   },
   {
