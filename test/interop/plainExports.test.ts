@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
@@ -73,6 +73,19 @@ describeWithTorch(
         });
       }
     }
+
+    it('safetensors in shards: every array of every shard, by the index', async () => {
+      const model = await openFixtureModel('2.13', 'mlp.pt');
+      const [whole, shards] = [
+        await ask<PlainAnswer>('one.safetensors', model, { format: 'safetensors', spec: spec() }),
+        await ask<PlainAnswer>('many.safetensors', model, { format: 'safetensors', spec: spec(), shardBytes: 700 }),
+      ];
+      assert.equal(Object.keys(shards.tensors).length, 8);
+      assert.deepEqual(shards, whole);
+      assert.ok(
+        (await readdir(folder)).filter((name) => /^many-0000\d-of-00003\.safetensors$/.test(name)).length === 3,
+      );
+    });
 
     const random = gaussian(11);
     const tensor = (...shape: number[]) => floatTensor(random(shape.reduce((a, b) => a * b, 1)), shape);

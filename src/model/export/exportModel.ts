@@ -57,7 +57,14 @@ export async function planExport(
   refuseOtherForms(model, request);
   const whole = { ...request, format };
   const files = await plan(model, whole, fileName, abort, progress, { reportOf, hashOf });
-  return { files, load: loadLines(model, whole, files[0].name) };
+  return {
+    files,
+    load: loadLines(
+      model,
+      whole,
+      files.map(({ name }) => name),
+    ),
+  };
 }
 
 async function plan(

@@ -7,20 +7,16 @@ import { planQuantization } from '../quantizePlan';
 import type { ModelRequest } from './exportModel';
 
 /**
- * Python lines that load an export, ready to paste. `model` stands for the float model that the
+ * Python lines that load an export, ready to paste; of several files the first is the one to open. `model` stands for the float model that the
  * reader builds: a state dict has no code. The same lines are what our own tests run.
  */
-export function loadLines(model: Model, request: ModelRequest, fileName: string): string {
-  const file = JSON.stringify(fileName);
+export function loadLines(model: Model, request: ModelRequest, fileNames: readonly string[]): string {
+  const file = JSON.stringify(fileNames[0]);
   switch (request.format) {
     case 'torch':
       return torchLines(model, request, file);
     case 'safetensors':
-      return [
-        'from safetensors.torch import load_file',
-        `tensors = load_file(${file})`,
-        ...(request.spec === null ? [] : valueLines('.float()')),
-      ].join('\n');
+      return [...safetensorsLines(fileNames), ...(request.spec === null ? [] : valueLines('.float()'))].join('\n');
     case 'npz':
       return [
         'import numpy',
@@ -36,6 +32,19 @@ export function loadLines(model: Model, request: ModelRequest, fileName: string)
         `# inputs of ${model.stem}: [(i.name, i.shape) for i in session.get_inputs()]`,
       ].join('\n');
   }
+}
+
+/** Shards are all in one folder, and the index beside them says which tensor is in which. */
+function safetensorsLines(fileNames: readonly string[]): string[] {
+  const index = fileNames.find((name) => name.endsWith('.index.json'));
+  if (index === undefined)
+    return ['from safetensors.torch import load_file', `tensors = load_file(${JSON.stringify(fileNames[0])})`];
+  return [
+    'import json',
+    'from safetensors.torch import load_file',
+    `shards = set(json.load(open(${JSON.stringify(index)}))["weight_map"].values())`,
+    'tensors = {name: tensor for shard in shards for name, tensor in load_file(shard).items()}',
+  ];
 }
 
 function torchLines(model: Model, request: ExportRequestDto, file: string): string {
