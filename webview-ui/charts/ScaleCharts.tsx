@@ -1,11 +1,12 @@
 import type { ForwardResultDto, ProductDto } from '../../src/protocol/forwardDto';
-import { significant } from '../format';
+import { shortName, significant } from '../format';
 import { t } from '../l10n';
 import { bandPath, type Domain, linePath, pushApart, ticks } from './axes';
 import { type ChartTable, type Frame, Plot, YTicks } from './Plot';
 
 /** Space at the right for the names of the lines and the cursor's values. */
 const gutter = 92;
+const gutterCharacters = 13;
 const leftAxis = 52;
 
 interface PanelProps {
@@ -195,7 +196,8 @@ function axisNumber(value: number): string {
 }
 
 function shortWeight({ module, weight }: ProductDto): string {
-  return weight === 'weight' ? (module.split('.').at(-1) ?? weight) : weight.replace(/^weight_/, '');
+  const name = weight === 'weight' ? (module.split('.').at(-1) ?? weight) : weight.replace(/^weight_/, '');
+  return shortName(name, gutterCharacters);
 }
 
 function scaleTable(product: ProductDto): ChartTable {

@@ -79,10 +79,12 @@ function keepFirst({ curve }: SensitivityDto, n: number): void {
 }
 
 function Headline({ found, state }: { readonly found: SensitivityDto; readonly state: ViewSnapshotDto }) {
-  const n = suggested(found);
+  // Where only float32 alone reaches the target, the worst layer is what to look at first.
+  const all = found.layers.length;
+  const least = suggested(found);
+  const n = least === all ? 1 : least;
   const noise = found.layers.map(({ percent }) => percent ** 2);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-  const worstShare = sum(noise) === 0 ? 0 : (100 * noise[0]) / sum(noise);
   const share = sum(noise) === 0 ? 0 : (100 * sum(noise.slice(0, n))) / sum(noise);
   const reached = errorOf(found, n) <= page.value.targetPercent;
   const keep = found.curve[n].keep;
@@ -97,15 +99,9 @@ function Headline({ found, state }: { readonly found: SensitivityDto; readonly s
       ) : (
         <>
           <h2 class="headline">
-            {n === found.layers.length
-              ? t('Layer {0} makes {1} % of the error', shortName(keep[0] || '(root)', 40), worstShare.toFixed(0))
-              : plural(
-                  n,
-                  '{0} layer makes {1} % of the error',
-                  '{0} layers make {1} % of the error',
-                  n,
-                  share.toFixed(0),
-                )}
+            {n === 1
+              ? t('Layer {0} makes {1} % of the error', shortName(keep[0] || '(root)', 40), share.toFixed(0))
+              : t('{0} layers make {1} % of the error', n, share.toFixed(0))}
           </h2>
           <p class="muted">
             {t('Left in float32:')}{' '}
@@ -123,7 +119,6 @@ function Headline({ found, state }: { readonly found: SensitivityDto; readonly s
               percentText(errorOf(found, n)),
             )}{' '}
             {!reached && t('The target is not reached even so.')}
-            {n === found.layers.length && t('No smaller choice reaches the target.')}
           </p>
         </>
       )}

@@ -103,7 +103,8 @@ function QuantizedFacts({ state, model }: Props) {
   if (quantized === null) return null;
   const { before, after } = quantized.bytes;
   // What comes out says more than the weights do, once it is known.
-  const output = forward !== null && !forwardStale;
+  const whole = forward?.module === '' || quantized.quantizedCount === 1;
+  const output = forward !== null && !forwardStale && whole;
   const smaller = before / after;
   return (
     <>

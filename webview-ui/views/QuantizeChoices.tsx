@@ -23,7 +23,7 @@ function baseForm(dtype: QuantizedDType, type: string, takes: Takes): string {
 
 function options(takes: Takes, base: string): readonly (readonly [Choice, string])[] {
   const ends = [
-    ['base', t('{0}, as the engine menu says', base)],
+    ['base', t('{0} (engine menu)', base)],
     ['float', t('leave float32')],
   ] as const;
   return takes === 'product'

@@ -39,6 +39,11 @@ export function RuntimeScales({ forward }: { readonly forward: ForwardResultDto 
           onChange={(value) => setPage({ scaleLog: value === 'log' })}
         />
       </div>
+      <p class="muted">
+        {t(
+          'Every time this product runs, its input is measured and gets a scale of its own: this is what dynamic means.',
+        )}
+      </p>
       {zeroStep(product) && (
         <p class="muted">
           {forward.runtime === 'onnx'

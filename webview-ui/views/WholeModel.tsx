@@ -26,7 +26,10 @@ export function WholeModel({ state }: { readonly state: ViewSnapshotDto }) {
   return (
     <section class="whole" data-testid="whole">
       <p class="muted">
-        {whole === null && t('A state dict does not say how its modules are joined.')}
+        {whole === null &&
+          (model.className === undefined
+            ? t('A state dict does not say how its modules are joined.')
+            : t('The file names its class, {0}, but does not carry its code.', visible(model.className)))}
         {whole?.by === 'source' &&
           t('{0} of {1} runs the whole model; Python does not.', visible(whole.className), visible(whole.file))}
         {whole?.by === 'archive' && t('The archive’s own code runs the whole model.')}

@@ -7,7 +7,7 @@ import { forwardSeed } from '../settings';
 
 /**
  * Runs the whole model where it is known what it runs by, asks for its class where the workspace
- * has classes, and else shows the forward tab; a model with one module that can be run is run at once.
+ * has classes, and else runs the selected module, or the first that can be run by itself.
  */
 export async function runForward(document: InspectorDocument | undefined): Promise<void> {
   const model = document?.snapshot.model;
@@ -26,13 +26,10 @@ export async function runForward(document: InspectorDocument | undefined): Promi
     document.code.declined = true;
   }
   if (model.runnable.length === 0) return offerOtherWays(document);
-  if (model.runnable.length > 1 && !complete) return;
-  const [only] = model.runnable;
-  await document.runForward({
-    module: only.path,
-    seed: forwardSeed(),
-    shapes: only.inputs.map((input) => input.shape),
-  });
+  const selected = document.snapshot.selection?.slice(2) ?? '';
+  const found = model.runnable.find(({ path }) => path !== '' && `${selected}.`.startsWith(`${path}.`));
+  const { path, inputs } = (complete ? undefined : found) ?? model.runnable[0];
+  await document.runForward({ module: path, seed: forwardSeed(), shapes: inputs.map(({ shape }) => shape) });
 }
 
 async function offerOtherWays(document: InspectorDocument): Promise<void> {
