@@ -1,5 +1,5 @@
 // `npm test`: installs what is missing, builds, and runs every suite; `npm test -- unit cli` runs
-// those only. Nothing is skipped in silence, and the last line adds everything up.
+// those only, and is the way to those that need gigabytes of disk. Nothing is skipped in silence, and the last line adds everything up.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { currentNodeEnvironment } from './lib/currentNode.mjs';
@@ -10,10 +10,14 @@ import { cache, root, run } from './lib/run.mjs';
 /** In the order of what they need: nothing, the command line, a browser, a VS Code, a PyTorch. */
 const suites = ['unit', 'parity', 'hostile', 'cli', 'ui', 'host', 'interop'];
 
+/** Only when they are asked for. */
+const onRequest = ['large'];
+
 const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => name !== 'check' && !suites.includes(name));
+const known = ['check', ...suites, ...onRequest];
+const unknown = asked.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
-  console.error(`There is no suite ${unknown.join(', ')}. Suites: check, ${suites.join(', ')}.`);
+  console.error(`There is no suite ${unknown.join(', ')}. Suites: ${known.join(', ')}.`);
   process.exit(2);
 }
 const wanted = (name) => asked.length === 0 || asked.includes(name);
@@ -30,6 +34,7 @@ const add = (name, counts, started) => {
 
 if (wanted('check')) await check();
 for (const name of suites) if (wanted(name) && hasTests(name)) await suite(name);
+for (const name of onRequest) if (asked.includes(name)) await suite(name);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
@@ -62,8 +67,11 @@ async function suite(name) {
   mkdirSync(cache, { recursive: true });
   const file = join(cache, `counts-${name}.json`);
   rmSync(file, { force: true });
-  const peers =
-    name === 'interop' ? await pythonEnvironment() : name === 'parity' ? await currentNodeEnvironment() : {};
+  const peers = ['interop', 'large'].includes(name)
+    ? await pythonEnvironment()
+    : name === 'parity'
+      ? await currentNodeEnvironment()
+      : {};
   // What runs inside VS Code is started by the tests that drive it.
   const args = [
     join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'),

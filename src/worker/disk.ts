@@ -40,7 +40,7 @@ export function systemDisk(script?: string): Disk {
         (found) => found.mode & 0o777,
         () => undefined,
       ),
-    rename: renamePatiently,
+    rename: (from, to) => renamePatiently(from, to),
     remove: (path) => rm(path, { force: true }),
     async syncFolder(folder) {
       // Windows cannot open a folder; its rename is durable without.
@@ -72,20 +72,28 @@ function diskFile(handle: FileHandle, script: string | undefined): DiskFile {
   };
 }
 
-const renamePatienceMs = 10_000;
+const patience = { platform: process.platform, firstMs: 20, longestMs: 10_000 };
 
-/** Windows refuses to replace a file that a scanner or an editor holds for a moment. */
-async function renamePatiently(from: string, to: string): Promise<void> {
-  const deadline = Date.now() + renamePatienceMs;
-  for (let wait = 20; ; wait *= 2) {
+/** Windows refuses to replace a file that a scanner or an editor holds for a moment: tried again for ten seconds. */
+export async function renamePatiently(
+  from: string,
+  to: string,
+  { platform, firstMs, longestMs } = patience,
+  replace = rename,
+): Promise<void> {
+  const deadline = Date.now() + longestMs;
+  for (let wait = firstMs; ; wait *= 2) {
     try {
-      await rename(from, to);
+      await replace(from, to);
       return;
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const busy = process.platform === 'win32' && (code === 'EPERM' || code === 'EBUSY' || code === 'EACCES');
-      if (!busy || Date.now() + wait > deadline) throw error;
+      if (platform !== 'win32' || !isHeld(error) || Date.now() + wait > deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
+}
+
+/** Another program has the file, as far as the system tells. */
+export function isHeld(error: unknown): boolean {
+  return ['EPERM', 'EBUSY', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { AbortCheck } from '../core/abort';
 import type { ByteSource } from '../core/byteSource';
 import { invalid, QuantscopeError } from '../core/errors';
@@ -196,7 +197,8 @@ export function createEngine({
     exportModel: async (request, context) => {
       const { model, path } = opened();
       const { progress } = context;
-      const planned = await planExport(model, request, abort, progress, {
+      const named = { ...request, target: basename(request.target) };
+      const planned = await planExport(model, named, abort, progress, {
         reportOf: (spec) => report(spec, context),
         hashOf: () => withSource(openSource, path, (source) => sourceHash(source, abort, progress)),
       });

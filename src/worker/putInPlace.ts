@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import { QuantscopeError } from '../core/errors';
-import type { Disk } from './disk';
+import { type Disk, isHeld } from './disk';
 import { writeError } from './fileErrors';
 import { hiddenName } from './leftovers';
 
@@ -22,11 +23,30 @@ export async function putInPlace(files: readonly ReadyFile[], disk: Disk): Promi
   const folder = dirname(entry.path);
   try {
     if (files.length > 1) return await replaceTogether(files, folder, disk);
-    await disk.rename(entry.temporary, entry.path);
+    await replace(entry, disk);
     await disk.syncFolder(folder);
   } catch (error) {
     for (const { temporary } of files) await disk.remove(temporary).catch(() => {});
     throw writeError(error, entry.path);
+  }
+}
+
+/** One file, which is kept where the old one cannot be replaced now. */
+async function replace({ temporary, path }: ReadyFile, disk: Disk): Promise<void> {
+  try {
+    await disk.rename(temporary, path);
+  } catch (error) {
+    if (!isHeld(error)) throw error;
+    const kept = `${path}.${randomBytes(3).toString('hex')}.new`;
+    await disk.rename(temporary, kept);
+    throw new QuantscopeError({
+      code: 'E_WRITE_HELD',
+      kind: 'io',
+      message: `The file could not be replaced: ${(error as NodeJS.ErrnoException).code}.`,
+      where: { file: basename(path) },
+      found: basename(kept),
+      hint: `Another program holds it. What was written lies beside it as ${basename(kept)}: rename it when the other program lets go.`,
+    });
   }
 }
 

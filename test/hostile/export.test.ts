@@ -23,7 +23,7 @@ describe('an export that does not end well', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it(`killed at ${kills} random moments leaves the old file or the new one, never a part`, async function () {
+  it(`F-05: killed at ${kills} random moments leaves the old file or the new one, never a part`, async function () {
     this.timeout(kills * 1_000 + 10_000);
     const target = join(folder, 'model.pt');
     const whole = new Set([contentDigest('a'), contentDigest('b')]);
@@ -35,7 +35,7 @@ describe('an export that does not end well', () => {
     }
   });
 
-  it('meets a full disk at every 64 KiB and leaves the old file alone', async function () {
+  it('F-03: meets a full disk at every 64 KiB and leaves the old file alone', async function () {
     const mounted = join(folder, 'disk');
     await mkdir(mounted);
     if (!canMount(mounted)) this.skip();

@@ -62,7 +62,7 @@ describe('an export of 2 GiB that is cancelled while it is written', function ()
     return performance.now() - cancelled;
   }
 
-  it(`${cancels} times is over within ${allowedMs} ms, with the old file as it was and nothing beside it`, async () => {
+  it(`F-09: ${cancels} times is over within ${allowedMs} ms, with the old file as it was and nothing beside it`, async () => {
     const target = join(folder, 'target.pt');
     await writeFile(target, 'old');
     const before = (await readdir(folder)).sort();
@@ -77,6 +77,19 @@ describe('an export of 2 GiB that is cancelled while it is written', function ()
     // Other work of the machine may hold up one of them, not most.
     const median = times[times.length >> 1];
     assert.ok(median <= allowedMs, `median ${median.toFixed(0)} ms of ${times.map((ms) => ms.toFixed(0)).join(', ')}`);
+  });
+
+  it('F-09: cancelled twice, and after it ended, is cancelled once or not at all', async () => {
+    const target = join(folder, 'twice.pt');
+    const controller = new AbortController();
+    const exported = client.call('exportModel', exportRequest(target), { signal: controller.signal });
+    controller.abort();
+    controller.abort();
+    await assert.rejects(exported, { code: 'E_ABORTED' });
+    const after = new AbortController();
+    await client.call('inspect', {}, { signal: after.signal });
+    after.abort();
+    assert.equal((await client.call('inspect', {})).tensors.length, 1);
   });
 
   it('the engine answers the next request', async () => {

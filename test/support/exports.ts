@@ -52,7 +52,7 @@ export async function writeExport(
   request: Partial<ExportRequestDto>,
 ): Promise<{ readonly file: string; readonly load: string }> {
   await mkdir(folder, { recursive: true });
-  const { files, load } = await plannedExport(model, join(folder, name), request);
+  const { files, load } = await plannedExport(model, name, request);
   for (const { name: part, plan } of files) await writeFile(join(folder, part), await joinChunks(plan.chunks()));
   return { file: join(folder, files[0].name), load };
 }

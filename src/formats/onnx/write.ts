@@ -92,10 +92,15 @@ const maxInline = 2_000_000_000;
 const externalAlignment = 4_096;
 
 /** The model as one file, or as a graph with its data beside it where both exceed 2 GB. */
-export function planOnnx(model: ModelData, fileName: string): { readonly name: string; readonly plan: PlannedFile }[] {
-  const { initializers } = model.graph;
-  const total = initializers.reduce((sum, one) => sum + dataLength(one), 0);
-  if (total < maxInline) {
+export function planOnnx(
+  model: ModelData,
+  fileName: string,
+  inlineLimit = maxInline,
+): { readonly name: string; readonly plan: PlannedFile }[] {
+  const { initializers, copiedInitializers = [] } = model.graph;
+  const copied = copiedInitializers.reduce((sum, one) => sum + one.copied.length, 0);
+  const total = initializers.reduce((sum, one) => sum + dataLength(one), copied);
+  if (total < inlineLimit) {
     const whole = modelPart(model, initializers.map(inlineTensor));
     return [{ name: fileName, plan: planned(whole) }];
   }

@@ -50,7 +50,8 @@ export async function planExport(
   }: ExportSources = {},
 ): Promise<PlannedExport> {
   if (request.acceptsAmbiguous !== true) refuseAmbiguous(model);
-  const fileName = request.target.split(/[\\/]/).at(-1) ?? request.target;
+  // A backslash is part of a name where it separates no folders; the caller knows, and gives the name alone there.
+  const fileName = request.target.split('/').at(-1) ?? request.target;
   const { arrays, format } = request;
   if (arrays !== undefined || format === 'npy') return arrayExport(model, request, fileName, abort);
   refuseQuantizedSource(model);

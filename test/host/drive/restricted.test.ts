@@ -21,7 +21,7 @@ describe('a restricted window', function () {
     await workbench.page.locator('.statusbar-item').filter({ hasText: 'Restricted Mode' }).waitFor({ timeout: 30_000 });
   });
 
-  it('opens, quantizes and runs a model, and shows what that did', async () => {
+  it('F-13: opens, quantizes and runs a model, and shows what that did', async () => {
     await workbench.openFile('recipe_lstm.pt');
     const view = workbench.webview();
     await view.getByTestId('quantize').click({ timeout: 60_000 });

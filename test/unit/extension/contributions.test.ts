@@ -80,7 +80,7 @@ describe('package.json', () => {
     for (const name of ['model.ptx', 'pt', 'config.json', 'index.json', 'a.pt.txt']) assert.ok(!named.test(name), name);
   });
 
-  it('works in an untrusted workspace, since nothing of a file runs', () => {
+  it('F-13: works in an untrusted workspace, since nothing of a file runs', () => {
     const { untrustedWorkspaces } = manifest.capabilities;
     assert.equal(untrustedWorkspaces.supported, true);
     // No command waits for trust.

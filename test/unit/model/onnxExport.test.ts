@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { neverAborted } from '../../../src/core/abort';
-import { joinChunks } from '../../../src/core/byteChunks';
+import { chunksOf, joinChunks } from '../../../src/core/byteChunks';
 import { bytesSource } from '../../../src/core/byteSource';
 import { noProgress } from '../../../src/core/progress';
 import { planOnnx } from '../../../src/formats/onnx/write';
@@ -88,6 +88,23 @@ describe('ONNX exports', () => {
     );
     assert.equal(files[1].plan.size, 4096 + 1_200_001_024 + 1_200_000_000);
     assert.ok(files[0].plan.size < 1000);
+  });
+
+  it('data beside what was copied from another file counts with it', () => {
+    const data = async () => new Uint8Array(0);
+    const large = { name: 'a', dtype: 'float32' as const, shape: [100_000_000], data };
+    const copied = { copied: { length: 1_700_000_000, chunks: () => chunksOf(data()) } };
+    for (const [copiedInitializers, names] of [
+      [[], ['large.onnx']],
+      [[copied], ['large.onnx', 'large.onnx.data']],
+    ] as const) {
+      const graph = { name: 'large', nodes: [], initializers: [large], copiedInitializers, inputs: [], outputs: [] };
+      const files = planOnnx({ irVersion: 9, opsets: [], graph, metadata: {} }, 'large.onnx');
+      assert.deepEqual(
+        files.map(({ name }) => name),
+        names,
+      );
+    }
   });
 
   it('transposes and reorders', () => {

@@ -200,7 +200,7 @@ describe('exportFiles', () => {
     ['a folder that does not exist', 'E_EXPORT_FOLDER', async () => join('nowhere', 'a.pt'), true],
   ];
   for (const [what, code, prepare, overwrite] of refusals) {
-    it(`refuses ${what}`, async function () {
+    it(`F-07: refuses ${what}`, async function () {
       if (process.platform === 'win32') this.skip();
       const name = await prepare();
       const before = (await readdir(folder)).sort();
@@ -210,7 +210,7 @@ describe('exportFiles', () => {
     });
   }
 
-  it('refuses what the disk has no room for before it writes a byte', async () => {
+  it('F-03: refuses what the disk has no room for before it writes a byte', async () => {
     const plan = planned(['huge.pt', '']);
     const huge: PlannedExport = {
       ...plan,
@@ -220,7 +220,7 @@ describe('exportFiles', () => {
     assert.deepEqual(await readdir(folder), ['model.pt']);
   });
 
-  it('refuses a second export to a file that is being written', async () => {
+  it('F-07: refuses a second export to a file that is being written', async () => {
     let finish = () => {};
     const held = new Promise<void>((resolve) => {
       finish = resolve;
@@ -242,6 +242,33 @@ describe('exportFiles', () => {
     assert.equal(await readFile(join(folder, 'a.pt'), 'utf8'), 'a');
   });
 
+  const failures: readonly [id: string, what: string, code: string, hint: RegExp][] = [
+    ['F-03', 'the share of the disk is used up', 'EDQUOT', /share of the disk/],
+    ['F-03', 'the disk turns read-only', 'EROFS', /read-only/],
+    ['F-04', 'somebody else takes the space that was free', 'ENOSPC', /disk is full/],
+  ];
+  for (const [id, what, code, hint] of failures) {
+    it(`${id}: leaves the old file when ${what} at any write`, async () => {
+      const target = join(folder, 'a.pt');
+      const parts = ['one', 'two', 'three'];
+      for (const failing of parts.keys()) {
+        let writes = 0;
+        const disk = new RecordingDisk(new Map([[target, 'old']]), ({ kind }) => {
+          if (kind === 'write' && writes++ === failing) throw systemError(code);
+        });
+        const plan = planned(['a.pt', parts.join('')]);
+        plan.files[0].plan.chunks = async function* () {
+          for (const part of parts) yield Buffer.from(part);
+        };
+        await assert.rejects(
+          exportFiles(plan, target, source, true, neverAborted, noProgress, disk),
+          (error: QuantscopeError) => error.code === 'E_WRITE' && hint.test(error.details.hint ?? ''),
+        );
+        assert.deepEqual(disk.files(), new Map([[target, 'old']]));
+      }
+    });
+  }
+
   it('leaves nothing behind when it is cancelled', async () => {
     const flag = new Int32Array(new SharedArrayBuffer(4));
     const plan = planned(['a.pt', 'a']);
@@ -255,7 +282,7 @@ describe('exportFiles', () => {
     assert.deepEqual(await readdir(folder), ['model.pt']);
   });
 
-  it('sweeps what killed exports left, and nothing else', async () => {
+  it('F-14: sweeps what killed exports left, and nothing else', async () => {
     const yesterday = new Date(Date.now() - 25 * 60 * 60 * 1000);
     const names = {
       stale: '.a.pt.999999999.0123456789ab.tmp',

@@ -103,7 +103,7 @@ describe('openFileSource', () => {
     });
   }
 
-  it('a file that is written to while it is read gives old bytes or an error, never both at once', async function () {
+  it('F-01: a file that is written to while it is read gives old bytes or an error, never both at once', async function () {
     this.timeout(10_000);
     for (let round = 0; round < 100; round++) {
       const source = await opened('a.pt', Buffer.alloc(64 * 1024, 1));

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { neverAborted, sharedAbort } from '../../../src/core/abort';
+import type { QuantscopeError } from '../../../src/core/errors';
+import { renamePatiently } from '../../../src/worker/disk';
 import { writeFileAtomically, writeTextAtomically } from '../../../src/worker/writeFile';
 import { temporaryFolder } from '../../support/bundles';
-import { RecordingDisk, withFiles } from '../../support/recordingDisk';
+import { RecordingDisk, systemError, withFiles } from '../../support/recordingDisk';
 
 async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield Buffer.from(part);
@@ -156,6 +158,54 @@ describe('writeFileAtomically', () => {
     });
   });
 
+  describe('F-08: a target that another program holds', () => {
+    const held = (times: number) => {
+      let calls = 0;
+      const replace = async () => {
+        if (++calls <= times) throw systemError('EBUSY');
+      };
+      return { replace, calls: () => calls };
+    };
+    const windows = { platform: 'win32' as const, firstMs: 1, longestMs: 10_000 };
+
+    it('is tried again on Windows until it is let go', async () => {
+      const { replace, calls } = held(5);
+      await renamePatiently('a', 'b', windows, replace);
+      assert.equal(calls(), 6);
+    });
+
+    it('is tried for as long as was said, and once elsewhere', async () => {
+      const brief = held(1_000);
+      await assert.rejects(renamePatiently('a', 'b', { ...windows, longestMs: 20 }, brief.replace), { code: 'EBUSY' });
+      assert.ok(brief.calls() > 1 && brief.calls() < 10);
+      const elsewhere = held(1_000);
+      await assert.rejects(renamePatiently('a', 'b', { ...windows, platform: 'linux' }, elsewhere.replace));
+      assert.equal(elsewhere.calls(), 1);
+    });
+
+    it('keeps what was written and says where', async () => {
+      const disk = new RecordingDisk(new Map([['/m/a.pt', 'old']]), (step) => {
+        if (step.kind === 'rename' && step.to === '/m/a.pt') throw systemError('EBUSY');
+      });
+      let kept = '';
+      await assert.rejects(
+        writeFileAtomically('/m/a.pt', chunks('one', 'two'), neverAborted, disk),
+        ({ code, details }: QuantscopeError) => {
+          kept = details.found ?? '';
+          return code === 'E_WRITE_HELD' && details.hint?.includes(kept) === true;
+        },
+      );
+      assert.match(kept, /^a\.pt\.[0-9a-f]{6}\.new$/);
+      assert.deepEqual(
+        disk.files(),
+        new Map([
+          ['/m/a.pt', 'old'],
+          [`/m/${kept}`, 'onetwo'],
+        ]),
+      );
+    });
+  });
+
   it('writes on where a write took only a part', async () => {
     const disk = new RecordingDisk(new Map());
     const partial = withFiles(disk, (file) => ({
@@ -172,7 +222,7 @@ describe('writeFileAtomically', () => {
     assert.deepEqual(await readdir(folder), [name]);
   });
 
-  it('refuses a longer name with what to do', async () => {
+  it('F-03: refuses a longer name with what to do', async () => {
     const failed = writeFileAtomically(at('n'.repeat(300)), chunks('x'), neverAborted);
     await assert.rejects(failed, { code: 'E_WRITE', message: /ENAMETOOLONG/ });
     assert.deepEqual(await readdir(folder), []);
@@ -204,7 +254,7 @@ describe('writeFileAtomically', () => {
     await assert.rejects(writeFileAtomically(at('file/a.pt'), chunks('x'), neverAborted), { code: 'E_WRITE' });
   });
 
-  it('a folder without permission', async function () {
+  it('F-03: a folder without permission', async function () {
     if (process.platform === 'win32' || process.getuid?.() === 0) this.skip();
     await mkdir(at('locked'));
     await chmod(at('locked'), 0o500);
