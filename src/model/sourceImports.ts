@@ -76,8 +76,7 @@ function importedNames({ body }: ast.SourceFile, packageName: string, mainPackag
   const add = (name: string) => {
     if (name.split('.').every((part) => /^[A-Za-z_]\w*$/.test(part))) names.add(name);
   };
-  for (const statement of body) {
-    if (statement.kind !== 'Import') continue;
+  for (const statement of importStatements(body)) {
     const { from } = statement;
     for (const { name } of statement.names) {
       const whole = from === '' ? name : absoluteName(from, packageName);
@@ -91,6 +90,24 @@ function importedNames({ body }: ast.SourceFile, packageName: string, mainPackag
     }
   }
   return names;
+}
+
+/** The imports of a file, inside functions and branches too. Those for type checkers alone never run. */
+function importStatements(body: readonly ast.Statement[]): ast.Import[] {
+  const found: ast.Import[] = [];
+  const pending = [...body];
+  for (let statement = pending.pop(); statement !== undefined; statement = pending.pop()) {
+    if (statement.kind === 'Import') found.push(statement);
+    if ('body' in statement && !(statement.kind === 'If' && isTypeChecking(statement.test)))
+      pending.push(...statement.body);
+    if ('orElse' in statement) pending.push(...statement.orElse);
+  }
+  return found;
+}
+
+function isTypeChecking(test: ast.Expression): boolean {
+  const name = test.kind === 'Name' ? test.id : test.kind === 'Attribute' ? test.attribute : '';
+  return name === 'TYPE_CHECKING';
 }
 
 function libraryName({ name, path }: Pick<SourceModule, 'name' | 'path'>) {

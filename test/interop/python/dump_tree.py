@@ -207,8 +207,10 @@ def statement(node):
         return at(node, kind="Import", **{"from": origin}, names=names)
     if kind in ("Pass", "Break", "Continue"):
         return at(node, kind=kind)
-    if kind == "Try" and all(name(one).startswith("Import") for one in node.body):
-        return at(node, kind="Pass")
+    if kind == "Try" and not node.orelse and not node.finalbody and len(node.handlers) == 1 and name(node.body[0]).startswith("Import"):
+        tried = body(node.body)
+        if all(one["kind"] in ("Import", "Assign") for one in tried):
+            return at(node, kind="OptionalImport", body=tried, orElse=body(node.handlers[0].body))
     return unsupported(node)
 
 

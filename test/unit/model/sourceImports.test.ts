@@ -81,6 +81,62 @@ const cases: readonly (readonly [string, string, string, Files, string, readonly
     [3, 7],
   ],
   [
+    'an import that is tried, of a file that is there',
+    'try:\n    from utils import add\n    there = True\nexcept ImportError:\n    add = None\n    there = False',
+    'add(x) if there else x',
+    { 'utils.py': add },
+    '',
+    [3, 7],
+  ],
+  [
+    'an import that is tried, and what stands in for it',
+    'try:\n    from apex import add\nexcept ImportError:\n    def add(x):\n        return x - 1',
+    'add(x)',
+    {},
+    '',
+    [1, 5],
+  ],
+  [
+    'an import for one case',
+    'import torch\nadd = None\nif not torch.cuda.is_available():\n    from utils import add',
+    'add(x)',
+    { 'utils.py': add },
+    '',
+    [3, 7],
+  ],
+  [
+    'a name that stays what it was in the other case',
+    'import torch\nn = 1\nif torch.cuda.is_available():\n    n = 2',
+    'x + n',
+    {},
+    '',
+    [3, 7],
+  ],
+  [
+    'inside a function',
+    'def plus(x):\n    import math\n    from utils import add\n    return add(x, math.floor(1.5))',
+    'plus(x)',
+    { 'utils.py': add },
+    '',
+    [3, 7],
+  ],
+  [
+    'inside a function of an imported file',
+    'from lib import plus',
+    'plus(x)',
+    { 'lib/__init__.py': 'def plus(x):\n    from .tools import add\n    return add(x)', 'lib/tools.py': add },
+    '',
+    [3, 7],
+  ],
+  [
+    'inside a function, where it is tried',
+    'def plus(x):\n    try:\n        from apex import add\n    except ImportError:\n        from utils import add\n    return add(x)',
+    'plus(x)',
+    { 'utils.py': add },
+    '',
+    [3, 7],
+  ],
+  [
     'a module class of another file',
     'from layers import Shift',
     'Shift()(x)',
@@ -99,6 +155,12 @@ describe('a model’s file imports its neighbours', () => {
 
   it('what Quantscope brings along is never looked for on the disk', async () => {
     const { asked } = await load({}, main('import torch\nimport math\nfrom typing import List', 'x'));
+    assert.deepEqual(asked, []);
+  });
+
+  it('what is imported for type checkers alone is not looked for', async () => {
+    const imports = 'from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from config import Config';
+    const { asked } = await load({ 'config.py': 'this is no Python (' }, main(imports, 'x'));
     assert.deepEqual(asked, []);
   });
 
@@ -130,6 +192,7 @@ describe('imports that lead nowhere are refused, when the name is used', () => {
     ['no such file', 'from utils import add', 'add(x)', {}, 'E_PY_IMPORT'],
     ['no such name', 'from utils import sub', 'sub(x)', { 'utils.py': add }, 'E_PY_IMPORT'],
     ['above the root', 'from ..utils import add', 'add(x)', {}, 'E_PY_IMPORT'],
+    ['inside a function', 'def f(x):\n    import os\n    return os.getcwd()', 'f(x)', {}, 'E_PY_IMPORT'],
     [
       'a name that needs itself',
       'from a import f',

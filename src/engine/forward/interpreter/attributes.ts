@@ -217,13 +217,8 @@ function fromOperators(names: readonly string[]): [string, Callable][] {
 
 const listMethods = (): Methods =>
   new Map<string, Callable>([
-    ...fromOperators(['append', 'extend', 'insert', 'pop', 'reverse', 'clear', 'copy']),
+    ...fromOperators(['append', 'extend', 'insert', 'pop', 'reverse', 'sort', 'clear', 'copy', 'index']),
     ...table({
-      index: (_run, [list, item]) => {
-        const at = (list as PyList).items.findIndex((one) => equalValues(one, item));
-        if (at < 0) throw invalid('E_RUN_VALUE', 'ValueError: the value is not in the list');
-        return at;
-      },
       count: (_run, [list, item]) => (list as PyList).items.filter((one) => equalValues(one, item)).length,
     }),
   ]);

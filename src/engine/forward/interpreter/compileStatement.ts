@@ -1,4 +1,4 @@
-import { invalid } from '../../../core/errors';
+import { invalid, QuantscopeError } from '../../../core/errors';
 import { inPlace } from '../operators/arithmetic';
 import { itemsOf } from '../operators/script';
 import type * as ast from '../syntax/ast';
@@ -42,8 +42,20 @@ function compileStatement(node: ast.Statement, context: CompileContext): Action 
 function compileAction(node: ast.Statement, context: CompileContext): Action {
   switch (node.kind) {
     case 'Pass':
-    case 'Import':
       return () => 'next';
+    case 'Import':
+      return compileImport(node, context);
+    case 'OptionalImport': {
+      const [body, orElse] = [compileBody(node.body, context), compileBody(node.orElse, context)];
+      return (f) => {
+        try {
+          return body(f);
+        } catch (error) {
+          if (!isMissingImport(error)) throw error;
+          return orElse(f);
+        }
+      };
+    }
     case 'Break':
       return () => 'break';
     case 'Continue':
@@ -108,6 +120,22 @@ function compileAction(node: ast.Statement, context: CompileContext): Action {
     case 'Unsupported':
       throw refuse(node, node.what, context);
   }
+}
+
+/** An import inside a function: its names are looked up in the same tables as those of the file. */
+function compileImport(node: ast.Import, context: CompileContext): Action {
+  const { scope, dialect } = context;
+  if (node.names.some(({ name }) => name === '*')) throw refuse(node, 'import * inside a function', context);
+  const names = node.names.map(({ as }) => ({ as, slot: scope.declare(as) }));
+  return (f) => {
+    for (const { as, slot } of names) f.slots[slot] = dialect.imported(node, as);
+    return 'next';
+  };
+}
+
+/** Whether an import led nowhere, which `except ImportError` catches; nothing else can be caught. */
+export function isMissingImport(error: unknown): boolean {
+  return error instanceof QuantscopeError && error.details.code === 'E_PY_IMPORT';
 }
 
 function compileAssign(targets: readonly ast.Expression[], value: ast.Expression, context: CompileContext): Action {

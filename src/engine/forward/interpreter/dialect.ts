@@ -12,6 +12,8 @@ export interface Dialect {
   global(name: string): Value | undefined;
   /** TorchScript: what a dotted name such as `torch.add` or `__torch__.a.C` stands for. */
   qualified(parts: readonly string[]): Value | undefined;
+  /** What a name stands for that an import inside a function gives. */
+  imported(statement: ast.Import, as: string): Value;
   /** Python: decorators that change nothing or make a static method; undefined refuses. */
   decorate(decorator: ast.Expression, value: PyFunction): Value | undefined;
   /** Called for each attribute that a program reads of a value. */

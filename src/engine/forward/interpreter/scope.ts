@@ -72,6 +72,9 @@ export function assignedNames(body: readonly ast.Statement[]): string[] {
       case 'Import':
         for (const { as } of statement.names) names.push(as);
         break;
+      case 'OptionalImport':
+        pending.push(...statement.body, ...statement.orElse);
+        break;
       default:
     }
   }

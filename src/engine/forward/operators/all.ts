@@ -12,6 +12,8 @@ import './matrix';
 import './quantizable';
 import './normalization';
 import './convolution';
+import './counting';
+import './patches';
 import './padding';
 import './pooling';
 import './resize';

@@ -158,8 +158,12 @@ export function inPlace(run: Run, x: StridedTensor, result: StridedTensor): Stri
 }
 
 /** `other` times alpha, where alpha is not 1. */
-function scaled(run: Run, other: Value, alpha: Scalar): Value {
+export function scaled(run: Run, other: Value, alpha: Scalar): Value {
   return numberOf(alpha) === 1 ? other : arithmetic(run, 'mul', other, alpha);
+}
+
+function divisionOf(mode: string | null): ArithmeticName {
+  return mode === 'floor' ? 'floor_divide' : mode === 'trunc' ? 'trunc_divide' : 'div';
 }
 
 define('add(any self, any other, *, number alpha=1)', (run, a: Value, b: Value, alpha: Scalar) =>
@@ -179,7 +183,7 @@ define('rsub(any self, any other, number alpha=1)', (run, a: Value, b: Value, al
 );
 define('mul(any self, any other)', (run, a: Value, b: Value) => arithmetic(run, 'mul', a, b));
 define('div(any self, any other, *, str? rounding_mode=None)', (run, a: Value, b: Value, mode: string | null) =>
-  arithmetic(run, mode === 'floor' ? 'floor_divide' : mode === 'trunc' ? 'trunc_divide' : 'div', a, b),
+  arithmetic(run, divisionOf(mode), a, b),
 );
 define('floor_divide(any self, any other)', (run, a: Value, b: Value) => arithmetic(run, 'floor_divide', a, b));
 define('remainder(any self, any other)', (run, a: Value, b: Value) => arithmetic(run, 'remainder', a, b));
@@ -197,7 +201,6 @@ for (const [name, operation] of written) {
 }
 for (const [name, operation] of [
   ['mul_', 'mul'],
-  ['div_', 'div'],
   ['pow_', 'pow'],
   ['floor_divide_', 'floor_divide'],
   ['remainder_', 'remainder'],
@@ -207,6 +210,17 @@ for (const [name, operation] of [
     inPlace(run, x, arithmetic(run, operation, x, other) as StridedTensor),
   );
 }
+
+define(
+  'div_(Tensor self, any other, *, str? rounding_mode=None)',
+  (run, x: StridedTensor, other: Value, mode: string | null) =>
+    inPlace(run, x, arithmetic(run, divisionOf(mode), x, other) as StridedTensor),
+);
+define('add_(list self, list other)', (run, list: PyList, other: PyList) => {
+  run.budget.items(list.items.length + other.items.length);
+  list.items.push(...other.items);
+  return list;
+});
 
 alias('subtract', 'sub');
 alias('multiply', 'mul');

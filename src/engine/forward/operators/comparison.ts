@@ -110,6 +110,7 @@ for (const [name, f] of [
   );
 }
 
+define('isnan(number self)', (_run, x: number | PyFloat) => Number.isNaN(numberOf(x)));
 define('isnan(Tensor self)', (run, x: StridedTensor) => mapElements(run, x, 'bool', (v) => Number(Number.isNaN(v))));
 define('isinf(Tensor self)', (run, x: StridedTensor) =>
   mapElements(run, x, 'bool', (v) => Number(Math.abs(v) === Number.POSITIVE_INFINITY)),

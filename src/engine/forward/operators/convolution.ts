@@ -39,7 +39,7 @@ function checkOperands(x: StridedTensor, weight: StridedTensor, bias: StridedTen
 }
 
 /** Positions of a window on one axis: output size. */
-function windowCount(size: number, kernel: number, stride: number, padding: number, dilation: number): number {
+export function windowCount(size: number, kernel: number, stride: number, padding: number, dilation: number): number {
   return Math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
@@ -78,7 +78,7 @@ function forEachTap(
 }
 
 /** The taps as three flat lists, made once for all channels and batches. */
-function tapTable(
+export function tapTable(
   run: Run,
   inSize: readonly number[],
   outSize: readonly number[],

@@ -194,10 +194,10 @@ for (const [name, type] of [
   define(`${name}(any data)`, (run, data: Value) => fromValues(run, data, type));
 }
 
-/** to(): dtype, device or another tensor, in any order. */
+/** to(): dtype, device or another tensor, then non_blocking and copy. */
 define(
   'to(Tensor self, rest arguments, *, any dtype=None, any device=None, bool copy=False)',
-  (run, x: StridedTensor, rest: Value[], named: Value) => {
+  (run, x: StridedTensor, rest: Value[], named: Value, _device: Value, copy: boolean) => {
     const wanted = [named, ...rest].find(
       (one) => one instanceof DTypeValue || one instanceof StridedTensor || (typeof one === 'number' && one !== null),
     );
@@ -213,7 +213,9 @@ define(
         one instanceof StridedTensor,
     );
     if (!known) throw invalid('E_RUN_ARGUMENT', `to() got ${rest.map(describeType).join(', ')}`);
-    return dtype === undefined ? x : cast(run.budget, x, dtype);
+    const result = dtype === undefined ? x : cast(run.budget, x, dtype);
+    const [, second] = rest.filter((one) => typeof one === 'boolean');
+    return result === x && (copy || second === true) ? clone(run.budget, x) : result;
   },
 );
 define('type_as(Tensor self, Tensor other)', (run, x: StridedTensor, other: StridedTensor) =>

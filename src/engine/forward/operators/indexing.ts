@@ -5,8 +5,8 @@ import { broadcastShapes, dimension, expand } from '../values/broadcast';
 import { category, type Elements, newElements } from '../values/elements';
 import { numberOf, type Operand } from '../values/promotion';
 import { cast, clone, dense, emptyTensor, StridedTensor, scatter, tensorOf } from '../values/stridedTensor';
-import { PyList, PyTuple, type Value } from '../values/values';
-import { isScalar, tensorArithmetic } from './arithmetic';
+import { type PyFloat, PyList, PyTuple, type Value } from '../values/values';
+import { isScalar, scaled, tensorArithmetic } from './arithmetic';
 import { compare } from './comparison';
 import { cat } from './joining';
 import { permute, reshape, slice } from './shape';
@@ -267,16 +267,27 @@ for (const [name, combine] of [
       scatterInto(run, clone(run.budget, x), dim, chosen, source, combine),
   );
 }
-define(
-  'scatter_(Tensor self, int dim, Tensor index, *, number value)',
-  (run, x: StridedTensor, dim: number, chosen: StridedTensor, value: Operand) =>
-    scatterInto(run, x, dim, chosen, value, put),
-);
-define(
-  'scatter(Tensor self, int dim, Tensor index, *, number value)',
-  (run, x: StridedTensor, dim: number, chosen: StridedTensor, value: Operand) =>
-    scatterInto(run, clone(run.budget, x), dim, chosen, value, put),
-);
+for (const [argument, type] of [
+  ['src', 'any'],
+  ['value', 'number'],
+] as const) {
+  const plain = `(Tensor self, int dim, Tensor index, *, ${type} ${argument})`;
+  const reduced = `(Tensor self, int dim, Tensor index, ${type} ${argument}, *, str reduce)`;
+  for (const name of ['scatter', 'scatter_'] as const) {
+    const target = (run: Run, x: StridedTensor) => (name === 'scatter' ? clone(run.budget, x) : x);
+    define(`${name}${plain}`, (run, x: StridedTensor, dim: number, chosen: StridedTensor, source: Operand) =>
+      scatterInto(run, target(run, x), dim, chosen, source, put),
+    );
+    define(
+      `${name}${reduced}`,
+      (run, x: StridedTensor, dim: number, chosen: StridedTensor, source: Operand, how: string) => {
+        const combine = { add: plus, multiply: (a: number, b: number) => a * b }[how];
+        if (combine === undefined) throw invalid('E_RUN_ARGUMENT', 'reduce argument must be either add or multiply.');
+        return scatterInto(run, target(run, x), dim, chosen, source, combine);
+      },
+    );
+  }
+}
 
 /** index_add_, index_copy_ and index_fill_ in terms of the rows of one dimension. */
 function indexedRows(
@@ -299,8 +310,17 @@ function indexedRows(
   indexPut(run, moved, [reshape(run, chosen, [-1])], values, accumulate);
   return x;
 }
+define(
+  'index_add_(Tensor self, int dim, Tensor index, Tensor source, *, number alpha=1)',
+  (run, x: StridedTensor, dim: number, chosen: StridedTensor, source: StridedTensor, alpha: number | PyFloat) =>
+    indexedRows(run, x, dim, chosen, scaled(run, source, alpha) as Operand, true),
+);
+define(
+  'index_add(Tensor self, int dim, Tensor index, Tensor source, *, number alpha=1)',
+  (run, x: StridedTensor, dim: number, chosen: StridedTensor, source: StridedTensor, alpha: number | PyFloat) =>
+    indexedRows(run, clone(run.budget, x), dim, chosen, scaled(run, source, alpha) as Operand, true),
+);
 for (const [name, accumulate] of [
-  ['index_add', true],
   ['index_copy', false],
   ['index_fill', false],
 ] as const) {
@@ -347,26 +367,6 @@ define(
     let joined = parts.length === 1 ? x : cat(run, parts, dim);
     for (let i = 0; i < n; i++) joined = difference(run, joined, dim);
     return joined;
-  },
-);
-
-define(
-  'bucketize(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False)',
-  (run, x: StridedTensor, boundaries: StridedTensor, int32: boolean, right: boolean) => {
-    const edges = dense(run.budget, boundaries);
-    const values = dense(run.budget, x);
-    run.budget.compute(values.length * 20);
-    const found = Float64Array.from(values, (value) => {
-      let low = 0;
-      let high = edges.length;
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if (right ? edges[middle] <= value : edges[middle] < value) low = middle + 1;
-        else high = middle;
-      }
-      return low;
-    });
-    return tensorOf(run.budget, int32 ? 'int32' : 'int64', found, x.shape);
   },
 );
 

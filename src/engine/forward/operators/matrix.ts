@@ -6,8 +6,9 @@ import type { ElementType } from '../values/elements';
 import { contiguous, dense, emptyTensor, StridedTensor } from '../values/stridedTensor';
 import { type PyFloat, PyList, type Value } from '../values/values';
 import { arithmetic, tensorArithmetic } from './arithmetic';
+import { cat } from './joining';
 import { reduce } from './reduction';
-import { permute, reshape, squeeze, transpose, unsqueeze } from './shape';
+import { permute, reshape, select, slice, squeeze, transpose, unsqueeze } from './shape';
 import { alias, define } from './table';
 
 /** Matrix products: float32 on the engine's kernel, other types in double. */
@@ -170,6 +171,25 @@ for (const [name, first, second] of [
   define(`${name}(Tensor self, Tensor ${first}, Tensor ${second}, *, number beta=1, number alpha=1)`, addProduct);
 }
 
+/** Rows of x in groups, each times a matrix of its own; `ends` says where each group ends: mixtures of experts. */
+function groupedProduct(run: Run, x: StridedTensor, weights: StridedTensor, ends: StridedTensor | null): StridedTensor {
+  if (x.rank !== 2 || weights.rank !== 3 || ends === null || ends.count !== weights.shape[0]) {
+    throw invalid(
+      'E_RUN_SHAPE',
+      '_grouped_mm: only rows [n, k] in groups times matrices [groups, k, m] are supported',
+      {
+        found: `[${x.shape.join(', ')}] and [${weights.shape.join(', ')}]`,
+      },
+    );
+  }
+  const last = dense(run.budget, ends);
+  const parts: StridedTensor[] = [];
+  for (let group = 0, start = 0; group < last.length; start = last[group++])
+    parts.push(matmul(run, slice(x, 0, start, last[group], 1), select(weights, 0, group)));
+  return cat(run, parts, 0);
+}
+define('_grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None)', groupedProduct);
+
 /** einsum, as sums of products: operands are brought to one order of letters, multiplied pair by pair and summed. */
 export function einsum(run: Run, equation: string, operands: readonly StridedTensor[]): StridedTensor {
   const refuse = (message: string) =>
@@ -281,7 +301,7 @@ function sizeOf({ tensor, labels }: Labelled, label: string): number {
   return d < 0 ? 1 : tensor.shape[d];
 }
 
-define('einsum(str equation, rest operands)', (run, equation: string, rest: Value[]) => {
+define('einsum(str equation, rest operands, *, int[]? path=None)', (run, equation: string, rest: Value[]) => {
   const operands = rest[0] instanceof PyList ? rest[0].items : rest;
   const tensors = operands.filter((one) => one instanceof StridedTensor);
   if (tensors.length === 0) throw invalid('E_RUN_ARGUMENT', 'einsum(): must provide at least one operand');

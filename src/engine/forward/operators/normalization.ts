@@ -28,10 +28,11 @@ function softmaxOver(run: Run, given: StridedTensor, dim: number, dtype: DType |
   return out;
 }
 
-/** The softmax of each row, or its logarithm; both may be the same memory. */
+/** The softmax of each row, or its logarithm. */
 export function softmaxRows(run: Run, values: Elements, length: number, to: Elements, log: boolean): void {
-  if (!log && values instanceof Float32Array && to instanceof Float32Array) {
+  if (values instanceof Float32Array && to instanceof Float32Array) {
     run.kernels.layers.softmax(values, length, to);
+    if (log) logarithms(values, length, to);
     return;
   }
   for (let start = 0; start < to.length; start += length) {
@@ -41,6 +42,19 @@ export function softmaxRows(run: Run, values: Elements, length: number, to: Elem
     for (let i = start; i < start + length; i++) sum += Math.exp(values[i] - top);
     const shift = top + Math.log(sum);
     for (let i = start; i < start + length; i++) to[i] = log ? values[i] - shift : Math.exp(values[i] - top) / sum;
+  }
+}
+
+/**
+ * The logarithm of each share by way of the largest, m: log pᵢ = xᵢ − xₘ + log pₘ, which stays exact where
+ * pᵢ itself is 0.
+ */
+function logarithms(x: Float32Array, length: number, shares: Float32Array): void {
+  for (let start = 0; start < x.length; start += length) {
+    let largest = start;
+    for (let i = start + 1; i < start + length; i++) if (x[i] > x[largest]) largest = i;
+    const shift = Math.log(shares[largest]) - x[largest];
+    for (let i = start; i < start + length; i++) shares[i] = x[i] + shift;
   }
 }
 

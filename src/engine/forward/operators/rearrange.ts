@@ -3,7 +3,7 @@ import { contiguousStrides } from '../../../core/shape';
 import type { Run } from '../interpreter/run';
 import { dimension, expand } from '../values/broadcast';
 import { elementType, newElements } from '../values/elements';
-import { clone, dense, emptyTensor, StridedTensor, scatter } from '../values/stridedTensor';
+import { cast, clone, dense, emptyTensor, StridedTensor, scatter } from '../values/stridedTensor';
 import type { Value } from '../values/values';
 import { cat } from './joining';
 import { permute, reshape, slice, transpose, unsqueeze } from './shape';
@@ -38,7 +38,7 @@ define('repeat(Tensor self, int[] repeats)', (run, x: StridedTensor, repeats: nu
 });
 alias('tile', 'repeat');
 define(
-  'repeat_interleave(Tensor self, int repeats, int? dim=None)',
+  'repeat_interleave(Tensor self, int repeats, int? dim=None, *, int? output_size=None)',
   (run, x: StridedTensor, times: number, dim: number | null) => {
     const flat = dim === null ? reshape(run, x, [-1]) : x;
     const d = dim === null ? 0 : dimension(dim, x.rank);
@@ -69,11 +69,11 @@ define('flip(Tensor self, int[] dims)', (run, x: StridedTensor, dims: number[]) 
 });
 define(
   'roll(Tensor self, int[1] shifts, int[1] dims=[])',
-  (run, given: StridedTensor, shifts: number[], dims: number[] | null | string) => {
-    const all = !Array.isArray(dims) || dims.length === 0;
+  (run, given: StridedTensor, shifts: number[], dims: number[]) => {
+    const all = dims.length === 0;
     let x = all ? reshape(run, given, [-1]) : given;
     for (const [i, shift] of shifts.entries()) {
-      const d = all ? 0 : dimension((dims as number[])[i], x.rank);
+      const d = all ? 0 : dimension(dims[i], x.rank);
       const size = x.shape[d];
       if (size === 0) continue;
       const by = ((shift % size) + size) % size;
@@ -119,18 +119,25 @@ define('channel_shuffle(Tensor self, int groups)', (run, x: StridedTensor, group
   const [batch, channels, ...rest] = x.shape;
   return reshape(run, transpose(reshape(run, x, [batch, groups, channels / groups, ...rest]), 1, 2), x.shape);
 });
-define('copy_(Tensor self, Tensor src)', (run, x: StridedTensor, source: StridedTensor) => {
+define('copy_(Tensor self, Tensor src, bool non_blocking=False)', (run, x: StridedTensor, source: StridedTensor) => {
   scatter(run.budget, x, dense(run.budget, expand(source, x.shape)));
   return x;
 });
-define('fill_(Tensor self, any value)', (run, x: StridedTensor, value: Value) => {
-  const fill =
+define('copy(Tensor self, Tensor src, bool non_blocking=False)', (run, x: StridedTensor, source: StridedTensor) =>
+  clone(run.budget, cast(run.budget, expand(source, x.shape), x.dtype)),
+);
+define('copy_(Tensor self, number other)', fill);
+define('fill_(Tensor self, any value)', fill);
+
+/** One number in every place. */
+function fill(run: Run, x: StridedTensor, value: Value): StridedTensor {
+  const number =
     value instanceof StridedTensor
       ? value.storage.data[value.offset]
       : Number(typeof value === 'object' && value !== null && 'value' in value ? value.value : value);
-  scatter(run.budget, x, newElements('float64', x.count).fill(fill));
+  scatter(run.budget, x, newElements('float64', x.count).fill(number));
   return x;
-});
+}
 define('zero_(Tensor self)', (run, x: StridedTensor) => {
   scatter(run.budget, x, newElements(elementType(x.dtype), x.count));
   return x;

@@ -115,9 +115,9 @@ for (const [name, f] of [
       run1(run, x, dims, Number(unbiased), keepdim),
   );
   define(
-    `${name}(Tensor self, int[1]? dim=None, *, int correction=1, bool keepdim=False)`,
-    (run, x: StridedTensor, dims: number[] | null, correction: number, keepdim: boolean) =>
-      run1(run, x, dims, correction, keepdim),
+    `${name}(Tensor self, int[1]? dim=None, *, float? correction=1, bool keepdim=False)`,
+    (run, x: StridedTensor, dims: number[] | null, correction: number | null, keepdim: boolean) =>
+      run1(run, x, dims, correction ?? 1, keepdim),
   );
 }
 define(

@@ -9,6 +9,7 @@ import { dense, onlyElement, StridedTensor, scalarTensor } from '../values/strid
 import { clip, formatTemplate, str } from '../values/text';
 import { cpu, DTypeValue, PyDict, PyFloat, PyList, PyObject, PyTuple, type Value } from '../values/values';
 import { arithmetic, isScalar } from './arithmetic';
+import { compare } from './comparison';
 import { select } from './shape';
 import { alias, define } from './table';
 
@@ -101,11 +102,26 @@ define('reverse(list self)', (_run, list: PyList) => {
   list.items.reverse();
   return null;
 });
+define('sort(list self, bool reverse=False)', (run, list: PyList, reverse: boolean) => {
+  run.budget.compute(list.items.length * 20);
+  const sign = reverse ? -1 : 1;
+  list.items.sort((a, b) => sign * (a === b ? 0 : compare(run, 'lt', a, b) === true ? -1 : 1));
+  return null;
+});
 define('clear(list self)', (_run, list: PyList) => {
   list.items.length = 0;
   return null;
 });
 define('copy(list self)', (_run, list: PyList) => new PyList([...list.items]));
+define('copy(any self)', (run, dict: Value) => {
+  if (!(dict instanceof PyDict)) throw invalid('E_RUN_TYPE', `${describeType(dict)} has no copy()`);
+  return dictOf(run, dict.entries.values());
+});
+define('index(list self, any el)', (_run, list: PyList, item: Value) => {
+  const at = list.items.findIndex((one) => equalValues(one, item));
+  if (at < 0) throw invalid('E_RUN_VALUE', 'ValueError: the value is not in the list');
+  return at;
+});
 define('_set_item(list l, int idx, any el)', (_run, list: PyList, at: number, item: Value) => {
   list.items[sequenceIndex(at, list.items.length, 'list')] = item;
   return list;

@@ -1,5 +1,5 @@
 import type { Value } from '../values/values';
-import { PyFloat } from '../values/values';
+import { PyFloat, PyTuple } from '../values/values';
 
 /**
  * Signatures in PyTorch's own notation, such as
@@ -81,6 +81,7 @@ function splitParameters(list: string): string[] {
 
 function literal(text: string): Value {
   if (text === 'None') return null;
+  if (text === '[]') return new PyTuple([]);
   if (text === 'True') return true;
   if (text === 'False') return false;
   if (/^-?\d+$/.test(text)) return Number(text);

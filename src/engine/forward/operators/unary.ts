@@ -105,6 +105,10 @@ for (const name of ['ceil', 'floor'] as const) {
 for (const name of ['sqrt', 'log', 'exp', 'sin', 'cos', 'tanh'] as const) {
   define(`${name}(number self)`, (_run, x: number | PyFloat) => new PyFloat(floating[name](numberOf(x))));
 }
+define(
+  'log(number self, number base)',
+  (_run, x: number | PyFloat, base: number | PyFloat) => new PyFloat(Math.log(numberOf(x)) / Math.log(numberOf(base))),
+);
 define('pow(number self, number exponent)', (run, a: number, b: number) => scalarArithmetic(run, 'pow', a, b));
 alias('negative', 'neg');
 alias('absolute', 'abs');

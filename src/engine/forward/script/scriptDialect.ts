@@ -17,6 +17,9 @@ export function scriptDialect(library: ScriptLibrary, file: string): Dialect {
     script: true,
     global: (name) => (globals.has(name) ? globals.get(name) : undefined),
     qualified: (parts) => (parts[0] === 'torch' && parts[1] === 'device' ? device : library.qualified(parts)),
+    imported: (statement) => {
+      throw unsupported('E_PY_IMPORT', `import ${statement.from}: TorchScript has no imports inside functions.`);
+    },
     decorate: () => undefined,
     attribute: (run, value, name) => getAttribute(run, value, name),
     setAttribute(_run, value, name, item) {

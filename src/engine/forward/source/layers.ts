@@ -245,6 +245,25 @@ const functions: readonly (readonly [string, string, string, ...string[]])[] = [
   ['LogSoftmax', 'int? dim=None', 'log_softmax', 'dim'],
   ['Flatten', 'int start_dim=1, int end_dim=-1', 'flatten', 'start_dim', 'end_dim'],
   ['Unflatten', 'int dim, any unflattened_size', 'unflatten', 'dim', 'unflattened_size'],
+  [
+    'Unfold',
+    'any kernel_size, any dilation=1, any padding=0, any stride=1',
+    'unfold',
+    'kernel_size',
+    'dilation',
+    'padding',
+    'stride',
+  ],
+  [
+    'Fold',
+    'any output_size, any kernel_size, any dilation=1, any padding=0, any stride=1',
+    'fold',
+    'output_size',
+    'kernel_size',
+    'dilation',
+    'padding',
+    'stride',
+  ],
   ['PixelShuffle', 'int upscale_factor', 'pixel_shuffle', 'upscale_factor'],
   ['PixelUnshuffle', 'int downscale_factor', 'pixel_unshuffle', 'downscale_factor'],
   ['CosineSimilarity', 'int dim=1, float eps=1e-08', 'cosine_similarity', 'dim', 'eps'],
@@ -262,9 +281,14 @@ layer('PReLU', {
   forward: (run, self, [x]) => operate(run, 'torch', 'prelu', [x, parameter(self, 'weight')]),
 });
 layer('Upsample', {
-  parameters: 'any size=None, any scale_factor=None, str mode="nearest", bool? align_corners=None',
-  forward: (run, _self, [x], { size, scale_factor: factor, mode, align_corners: align }) =>
-    operate(run, 'functional', 'interpolate', [x, size, factor, mode, align]),
+  parameters:
+    'any size=None, any scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None',
+  forward: (
+    run,
+    _self,
+    [x],
+    { size, scale_factor: factor, mode, align_corners: align, recompute_scale_factor: again },
+  ) => operate(run, 'functional', 'interpolate', [x, size, factor, mode, align, again]),
 });
 
 /** Losses are built and never run: the forward of a model needs none. */

@@ -23,6 +23,9 @@ export const nativeDialect: Dialect = {
   script: false,
   global: () => undefined,
   qualified: () => undefined,
+  imported: (statement) => {
+    throw invalid('E_PY_IMPORT', `import ${statement.from}: torch.nn imports nothing.`);
+  },
   decorate: () => undefined,
   attribute: getAttribute,
   setAttribute,

@@ -1,17 +1,20 @@
 import { invalid, unsupported } from '../../../core/errors';
 import { getAttribute } from '../interpreter/attributes';
 import { compileExpression } from '../interpreter/compileExpression';
+import { isMissingImport } from '../interpreter/compileStatement';
 import type { Dialect } from '../interpreter/dialect';
 import { atLine, Frame } from '../interpreter/frame';
 import { PyFunction } from '../interpreter/pyFunction';
 import type { Run } from '../interpreter/run';
-import { Scope, targetNames } from '../interpreter/scope';
+import { assignedNames, Scope, targetNames } from '../interpreter/scope';
 import { itemsOf } from '../operators/script';
 import { bindFields } from '../script/namedTuple';
 import type * as ast from '../syntax/ast';
 import { parsePython } from '../syntax/parsePython';
+import { truthy } from '../values/protocols';
 import { Builtin, type MemberKind, type Namespace, PyClass, PyObject, type Value } from '../values/values';
 import { builtins } from './builtins';
+import { dotted, importedName, isBranch, isMainGuard } from './fileStatements';
 import { moduleClass } from './moduleClass';
 import { composedClasses, nn, packageNamed } from './namespaces';
 import { setAttribute } from './nativeDialect';
@@ -19,7 +22,13 @@ import { prelude } from './prelude';
 import type { SourceLibrary } from './sourceLibrary';
 
 /** A global name before it is needed: the statement that gives it. */
-type Pending = { readonly statement: ast.Statement; readonly name: string; readonly dialect: Dialect };
+interface Pending {
+  readonly statement: ast.Statement;
+  readonly name: string;
+  readonly dialect: Dialect;
+  /** What gave the name above, where the statement may give none. */
+  readonly before: Pending | undefined;
+}
 
 /**
  * A Python file, or the cells of a notebook, as global names. Only imports, classes, functions
@@ -61,6 +70,7 @@ export class SourceProgram {
       script: false,
       global: (name) => this.global(name),
       qualified: () => undefined,
+      imported: (statement, name) => this.imported(statement, name),
       decorate: () => undefined,
       attribute: getAttribute,
       setAttribute,
@@ -88,14 +98,19 @@ export class SourceProgram {
   private collect(body: readonly ast.Statement[]): void {
     const { dialect } = this;
     for (const statement of body) {
-      const remember = (name: string) => this.pending.set(name, { statement, name, dialect });
+      const remember = (name: string) => {
+        const before = isBranch(statement) ? this.pending.get(name) : undefined;
+        this.pending.set(name, { statement, name, dialect, before });
+      };
       if (statement.kind === 'Function' || statement.kind === 'Class') {
         remember(statement.name);
         if (statement.kind === 'Class') this.classes.push(statement);
       } else if (statement.kind === 'Assign') {
         for (const target of statement.targets) for (const name of targetNames(target)) remember(name);
       } else if (statement.kind === 'AnnotatedAssign') for (const name of targetNames(statement.target)) remember(name);
-      else if (statement.kind === 'Import') this.collectImport(statement, remember);
+      else if (isBranch(statement)) {
+        if (!isMainGuard(statement)) for (const name of new Set(assignedNames([statement]))) remember(name);
+      } else if (statement.kind === 'Import') this.collectImport(statement, remember);
       else if (statement.kind === 'While') {
         throw unsupported(
           'E_PY_UNSUPPORTED',
@@ -134,14 +149,19 @@ export class SourceProgram {
     const known = this.values.get(name);
     if (known !== undefined) return known;
     const pending = this.pending.get(name);
-    if (pending === undefined) return this.starred(name);
+    const value = pending === undefined ? undefined : this.given(pending);
+    return value === undefined ? this.starred(name) : value;
+  }
+
+  private given(pending: Pending): Value | undefined {
+    const { name } = pending;
     if (this.evaluating.has(name)) throw invalid('E_RUN_NAME', `The global name ${name} needs itself.`);
     this.evaluating.add(name);
     const outer = this.dialect;
     this.dialect = pending.dialect;
     try {
       const value = this.evaluate(pending);
-      this.values.set(name, value);
+      if (value !== undefined) this.values.set(name, value);
       return value;
     } catch (error) {
       throw atLine(error, this.file, pending.statement.line);
@@ -156,7 +176,8 @@ export class SourceProgram {
     return this.run;
   }
 
-  private evaluate({ statement, name }: Pending): Value {
+  private evaluate(pending: Pending): Value | undefined {
+    const { statement, name, dialect, before } = pending;
     this.current.budget.step();
     switch (statement.kind) {
       case 'Function':
@@ -164,12 +185,36 @@ export class SourceProgram {
       case 'Class':
         return this.makeClass(statement);
       case 'Import':
-        return this.library?.find(statement, name, this.packageName) ?? importedName(statement, name);
+        return this.imported(statement, name);
+      case 'If':
+      case 'OptionalImport': {
+        const found = this.branch(statement).findLast((one) => assignedNames([one]).includes(name));
+        if (found !== undefined) return this.evaluate({ statement: found, name, dialect, before });
+        return before && this.evaluate(before);
+      }
       case 'Assign':
       case 'AnnotatedAssign':
         return this.assigned(statement, name);
       default:
         throw invalid('E_RUN_NAME', `${name} has no value.`);
+    }
+  }
+
+  private imported(statement: ast.Import, name: string): Value {
+    return this.library?.find(statement, name, this.packageName) ?? importedName(statement, name);
+  }
+
+  /** The statements of an `if`, or of a `try` around imports, that count. */
+  private branch(statement: ast.If | ast.OptionalImport): readonly ast.Statement[] {
+    if (statement.kind === 'If') return truthy(this.expression(statement.test)) ? statement.body : statement.orElse;
+    try {
+      for (const one of statement.body) {
+        if (one.kind === 'Import') for (const { as } of one.names) this.imported(one, as);
+      }
+      return statement.body;
+    } catch (error) {
+      if (!isMissingImport(error)) throw error;
+      return statement.orElse;
     }
   }
 
@@ -329,35 +374,4 @@ export class SourceProgram {
       })
       .map(({ name }) => name);
   }
-}
-
-function importedName({ from, names, line }: ast.Import, as: string): Value {
-  const entry = names.find((one) => one.as === as);
-  const wanted = entry?.name ?? as;
-  const path =
-    from === ''
-      ? entry !== undefined && entry.as !== entry.name.split('.')[0]
-        ? entry.name
-        : wanted.split('.')[0]
-      : from;
-  const space = packageNamed(path);
-  const refused = () =>
-    unsupported(
-      'E_PY_IMPORT',
-      `import ${from === '' ? wanted : `${from}.${wanted}`}: no import is run, and this package is not among those that Quantscope knows.`,
-      {
-        where: { field: `line ${line}` },
-        hint: 'Known are torch, math, copy, dataclasses, functools, typing, numpy’s numbers and einops, and Python files beside the model’s.',
-      },
-    );
-  if (space === undefined) throw refused();
-  if (from === '') return space;
-  const found = packageNamed(`${from}.${wanted}`) ?? space.lookup(wanted);
-  if (found === undefined) throw refused();
-  return found;
-}
-
-function dotted(node: ast.Expression): string {
-  if (node.kind === 'Name') return node.id;
-  return node.kind === 'Attribute' ? `${dotted(node.value)}.${node.attribute}` : '';
 }

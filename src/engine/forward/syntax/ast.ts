@@ -206,6 +206,11 @@ export interface Import extends Node<'Import'> {
   readonly from: string;
   readonly names: readonly { readonly name: string; readonly as: string }[];
 }
+/** `try: import x` with `except ImportError: x = None`. */
+export interface OptionalImport extends Node<'OptionalImport'> {
+  readonly body: readonly Statement[];
+  readonly orElse: readonly Statement[];
+}
 export interface Simple extends Node<'Pass' | 'Break' | 'Continue'> {}
 
 export type Statement =
@@ -223,6 +228,7 @@ export type Statement =
   | Assert
   | With
   | Import
+  | OptionalImport
   | Simple
   | Unsupported;
 

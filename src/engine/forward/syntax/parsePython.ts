@@ -177,10 +177,14 @@ class Converter {
     return { kind: 'Import', from, names, ...this.place(node) };
   }
 
-  /** `try: import x` with `except ImportError`: the names stay unknown until they are used. */
-  private optionalImport(node: Raw): ast.Statement | undefined {
-    const body = node.body as Raw[];
-    return body.every(({ nodeType }) => /^Import/.test(nodeType)) ? { kind: 'Pass', ...this.place(node) } : undefined;
+  /** `try` that starts with an import, with one handler; what else is tried is not part of the subset. */
+  private optionalImport(node: Raw): ast.OptionalImport | undefined {
+    const [tried, handlers] = [node.body as Raw[], node.handlers as Raw[]];
+    const plain = (node.orelse as Raw[]).length === 0 && (node.finalbody as Raw[]).length === 0;
+    if (!plain || handlers.length !== 1 || !/^Import/.test(tried[0]?.nodeType)) return undefined;
+    const [body, orElse] = [this.body(tried), this.body((handlers[0] as Fields).body)];
+    if (!body.every(({ kind }) => kind === 'Import' || kind === 'Assign')) return undefined;
+    return { kind: 'OptionalImport', body, orElse, ...this.place(node) };
   }
 
   private parameters(node: Raw): ast.Parameters {
