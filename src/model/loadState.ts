@@ -24,6 +24,20 @@ export function stateTensors(model: Model): Map<string, ModelTensor> {
 }
 
 /**
+ * What a class keeps of the path that all names of a file share: the tree starts below `model` where every name
+ * does, and the class may have a child of that name around everything.
+ */
+export function sharedPath(model: Model, own: Iterable<string>): string {
+  const parts = model.root.path === '' ? [] : model.root.path.split('.');
+  const names = [...own];
+  for (let i = 0; i < parts.length; i++) {
+    const kept = `${parts.slice(i).join('.')}.`;
+    if (names.length > 0 && names.every((name) => name.startsWith(kept))) return kept;
+  }
+  return '';
+}
+
+/**
  * load_state_dict(strict=True): every name on both sides, every size; what differs is listed in
  * PyTorch's words. Returns the prefix that was taken off the file's names. `partly` lets the file
  * have more than the module.
@@ -35,7 +49,9 @@ export async function loadState(
   { partly = false }: { readonly partly?: boolean } = {},
 ): Promise<string> {
   const own = stateEntries(root);
-  const { tensors: all, prefix } = withoutWrapper(stateTensors(model), own);
+  const shared = sharedPath(model, own.keys());
+  const named = new Map([...stateTensors(model)].map(([name, tensor]) => [shared + name, tensor]));
+  const { tensors: all, prefix } = withoutWrapper(named, own);
   const tensors = partly ? new Map([...all].filter(([name]) => own.has(name))) : all;
   const problems = compareStates(tensors, own);
   if (problems.length > 0) {

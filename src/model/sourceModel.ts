@@ -10,7 +10,7 @@ import { SourceLibrary } from '../engine/forward/source/sourceLibrary';
 import { SourceProgram } from '../engine/forward/source/sourceProgram';
 import { PyClass, PyDict, PyFloat, PyList, PyObject, type Value } from '../engine/forward/values/values';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
-import { loadState, stateTensors } from './loadState';
+import { loadState, sharedPath, stateTensors } from './loadState';
 import type { Model } from './openModel';
 import { choices } from './qconfigSpec';
 import type { Program } from './scriptProgram';
@@ -68,7 +68,9 @@ export async function loadSourceProgram(
   const solved =
     unknown.length === 0
       ? {}
-      : solveArguments(unknown, targets, (values) => shapesOf(build(new Map<string, Value>([...given, ...values]))));
+      : solveArguments(unknown, targets, (values) =>
+          shapesOf(model, build(new Map<string, Value>([...given, ...values]))),
+        );
   const root = build(new Map<string, Value>([...given, ...Object.entries(solved)]));
   await loadState(model, root, abort);
   const modules = new Map<string, PyObject>();
@@ -76,8 +78,11 @@ export async function loadSourceProgram(
   return { program: { root, modules }, className: type.name, solved, problems };
 }
 
-function shapesOf(root: PyObject): Map<string, readonly number[]> {
-  return new Map([...stateEntries(root)].map(([name, { shape }]) => [name, shape]));
+/** Shapes by the names that the file's tree has for them. */
+function shapesOf(model: Model, root: PyObject): Map<string, readonly number[]> {
+  const entries = stateEntries(root);
+  const shared = sharedPath(model, entries.keys());
+  return new Map([...entries].map(([name, { shape }]) => [name.slice(shared.length), shape]));
 }
 
 function chooseClass(source: SourceProgram, { className, name }: SourceChoice): PyClass {

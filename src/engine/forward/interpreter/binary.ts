@@ -7,6 +7,7 @@ import type * as ast from '../syntax/ast';
 import { describeType } from '../values/describe';
 import { equalValues } from '../values/equal';
 import { StridedTensor } from '../values/stridedTensor';
+import { formatPercent } from '../values/text';
 import { DTypeValue, type Value } from '../values/values';
 import type { Run } from './run';
 
@@ -26,10 +27,12 @@ const arithmeticNames: Partial<Record<ast.BinaryOperator, ArithmeticName>> = {
 export function binary(run: Run, operator: ast.BinaryOperator, a: Value, b: Value): Value {
   const name = arithmeticNames[operator];
   if (name !== undefined) {
-    if (name === 'remainder' && typeof a === 'string')
-      throw unsupported('E_PY_UNSUPPORTED', 'Formatting with % is not part of the subset.', {
-        hint: 'Use an f-string.',
-      });
+    if (name === 'remainder' && typeof a === 'string') {
+      run.budget.items(a.length);
+      const text = formatPercent(a, b);
+      run.budget.items(text.length);
+      return text;
+    }
     return arithmetic(run, name, a, b);
   }
   if (operator === '@') {

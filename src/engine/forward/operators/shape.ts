@@ -192,7 +192,6 @@ for (const name of [
   'cuda',
   'alias',
   'positive',
-  'requires_grad_',
   'conj',
   'resolve_conj',
   'real',
@@ -202,6 +201,8 @@ for (const name of [
 ]) {
   define(`${name}(Tensor self)`, (_run, x: StridedTensor) => x);
 }
+
+define('requires_grad_(Tensor self, bool requires_grad=True)', (_run, x: StridedTensor) => x);
 
 define(
   'diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1)',

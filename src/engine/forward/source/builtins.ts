@@ -16,6 +16,7 @@ import {
   Builtin,
   Callable,
   type Keywords,
+  Namespace,
   PyClass,
   PyDict,
   PyFloat,
@@ -168,6 +169,7 @@ const nameOf = (value: Value): string => {
   return value;
 };
 function has(run: Run, value: Value, name: string): boolean {
+  if (value instanceof Namespace) return value.lookup(name) !== undefined;
   if (!(value instanceof PyObject)) {
     throw unsupported(
       'E_PY_UNSUPPORTED',

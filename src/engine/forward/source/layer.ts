@@ -6,6 +6,7 @@ import { findOperator, type OperatorSet } from '../operators/table';
 import { emptyTensor, StridedTensor } from '../values/stridedTensor';
 import { type Keywords, noKeywords, type PyClass, PyList, type PyObject, PyTuple, type Value } from '../values/values';
 import { asParameter, method, moduleClass, nativeClass, stateOf } from './moduleClass';
+import { composeWeights } from './weightNorm';
 
 /** How layers are defined: constructor arguments in PyTorch's notation, shapes of parameters, a forward of operators. */
 
@@ -60,6 +61,7 @@ export function layer(name: string, { parameters, tensors, forward }: Layer): Py
   method(type, 'forward', (run, self, args, keywords) => {
     const config = configs.get(self);
     if (config === undefined) throw invalid('E_RUN_TYPE', `${name} was used before its __init__ ran.`);
+    composeWeights(run, self);
     return forward(run, self, args, config, keywords);
   });
   nnClasses.set(name, type);
@@ -121,7 +123,11 @@ export function sizes(value: Value, count: number): number[] {
   return new Array<number>(count).fill(int(value));
 }
 
-export const parameter = (self: PyObject, name: string): Value => stateOf(self).parameters.get(name) ?? null;
+/** A parameter, or the tensor that stands in for it; null where the layer has none. */
+export function parameter(self: PyObject, name: string): Value {
+  const own = stateOf(self).parameters.get(name) ?? self.attributes.get(name);
+  return own instanceof StridedTensor ? own : null;
+}
 export const buffer = (self: PyObject, name: string): Value => stateOf(self).buffers.get(name)?.tensor ?? null;
 export const isTensor = (value: Value): value is StridedTensor => value instanceof StridedTensor;
 

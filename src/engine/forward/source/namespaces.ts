@@ -1,9 +1,11 @@
 import { isDType } from '../../../core/dtype';
 import { invalid } from '../../../core/errors';
+import { callValue } from '../interpreter/call';
 import type { Run } from '../interpreter/run';
 import '../operators/all';
 import { toDType } from '../operators/convert';
 import { findOperator } from '../operators/table';
+import { describeType } from '../values/describe';
 import { elementType, isFloating } from '../values/elements';
 import { StridedTensor } from '../values/stridedTensor';
 import {
@@ -28,6 +30,8 @@ import { deepCopy } from './deepCopy';
 import { einops } from './einops';
 import { nnClasses, operate } from './layer';
 import { asParameter } from './moduleClass';
+import { nativeDialect } from './nativeDialect';
+import { weightNorm } from './weightNorm';
 
 /** The packages that a model's source may import: tables of names, nothing behind them. */
 
@@ -168,7 +172,15 @@ const padSequence = builtin('pad_packed_sequence', (run, args, keywords) => {
   ]);
 });
 const rnn = fixed('torch.nn.utils.rnn', { pack_padded_sequence: packSequence, pad_packed_sequence: padSequence });
-const nnUtils = fixed('torch.nn.utils', { rnn, weight_norm: same('weight_norm') });
+const nnUtils = fixed('torch.nn.utils', {
+  rnn,
+  weight_norm: builtin('weight_norm', (run, [module, name, dim], keywords) => {
+    const [given, over] = [name ?? keywords.get('name') ?? 'weight', dim ?? keywords.get('dim')];
+    if (!(module instanceof PyObject) || typeof given !== 'string')
+      throw invalid('E_RUN_TYPE', 'weight_norm takes a module and the name of its weight');
+    return weightNorm(run, module, given, over === undefined ? 0 : (over as number | null));
+  }),
+});
 
 const functional = new Namespace(
   'torch.nn.functional',
@@ -281,8 +293,11 @@ function defaultOf(run: Run, keywords: Keywords): Value {
 }
 const functools = fixed('functools', {
   partial: builtin('partial', (_run, [f, ...args], keywords) => {
-    if (!(f instanceof Callable)) throw invalid('E_RUN_TYPE', 'functools.partial takes a function here');
-    return builtin('partial', (run, more, named) => f.call(run, [...args, ...more], new Map([...keywords, ...named])));
+    if (!(f instanceof Callable || f instanceof PyClass || f instanceof PyObject))
+      throw invalid('E_RUN_TYPE', `functools.partial takes a function or a class, not ${describeType(f)}`);
+    return builtin('partial', (run, more, named) =>
+      callValue(run, nativeDialect, f, [...args, ...more], new Map([...keywords, ...named])),
+    );
   }),
 });
 const einopsNamespace = new Namespace('einops', (name) => einops.get(name));

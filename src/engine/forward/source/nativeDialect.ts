@@ -3,12 +3,15 @@ import { getAttribute, refuseSpecial } from '../interpreter/attributes';
 import type { Dialect } from '../interpreter/dialect';
 import type { Run } from '../interpreter/run';
 import { describeType } from '../values/describe';
+import { StridedTensor } from '../values/stridedTensor';
 import { PyObject, type Value } from '../values/values';
 import { setModuleAttribute } from './moduleClass';
 
 /** `value.name = item` in Python source: on modules as PyTorch does it, on plain objects a field. */
 export function setAttribute(run: Run, value: Value, name: string, item: Value): void {
   refuseSpecial(name);
+  // Nothing is ever trained here.
+  if (value instanceof StridedTensor && name === 'requires_grad') return;
   if (!(value instanceof PyObject))
     throw invalid('E_RUN_ATTRIBUTE', `'${describeType(value)}' object takes no attributes`);
   run.budget.items(value.attributes.size + 1);

@@ -174,3 +174,37 @@ export function formatTemplate(template: string, args: readonly Value[], named: 
     return conversion === 'r' ? repr(value) : formatValue(value, spec ?? '');
   });
 }
+
+/** `'%s: %.2f' % (name, x)`: values in order, or by name from a dict. */
+export function formatPercent(template: string, given: Value): string {
+  const items = given instanceof PyTuple ? given.items : [given];
+  const fail = (message: string) => invalid('E_RUN_FORMAT', `TypeError: ${message}`);
+  let next = 0;
+  const text = template.replace(
+    /%(?:\((\w*)\))?([-+0 ]*)(\d+)?(?:\.(\d+))?([diouxXeEfFgGrs%])?/g,
+    (_whole, name: string | undefined, flags: string, width = '', precision: string | undefined, kind?: string) => {
+      if (kind === '%') return '%';
+      if (kind === undefined) throw fail('unsupported format character');
+      const entry = name === undefined ? undefined : given instanceof PyDict && given.entries.get(`s${name}`)?.[1];
+      const value = name === undefined ? items[next++] : entry;
+      if (value === undefined || value === false) throw fail('not enough arguments for format string');
+      const whole = /[diu]/.test(kind);
+      const shown = kind === 'r' ? repr(value) : kind === 's' ? str(value) : whole ? wholePart(value) : value;
+      const left = flags.includes('-');
+      const zero = flags.includes('0') && !left;
+      const start = `${zero ? '' : left ? '<' : '>'}${flags.includes('+') ? '+' : ''}${zero ? '0' : ''}`;
+      const point = precision === undefined || whole ? '' : `.${precision}`;
+      return formatValue(shown, `${start}${width}${point}${/[irsdu]/.test(kind) ? '' : kind}`);
+    },
+  );
+  if (next < items.length && !(given instanceof PyDict))
+    throw fail('not all arguments converted during string formatting');
+  return text;
+}
+
+/** What %d shows of a number. */
+function wholePart(value: Value): Value {
+  const plain = value instanceof StridedTensor ? onlyElement(value) : value instanceof PyFloat ? value.value : value;
+  if (typeof plain === 'number' || typeof plain === 'boolean') return Math.trunc(Number(plain));
+  throw invalid('E_RUN_FORMAT', `TypeError: %d format: a real number is required, not ${describeType(value)}`);
+}

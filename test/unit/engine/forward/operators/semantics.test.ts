@@ -56,6 +56,12 @@ const answers: readonly (readonly [string, unknown])[] = [
     'p = nn.utils.rnn.pack_padded_sequence(torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]]), [2, 1])\nreturn nn.utils.rnn.pad_packed_sequence(p, padding_value=-1.5, total_length=3)[0]',
     ['float32', [1, 2, 3, -1.5, -1.5, -1.5]],
   ],
+  ['"%s has %d of %.2f%%" % ("a", 3.7, 99.5)', 'a has 3 of 99.50%'],
+  ['"%5.1f|%-5d|%05d|%+d" % (1.26, 7, 42, 5)', '  1.3|7    |00042|+5'],
+  ['"%(n)s %(x).1e" % {"n": "b", "x": 12345.0}', 'b 1.2e+04'],
+  ['"%s" % 5', '5'],
+  ['hasattr(F, "relu") and not hasattr(torch.nn.functional, "no_such_thing")', true],
+  ['x.requires_grad = False\nreturn x.requires_grad_(False).sum().item()', 21],
   ['torch.softmax(torch.tensor([float("-inf"), float("-inf")]), 0)', ['float32', [Number.NaN, Number.NaN]]],
   [
     'F.scaled_dot_product_attention(x, x, x, attn_mask=torch.zeros(2, 2, dtype=torch.bool))',
