@@ -28,6 +28,8 @@ export interface ErrorDetails {
   readonly expected?: string;
   /** One sentence: what to do. */
   readonly hint?: string;
+  /** Arguments of a constructor that somebody must give: what was worked out, null for the others. */
+  readonly asked?: Readonly<Record<string, number | null>>;
   /** Tensors of a refused file whose names and shapes can be read all the same, and those of them whose values can. */
   readonly sound?: { readonly tensors: number; readonly values: number };
 }

@@ -15,8 +15,10 @@ export function solveArguments(
   target: Shapes,
   build: (values: ReadonlyMap<string, number>) => Shapes,
 ): Record<string, number> {
+  const found: Record<string, number> = Object.create(null);
   const give = (why: string) =>
     invalid('E_INIT_ARGUMENTS', `__init__ needs ${unknown.join(', ')}, and ${why}.`, {
+      asked: Object.fromEntries(unknown.map((name) => [name, found[name] ?? null])),
       hint: `Give them with --init '{${unknown.map((name) => `"${name}": …`).join(', ')}}'.`,
     });
   if (unknown.length > primes.length) throw give('there are too many to be worked out from the checkpoint’s shapes');
@@ -33,14 +35,14 @@ export function solveArguments(
   const moved = new Map(
     unknown.map((name) => [name, attempt(new Map([...start, [name, (start.get(name) as number) * 2]]))]),
   );
-  const found: Record<string, number> = Object.create(null);
   for (const name of unknown) {
     const value =
       fromShapes(name, start, base, moved, target) ??
       fromCount(start.get(name) as number, base, moved.get(name) as Shapes, target);
-    if (value === undefined) throw give(`${name} leaves no trace in the checkpoint’s shapes`);
-    found[name] = value;
+    if (value !== undefined) found[name] = value;
   }
+  const left = unknown.find((name) => found[name] === undefined);
+  if (left !== undefined) throw give(`${left} leaves no trace in the checkpoint’s shapes`);
   return found;
 }
 

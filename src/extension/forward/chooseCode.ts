@@ -61,7 +61,7 @@ export async function useClass(document: InspectorDocument, source: ModelSourceD
   const text = await vscode.window.showInputBox({
     title: vscode.l10n.t('Arguments of {0}.__init__', source.className ?? ''),
     prompt: notice.message,
-    value: /\{.*\}/.exec(notice.hint ?? '')?.[0] ?? '{}',
+    value: JSON.stringify(notice.asked ?? {}),
     ignoreFocusOut: true,
     validateInput: (value) => (parseObject(value) === undefined ? vscode.l10n.t('This is no JSON object.') : undefined),
   });

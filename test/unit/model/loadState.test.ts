@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { neverAborted } from '../../../src/core/abort';
+import { QuantscopeError } from '../../../src/core/errors';
 import { selectKernels } from '../../../src/engine/kernels/dispatch';
 import { loadSourceProgram } from '../../../src/model/sourceModel';
 import { run, tensorValue } from '../../support/programs';
@@ -63,6 +64,16 @@ const rows: readonly (readonly [what: string, entries: Entries, text: string, ex
     [2, 6],
   ],
 ];
+
+it('what the shapes do not tell of a class is asked for, with what they tell', async () => {
+  const text = module('self.fc = nn.Linear(width, 2, bias=False)', 'self.fc(x) * heads', ', width, heads');
+  await assert.rejects(outputOf({ 'fc.weight': weight }, text), (error) => {
+    assert.ok(error instanceof QuantscopeError);
+    assert.equal(error.code, 'E_INIT_ARGUMENTS');
+    assert.deepEqual(error.details.asked, { width: 2, heads: null });
+    return true;
+  });
+});
 
 describe('a state dict finds its class', () => {
   for (const [what, entries, text, expected] of rows) {

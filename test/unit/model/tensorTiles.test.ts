@@ -22,7 +22,7 @@ async function range(_: TensorRecord, start: number, length: number): Promise<Ui
 
 describe('a tensor in tiles', () => {
   it('has the statistics of the whole, reads no more than 4 MB at once and counts its bytes', async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     let largest = 0;
     let bytes = 0;
     const { model, tensor } = largeModel((record, start, length) => {

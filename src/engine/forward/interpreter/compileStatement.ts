@@ -118,7 +118,10 @@ function compileAction(node: ast.Statement, context: CompileContext): Action {
     case 'Class':
       throw refuse(node, 'A class inside a function', context);
     case 'Unsupported':
-      throw refuse(node, node.what, context);
+      // Refused when it is reached: a branch that is never taken may hold anything.
+      return () => {
+        throw refuse(node, node.what, context);
+      };
   }
 }
 

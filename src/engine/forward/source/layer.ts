@@ -35,6 +35,8 @@ interface Layer {
   readonly parameters: string;
   /** Parameters and buffers by name, with their shapes; buffers start with `buffer:`. */
   readonly tensors?: (config: Config) => Readonly<Record<string, readonly number[] | null>>;
+  /** Arguments that become a tuple with a value for each of so many dimensions. */
+  readonly spatial?: { readonly count: number; readonly names: readonly string[] };
   readonly forward: (run: Run, self: PyObject, args: readonly Value[], config: Config, keywords: Keywords) => Value;
 }
 
@@ -48,13 +50,16 @@ export function copyConfig(from: PyObject, to: PyObject): void {
 }
 
 /** Defines a layer: its arguments become attributes, as PyTorch's do. */
-export function layer(name: string, { parameters, tensors, forward }: Layer): PyClass {
+export function layer(name: string, { parameters, tensors, spatial, forward }: Layer): PyClass {
   const type = nativeClass(name);
   const signature = parseSignature(`${name}(${parameters})`);
   method(type, '__init__', (run, self, args, keywords) => {
     const config = bindConstructor(name, signature.parameters, args, keywords);
     configs.set(self, config);
-    for (const [key, value] of Object.entries(config)) self.attributes.set(key, value);
+    for (const [key, value] of Object.entries(config)) {
+      const spread = spatial?.names.includes(key) === true && typeof value !== 'string';
+      self.attributes.set(key, spread ? new PyTuple(sizes(value, spatial.count)) : value);
+    }
     for (const [key, shape] of Object.entries(tensors?.(config) ?? {})) addTensor(run, self, key, shape);
     return null;
   });

@@ -48,12 +48,14 @@ layer('EmbeddingBag', {
 
 for (const n of [1, 2, 3]) {
   const shared = 'any stride=1, any padding=0';
+  const spatial = { count: n, names: ['kernel_size', 'stride', 'padding', 'dilation', 'output_padding'] };
   layer(`Conv${n}d`, {
     parameters: `int in_channels, int out_channels, any kernel_size, ${shared}, any dilation=1, int groups=1, bool bias=True, str padding_mode="zeros"`,
     tensors: ({ in_channels: i, out_channels: o, kernel_size: k, groups, bias }) => ({
       weight: [int(o), int(i) / int(groups), ...sizes(k, n)],
       bias: bias === false ? null : [int(o)],
     }),
+    spatial,
     forward: (run, self, [x], { stride, padding, dilation, groups, padding_mode: mode }) => {
       const [weight, bias] = [parameter(self, 'weight'), parameter(self, 'bias')];
       if (mode === 'zeros')
@@ -69,6 +71,7 @@ for (const n of [1, 2, 3]) {
       weight: [int(i), int(o) / int(groups), ...sizes(k, n)],
       bias: bias === false ? null : [int(o)],
     }),
+    spatial,
     forward: (run, self, [x], { stride, padding, output_padding: extra, groups, dilation }) =>
       operate(run, 'torch', `conv_transpose${n}d`, [
         x,

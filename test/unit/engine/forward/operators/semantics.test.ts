@@ -60,6 +60,15 @@ const answers: readonly (readonly [string, unknown])[] = [
   ['"%5.1f|%-5d|%05d|%+d" % (1.26, 7, 42, 5)', '  1.3|7    |00042|+5'],
   ['"%(n)s %(x).1e" % {"n": "b", "x": 12345.0}', 'b 1.2e+04'],
   ['"%s" % 5', '5'],
+  [
+    'c = nn.Conv2d(1, 2, 3, dilation=2, padding="same")\nreturn c.kernel_size + c.dilation, c.padding',
+    [[3, 3, 2, 2], 'same'],
+  ],
+  ['c = nn.ConvTranspose1d(1, 2, (3,), stride=2)\nreturn c.stride[0], c.output_padding', [2, [0]]],
+  [
+    'if x is None:\n    try:\n        x = 1\n    except ValueError as error:\n        raise KeyError from error\nreturn x.sum().item()',
+    21,
+  ],
   ['hasattr(F, "relu") and not hasattr(torch.nn.functional, "no_such_thing")', true],
   ['x.requires_grad = False\nreturn x.requires_grad_(False).sum().item()', 21],
   ['torch.softmax(torch.tensor([float("-inf"), float("-inf")]), 0)', ['float32', [Number.NaN, Number.NaN]]],
