@@ -1,9 +1,12 @@
 import type { QConfigNameDto, QuantizeSpecDto } from '../protocol/quantizeDto';
+import { graphPythonLines } from './onnx/graphPythonLines';
 import type { Model } from './openModel';
 import { planQuantization, refusedByPyTorch } from './quantizePlan';
 
-/** The lines that do the same in PyTorch: load the file, quantize it with this spec, and how to put the result back. */
+/** The lines that do the same in PyTorch, or in onnxruntime for a graph: load the file, quantize it with this spec, and how to put the result back. */
 export function pythonLines(model: Model, spec: QuantizeSpecDto): string {
+  const graph = model.file.onnx?.graph;
+  if (graph !== undefined) return graphPythonLines(model, graph, spec);
   const { quantized } = planQuantization(model.root, spec);
   const lines = [
     '# The same in PyTorch.',

@@ -162,6 +162,46 @@ describe('the command line', function () {
     });
   });
 
+  describe('an ONNX graph', () => {
+    const block = fixturePath('onnxRuntime', 'block.onnx');
+
+    it('lists and traces the scales of the chosen nodes, the same that quantize and compare choose', async () => {
+      const choice = ['--exclude', 'Q', '--exclude', 'o*', '--modules', 'MatMul'];
+      const trace = at('trace.json');
+      const forward = await json('forward', block, '--quantized', '--trace', trace, '--runs', '1', ...choice);
+      const modules = forward.activations.map(({ module }: Json) => module);
+      assert.deepEqual(modules, ['K', 'V', 'up', 'down']);
+      assert.ok(forward.activations.every(({ scale, min, max }: Json) => scale > 0 && min < max));
+      assert.deepEqual(JSON.parse(await readFile(trace, 'utf8')).activations, forward.activations);
+      const report = await json('quantize', block, ...choice);
+      assert.deepEqual(
+        report.modules.map(({ path }: Json) => path),
+        modules,
+      );
+      const compared = await json('compare', block, '--runs', '1', ...choice);
+      assert.deepEqual(compared.accuracy, forward.accuracy);
+    });
+
+    it('gives a value by name, and names those that there are for one that is not', async () => {
+      const { outputs } = await json('forward', block, '--value', 'u', '--runs', '1');
+      assert.deepEqual(outputs[1].shape, [1, 5, 32]);
+      const { code, stderr } = await run(['forward', block, '--value', 'no', '--runs', '1']);
+      assert.deepEqual([code, /no value named "no".*E_ONNX_VALUE/s.test(stderr)], [1, true]);
+    });
+
+    it('is ranked layer by layer at its own output', async () => {
+      const { scope, layers } = await json('sensitivity', block, '--exclude', 'up');
+      assert.equal(scope, 'model');
+      assert.deepEqual(layers.map(({ path }: Json) => path).sort(), ['K', 'Q', 'V', 'down', 'out']);
+    });
+
+    it('that is quantized already says that both sides are one', async () => {
+      const dynamic = fixturePath('onnx', 'lstm.dynamic.onnx');
+      const { same, activations } = await json('forward', dynamic, '--quantized', '--runs', '1');
+      assert.deepEqual([same, activations.length], ['stored', 21]);
+    });
+  });
+
   it('compare by a plan, and of an ONNX graph', async () => {
     assert.equal((await json('compare', mlp, '--plan', '--runs', '1')).modules[0].path, '');
     const graph = await json('compare', fixturePath('torch-2.13', 'mlp.onnx'), '--runs', '1');

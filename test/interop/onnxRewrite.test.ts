@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
 import { bytesSource } from '../../src/core/byteSource';
 import { openModel } from '../../src/model/openModel';
+import { pythonLines } from '../../src/model/pythonLines';
 import type { QuantizeSpecDto } from '../../src/protocol/quantizeDto';
 import { writeExport } from '../support/exports';
 import { spec } from '../support/models';
-import { askPython, describeWithTorch } from '../support/pythons';
+import { askPython, describeWithTorch, runPython } from '../support/pythons';
 
 interface Compared {
   readonly differing: readonly string[];
@@ -70,11 +71,29 @@ describeWithTorch(
           spec: spec({ perChannel, ...choices[name] }),
         });
       }
+      for (const name of Object.keys(choices)) await runLines(name);
       report = await askPython<Record<string, Compared>>(python, 'quantize_onnx.py', 'compare', folder);
     });
+    /** Runs what Copy as Python gives, and lays the file that it writes beside the one that was asked for by hand. */
+    async function runLines(name: string): Promise<void> {
+      const source = bytesSource(await readFile(join(folder, `${name}.onnx`)), `${name}.onnx`);
+      const script = join(folder, `${name}.py`);
+      const lines = pythonLines(await openModel(source, neverAborted), spec(choices[name]));
+      await writeFile(script, `import os\nos.chdir(${JSON.stringify(folder)})\n${lines}`);
+      await runPython(python, script);
+      await copyFile(join(folder, `${name}.int8.onnx`), join(folder, `${name}.lines.ours.onnx`));
+      await copyFile(join(folder, `${name}.theirs.onnx`), join(folder, `${name}.lines.theirs.onnx`));
+    }
+
     after(() => rm(folder, { recursive: true, force: true }));
 
     for (const name of Object.keys(choices)) {
+      it(`${name}: Copy as Python writes the same file`, () => {
+        const { differing, count, difference } = report[`${name}.lines`];
+        assert.deepEqual([differing, difference], [[], 0]);
+        assert.ok(count > 0);
+      });
+
       it(`${name}: a part of the nodes is chosen as nodes_to_exclude and its like do`, () => {
         const { differing, difference } = report[name];
         // Where a Gemm stays, onnxruntime writes its weight anew, as that of a MatMul.

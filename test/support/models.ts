@@ -15,6 +15,13 @@ export async function openFixtureModel(version: FixtureVersion, fileName: string
   return openModel(bytesSource(bytes, fileName), neverAborted);
 }
 
+/** A graph of test/fixtures/onnxRuntime, or by its path below test/fixtures, without the suffix. */
+export async function openGraphModel(name: string): Promise<Model> {
+  const fileName = `${name.split('/').at(-1)}.onnx`;
+  const bytes = await readFile(fixturePath(...(name.includes('/') ? [] : ['onnxRuntime']), `${name}.onnx`));
+  return openModel(bytesSource(new Uint8Array(bytes), fileName), neverAborted);
+}
+
 /** PyTorch's default spec, with changes. */
 export function spec(changes: Partial<QuantizeSpecDto> = {}): QuantizeSpecDto {
   return { engine: 'fbgemm', dtype: 'qint8', perChannel: false, modules: null, exclude: [], ...changes };

@@ -26,7 +26,9 @@ export function Header({ state, model }: Props) {
           <div class="title">
             <h1 data-testid="file-name">{visible(state.file)}</h1>{' '}
             <span class="muted">
-              {quantized === null ? engineText(model.label) : t('quantized with {0}, not saved', quantized.engine)}
+              {quantized === null
+                ? engineText(model.label)
+                : t('quantized with {0}, not saved', model.code === 'onnx' ? 'ONNX Runtime' : quantized.engine)}
             </span>
           </div>
           {/* A fact that does not fit goes away whole; only a warning may take a second line. */}

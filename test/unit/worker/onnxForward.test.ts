@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../../src/core/abort';
+import { joinChunks } from '../../../src/core/byteChunks';
 import { QuantscopeError } from '../../../src/core/errors';
+import { type GraphData, planOnnx } from '../../../src/formats/onnx/write';
 import { openModel } from '../../../src/model/openModel';
+import type { OnnxForwardRequestDto } from '../../../src/protocol/forwardDto';
 import { openFileSource } from '../../../src/worker/fileSource';
 import { fixturePath } from '../../support/fixtures';
 import { readNpz } from '../../support/npz';
@@ -128,6 +131,42 @@ describe('ONNX graphs run with ONNX Runtime', function () {
       [...plain.outputs.map(({ name }) => name), names[0]],
     );
   });
+
+  const unary = (opType: string, domain = '', dtype: 'float32' | 'float64' = 'float32'): GraphData => ({
+    name: 'g',
+    nodes: [{ name: 'strange', opType, domain, inputs: ['x'], outputs: ['y'], attributes: {} }],
+    initializers: [],
+    inputs: [{ name: 'x', dtype, shape: [2, 2] }],
+    outputs: [{ name: 'y', dtype, shape: [] }],
+  });
+  const joined: GraphData = {
+    ...unary('Add'),
+    nodes: [{ name: 'sum', opType: 'Add', domain: '', inputs: ['x', 'z'], outputs: ['y'], attributes: {} }],
+    inputs: [
+      { name: 'x', dtype: 'float32', shape: ['batch', 'width'] },
+      { name: 'z', dtype: 'float32', shape: ['width'] },
+    ],
+    outputs: [{ name: 'y', dtype: 'float32', shape: ['batch', 'width'] }],
+  };
+  const refused: readonly [what: string, GraphData, Partial<OnnxForwardRequestDto>, code: string, said: RegExp][] = [
+    ['an operator of a custom library', unary('Frobnicate', 'my.ops'), {}, 'E_ONNX_OPERATOR', /Frobnicate of my\.ops/],
+    ['an operator that the opset lacks', unary('NoSuchOp'), {}, 'E_ONNX_OPERATOR', /no operator NoSuchOp in opset 17/],
+    ['a type that no kernel is there for', unary('Det', '', 'float64'), {}, 'E_ONNX_OPERATOR', /does not have Det/],
+    ['open sizes that do not fit together', joined, { shapes: [[2, 3], [4]] }, 'E_ONNX_SHAPE', /these shapes/],
+  ];
+  for (const [what, graph, changes, code, said] of refused) {
+    it(`${what}: named, with what to do`, async () => {
+      const opsets = ['', 'my.ops'].map((domain) => ({ domain, version: domain === '' ? 17 : 1 }));
+      const [{ plan }] = planOnnx({ irVersion: 8, opsets, graph, metadata: {} }, 'refused.onnx');
+      const path = join(folder, 'refused.onnx');
+      await writeFile(path, await joinChunks(plan.chunks()));
+      await assert.rejects(run(path, changes), (error: unknown) => {
+        assert.ok(error instanceof QuantscopeError);
+        assert.deepEqual([error.code, said.test(error.message), error.details.hint !== undefined], [code, true, true]);
+        return true;
+      });
+    });
+  }
 
   it('refuses what is no graph, and inputs that do not fit, in one kind of error', async () => {
     await assert.rejects(

@@ -9,16 +9,9 @@ import { modelOverview } from '../../../../src/model/overview';
 import { quantizeModel } from '../../../../src/model/quantizeModel';
 import type { QuantizeSpecDto } from '../../../../src/protocol/quantizeDto';
 import { exportBytes } from '../../../support/exports';
-import { readFixture } from '../../../support/fixtures';
-import { spec } from '../../../support/models';
+import { openGraphModel, spec } from '../../../support/models';
 
-async function open(name: string): Promise<Model> {
-  const file = `${name}.onnx`;
-  return openModel(
-    bytesSource(await readFixture(...(name.includes('/') ? [file] : ['onnxRuntime', file])), file),
-    neverAborted,
-  );
-}
+const open = openGraphModel;
 
 function plan(model: Model, changes: Partial<QuantizeSpecDto>) {
   const graph = model.file.onnx?.graph;
