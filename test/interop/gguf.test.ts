@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
@@ -8,7 +8,7 @@ import { isGgufName } from '../../src/model/export/ggufNames';
 import { openModel } from '../../src/model/openModel';
 import { openFileSource } from '../../src/worker/fileSource';
 import { writeExport } from '../support/exports';
-import { spec } from '../support/models';
+import { modelFrom, spec } from '../support/models';
 import { askPython, describeWithTorch } from '../support/pythons';
 import { gaussian } from '../support/random';
 import { modelOf } from '../support/tensorEntries';
@@ -79,9 +79,11 @@ describeWithTorch(
         join(folder, 'config.json'),
         JSON.stringify({ architectures: ['LlamaForCausalLM'], model_type: 'llama' }),
       );
-      const named = await openModel(await openFileSource(file), neverAborted);
+      const source = await openFileSource(file);
+      const named = await openModel(source, neverAborted);
       const arrays = await writeExport(folder, model, 'model.npz', { format: 'npz' });
       const written = await writeExport(folder, named, 'llama.gguf', { format: 'gguf' });
+      await source.close();
       const answer = await askPython<Answer>(python, 'read_gguf.py', written.file, arrays.file, written.load);
       assert.equal(answer.architecture, 'llama');
     });
@@ -118,7 +120,7 @@ describeWithTorch(
 
     it('is refused for a GGUF, whose vocabulary it would lose', async () => {
       const { file } = await writeExport(folder, await modelOf(states), 'again.gguf', { format: 'gguf' });
-      const again = await openModel(await openFileSource(file), neverAborted);
+      const again = await modelFrom(new Uint8Array(await readFile(file)), 'again.gguf');
       const refusal = writeExport(folder, again, 'no.gguf', { format: 'gguf', spec: spec() });
       await assert.rejects(refusal, { code: 'E_EXPORT_GGUF', message: /^Hyperparameters and vocabulary/ });
     });
