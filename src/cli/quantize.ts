@@ -16,9 +16,10 @@ export const quantize: Command = {
     const client = engine(positionals[0]);
     const request =
       values.out === undefined ? undefined : await withPlan(client, exportRequest(values.out, values, spec), values);
-    const report = await client.call('quantize', spec, { signal, onProgress: progress });
+    // First, since it makes all codes: the report has what was measured meanwhile.
     const written =
       request === undefined ? undefined : await client.call('exportModel', request, { signal, onProgress: progress });
+    const report = await client.call('quantize', spec, { signal, onProgress: progress });
     const json = written === undefined ? report : { ...report, export: written };
     const head = ['weight', 'scheme', 'scale', 'SQNR dB', 'max |error|'];
     const rows = json.modules.flatMap(({ path, weights }) =>

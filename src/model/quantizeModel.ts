@@ -19,7 +19,15 @@ import type { Model, ModelTensor } from './openModel';
 import { skippedGroups } from './overview';
 import { plannedSize, quantizedStateDict, type Replacement, replacementOf, stateModules } from './quantizedFile';
 import { couldTake, planQuantization, refusedByPyTorch } from './quantizePlan';
-import { streamedLinear, streamedReplacement, streamedReport } from './streamedLinear';
+import {
+  CodeMeter,
+  describeStreamed,
+  measuredReport,
+  type StreamedLinear,
+  streamedLinear,
+  streamedReplacement,
+  streamedReport,
+} from './streamedLinear';
 import { type TwinReport, twinReport } from './twinReport';
 
 /**
@@ -40,12 +48,72 @@ export async function quantizeModel(
 }
 
 /** The same over the modules that names and shapes tell, also where the file has a graph. */
-export async function quantizeModules(
+async function quantizeModules(
   model: Model,
   spec: QuantizeSpecDto,
   abort: AbortCheck,
   progress: Progress,
 ): Promise<QuantizeReportDto> {
+  return (await reportModules(model, spec, abort, progress, streamedReport)).report;
+}
+
+/** A report whose scales are all chosen, while some errors are only known when the codes are made. */
+export interface QuantizeDraft {
+  /** Errors and digests that are not known yet are missing: NaN, and no digits. */
+  readonly report: QuantizeReportDto;
+  /** By module, who wants to see the codes of its weight when they are made. */
+  readonly meters: ReadonlyMap<string, CodeMeter>;
+  /** The whole report. What nobody showed a meter is read and quantized once more. */
+  finish(): Promise<QuantizeReportDto>;
+}
+
+/**
+ * The modules quantized for somebody who makes all codes anyway, as an export does: a weight that is too large to
+ * hold is read for its scales now, and measured when its codes are made, instead of being quantized
+ * once for the report and once for the file.
+ */
+export async function draftQuantization(
+  model: Model,
+  spec: QuantizeSpecDto,
+  abort: AbortCheck,
+  progress: Progress,
+): Promise<QuantizeDraft> {
+  const meters = new Map<string, CodeMeter>();
+  const open = new Map<string, () => Promise<TwinReport>>();
+  const draft = await reportModules(model, spec, abort, progress, async (linear, path) => {
+    const described = await describeStreamed(linear);
+    const meter = new CodeMeter(linear);
+    meters.set(path, meter);
+    open.set(path, async () => (meter.complete ? meter.report(described) : measuredReport(linear, described)));
+    return meter.report(described);
+  });
+  const finish = async () => {
+    const modules: QuantizedModuleDto[] = [];
+    const sums: ErrorSums[] = [];
+    for (const [i, module] of draft.report.modules.entries()) {
+      const measured = await open.get(module.path)?.();
+      sums.push(measured?.sums ?? draft.sums[i]);
+      modules.push(
+        measured === undefined
+          ? module
+          : { ...module, weights: measured.weights, sqnrDb: errorMetrics(measured.sums).sqnrDb },
+      );
+    }
+    return { ...draft.report, modules, sqnrDb: errorMetrics(addErrorSums(sums)).sqnrDb };
+  };
+  return { report: draft.report, meters, finish };
+}
+
+/** How a weight is reported that is too large to hold. */
+type StreamedReporter = (linear: StreamedLinear, path: string) => Promise<TwinReport>;
+
+async function reportModules(
+  model: Model,
+  spec: QuantizeSpecDto,
+  abort: AbortCheck,
+  progress: Progress,
+  reportStreamed: StreamedReporter,
+): Promise<{ readonly report: QuantizeReportDto; readonly sums: readonly ErrorSums[] }> {
   const plan = planQuantization(model.tree, spec);
   const modules: QuantizedModuleDto[] = [];
   const sums: ErrorSums[] = [];
@@ -60,7 +128,7 @@ export async function quantizeModules(
     // Lets the thread answer requests for rows between two modules.
     await new Promise((resolve) => setImmediate(resolve));
     const qconfig = plan.qconfigs.get(node.path) ?? 'default_dynamic';
-    const quantized = await quantizeNode(model, node, spec, qconfig, abort, (bytes) =>
+    const quantized = await quantizeNode(model, node, spec, qconfig, abort, reportStreamed, (bytes) =>
       progress(before + bytes / 2, total, what, 'bytes'),
     );
     done += node.bytes;
@@ -85,7 +153,7 @@ export async function quantizeModules(
     const qconfig = plan.qconfigs.get(node.path);
     return qconfig === undefined || node.kind === undefined ? undefined : quantizedRepr(node.kind, node.repr, qconfig);
   };
-  return {
+  const report = {
     engine: spec.engine,
     dtype: spec.dtype,
     repr: { before: printModel(reprTree(root, model.stem)), after: printModel(reprTree(root, model.stem, replaced)) },
@@ -96,6 +164,7 @@ export async function quantizeModules(
     modules,
     skipped: plan.skipped,
   };
+  return { report, sums };
 }
 
 async function quantizeNode(
@@ -104,11 +173,20 @@ async function quantizeNode(
   spec: QuantizeSpecDto,
   qconfig: QConfigName,
   abort: AbortCheck,
+  reportStreamed: StreamedReporter,
   onBytes: (bytes: number) => void,
 ) {
   const { kind, path, type } = node;
   if (kind === undefined) throw notQuantizable(node, qconfig);
-  const { weights, sums, replacement } = await quantizeWeights(model, node, spec, qconfig, abort, onBytes);
+  const { weights, sums, replacement } = await quantizeWeights(
+    model,
+    node,
+    spec,
+    qconfig,
+    abort,
+    reportStreamed,
+    onBytes,
+  );
   const report = {
     path,
     type,
@@ -127,11 +205,12 @@ async function quantizeWeights(
   spec: QuantizeSpecDto,
   qconfig: QConfigName,
   abort: AbortCheck,
+  reportStreamed: StreamedReporter,
   onBytes: (bytes: number) => void,
 ): Promise<TwinReport & { readonly replacement: Replacement }> {
   const large = streamedLinear(model, node, qconfig, abort, onBytes);
   if (large !== undefined) {
-    const report = await streamedReport(large);
+    const report = await reportStreamed(large, node.path);
     return { ...report, replacement: streamedReplacement(large, report.weights[0].scales) };
   }
   const float = await loadLayer(model, node, abort);

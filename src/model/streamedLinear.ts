@@ -6,6 +6,7 @@ import { tileLength } from '../engine/kernels/streamKernels';
 import { addErrorSums, type ErrorSums, errorMetrics, errorParts } from '../engine/quantization/errorMetrics';
 import { type QConfigName, weightForms } from '../engine/quantization/qconfigs';
 import { dequantizeTile, quantizeTile } from '../engine/quantization/weightTiles';
+import type { QuantizedWeightDto } from '../protocol/quantizeDto';
 import { engineClass, readValues } from './loadModule';
 import { type ModuleNode, ownName } from './moduleTree';
 import type { Model, ModelTensor } from './openModel';
@@ -45,12 +46,64 @@ export function streamedLinear(
   return source && { scheme: form.scheme, weight, bias: own('bias'), source, channelLength };
 }
 
+/** What is known of a weight's codes before they are made. */
+type Described = Omit<QuantizedWeightDto, keyof ReturnType<typeof errorMetrics> | 'int8Sha256'>;
+
+/** Digest and errors of a weight's codes, which whoever makes them shows once, in order. */
+export class CodeMeter {
+  private readonly hash = createHash('sha256');
+  private readonly parts: ErrorSums[] = [];
+  private start = 0;
+
+  constructor(private readonly linear: StreamedLinear) {}
+
+  /** The codes of a tile of values; `restored` has room for as many floats. */
+  add(tile: Float32Array, codes: Int8Array, scales: ArrayLike<number>, restored: Float32Array): void {
+    this.hash.update(codes);
+    this.parts.push(
+      ...errorParts(tile, dequantizeTile(codes, this.start, scales, this.linear.channelLength, restored)),
+    );
+    this.start += tile.length;
+  }
+
+  /** Codes are shown once. */
+  get begun(): boolean {
+    return this.start > 0;
+  }
+
+  /** All of them were shown. */
+  get complete(): boolean {
+    return this.start === this.linear.source.count;
+  }
+
+  /** What was shown so far; before that, a report without digest and errors. */
+  report(described: Described): TwinReport {
+    const sums = addErrorSums(this.parts);
+    const measured = this.complete
+      ? { int8Sha256: this.hash.copy().digest('hex'), ...errorMetrics(sums) }
+      : { int8Sha256: '', sqnrDb: Number.NaN, rmse: Number.NaN, maxAbsError: Number.NaN };
+    return { weights: [{ ...described, ...measured }], sums: addErrorSums([sums]) };
+  }
+}
+
 /** What twinReport tells of a module that is loaded, in two passes: the scales, then codes and errors. */
 export async function streamedReport(linear: StreamedLinear): Promise<TwinReport> {
-  const { scheme, source, channelLength } = linear;
-  const scales = await chooseScales(linear);
-  const hash = createHash('sha256');
-  const parts: ErrorSums[] = [];
+  return measuredReport(linear, await describeStreamed(linear));
+}
+
+/** The first of the two: what a file says before its codes. */
+export async function describeStreamed(linear: StreamedLinear): Promise<Described> {
+  const { scheme } = linear;
+  const scales = [...(await chooseScales(linear))];
+  const zeroPoints = new Array<number>(scales.length).fill(0);
+  return { name: 'weight', scheme, axis: scheme === 'per_channel' ? 0 : null, scales, zeroPoints };
+}
+
+/** The second. */
+export async function measuredReport(linear: StreamedLinear, described: Described): Promise<TwinReport> {
+  const { source, channelLength } = linear;
+  const { scales } = described;
+  const meter = new CodeMeter(linear);
   let start = 0;
   const workspace = selectKernels().streams.workspace(5 * tileLength);
   try {
@@ -59,24 +112,13 @@ export async function streamedReport(linear: StreamedLinear): Promise<TwinReport
       const restored = new Float32Array(buffer, byteOffset, tile.length);
       const codes = new Int8Array(buffer, byteOffset + 4 * tileLength, tile.length);
       quantizeTile(tile, start, scales, channelLength, codes);
-      hash.update(codes);
-      parts.push(...errorParts(tile, dequantizeTile(codes, start, scales, channelLength, restored)));
+      meter.add(tile, codes, scales, restored);
       start += tile.length;
     }
   } finally {
     workspace.release();
   }
-  const sums = addErrorSums(parts);
-  const weight = {
-    name: 'weight',
-    scheme,
-    axis: scheme === 'per_channel' ? (0 as const) : null,
-    scales: [...scales],
-    zeroPoints: new Array<number>(scales.length).fill(0),
-    int8Sha256: hash.digest('hex'),
-    ...errorMetrics(sums),
-  };
-  return { weights: [weight], sums: addErrorSums([sums]) };
+  return meter.report(described);
 }
 
 async function chooseScales({ source, channelLength, weight }: StreamedLinear): Promise<Float64Array> {
@@ -92,22 +134,33 @@ async function chooseScales({ source, channelLength, weight }: StreamedLinear): 
 /** Codes that are handed on at once, each piece in memory of its own: one is written while the next is made. */
 const pieceLength = 16 * tileLength;
 
-/** The codes under scales that were chosen before, in pieces. */
+/** The codes under scales that were chosen before, in pieces, each shown to the meter. */
 export async function* streamedCodes(
   { source, channelLength }: Pick<StreamedLinear, 'source' | 'channelLength'>,
   scales: ArrayLike<number>,
+  meter?: CodeMeter,
 ): AsyncIterable<Uint8Array> {
   let start = 0;
   let piece = new Int8Array(Math.min(pieceLength, source.count));
   let filled = 0;
-  for await (const tile of source.tiles()) {
-    quantizeTile(tile, start, scales, channelLength, piece.subarray(filled, filled + tile.length));
-    start += tile.length;
-    filled += tile.length;
-    if (filled < piece.length) continue;
-    yield new Uint8Array(piece.buffer);
-    piece = new Int8Array(Math.min(pieceLength, source.count - start));
-    filled = 0;
+  const workspace = meter && selectKernels().streams.workspace(4 * tileLength);
+  try {
+    for await (const tile of source.tiles()) {
+      const codes = piece.subarray(filled, filled + tile.length);
+      quantizeTile(tile, start, scales, channelLength, codes);
+      if (workspace !== undefined) {
+        const { buffer, byteOffset } = workspace.bytes();
+        meter?.add(tile, codes, scales, new Float32Array(buffer, byteOffset, tile.length));
+      }
+      start += tile.length;
+      filled += tile.length;
+      if (filled < piece.length) continue;
+      yield new Uint8Array(piece.buffer);
+      piece = new Int8Array(Math.min(pieceLength, source.count - start));
+      filled = 0;
+    }
+  } finally {
+    workspace?.release();
   }
 }
 

@@ -7,7 +7,7 @@ import { breakEven } from '../model/breakEven';
 import { compareModels } from '../model/compareModels';
 import { coverage } from '../model/coverage';
 import { inspect, summarize } from '../model/describeModel';
-import { planExport } from '../model/export/exportModel';
+import { planExport, type Quantized } from '../model/export/exportModel';
 import { modelHealth } from '../model/modelHealth';
 import { planModel } from '../model/onnx/planModel';
 import { type Model, openModel, salvageModel } from '../model/openModel';
@@ -16,7 +16,7 @@ import { reportPlan } from '../model/plan/planProgram';
 import { parsePlan } from '../model/plan/readPlan';
 import { pythonLines } from '../model/pythonLines';
 import { defaultSpec } from '../model/qconfigSpec';
-import { quantizeModel, summarizeReport } from '../model/quantizeModel';
+import { draftQuantization, type QuantizeDraft, quantizeModel, summarizeReport } from '../model/quantizeModel';
 import { overridesToQuantize } from '../model/quantizePlan';
 import { recipeFile, runRecipe } from '../model/recipe';
 import { modelReport } from '../model/report';
@@ -60,6 +60,8 @@ interface Session {
   readonly forwards: Forwards;
   /** The last reports by spec, so that rows can show the error of every weight. */
   readonly reports: Map<string, QuantizeReportDto>;
+  /** What an export chose by a spec that nobody had a report of: its errors were measured while it was written. */
+  draft: { readonly key: string; readonly quantized: QuantizeDraft } | undefined;
   rows: { readonly key: string; readonly lines: TreeRows } | undefined;
 }
 
@@ -79,14 +81,24 @@ export function createEngine({
     return session;
   };
   const report = async (spec: QuantizeSpecDto, { progress }: CallContext): Promise<QuantizeReportDto> => {
-    const { model, reports } = opened();
+    const { model, reports, draft } = opened();
     const key = specKey(spec);
-    const result = reports.get(key) ?? (await quantizeModel(model, spec, abort, progress));
+    const drafted = draft?.key === key && !reports.has(key) ? await draft.quantized.finish() : undefined;
+    const result = drafted ?? reports.get(key) ?? (await quantizeModel(model, spec, abort, progress));
+    opened().draft = undefined;
     reports.delete(key);
     reports.set(key, result);
     for (const oldest of [...reports.keys()].slice(0, -maxCachedReports)) reports.delete(oldest);
     opened().rows = undefined;
     return result;
+  };
+  const quantizedFor = async (spec: QuantizeSpecDto, context: CallContext): Promise<Quantized> => {
+    const { model, reports } = opened();
+    const key = specKey(spec);
+    if (reports.has(key)) return { report: await report(spec, context), meters: new Map() };
+    const quantized = await draftQuantization(model, spec, abort, context.progress);
+    opened().draft = { key, quantized };
+    return quantized;
   };
   return {
     async open({ path, damaged = false }) {
@@ -94,7 +106,7 @@ export function createEngine({
       try {
         const model = damaged ? await salvageModel(source, abort) : await openOrTell(source, abort);
         const forwards = new Forwards(model, path, openSource, abort);
-        session = { model, path, forwards, reports: new Map(), rows: undefined };
+        session = { model, path, forwards, reports: new Map(), draft: undefined, rows: undefined };
         const tokenizer = await source.sibling?.(tokenizerName).catch(() => undefined);
         return { ...summarize(model), ...(tokenizer && { hasTokenizer: true }) };
       } catch (error) {
@@ -199,7 +211,7 @@ export function createEngine({
       const { progress } = context;
       const named = { ...request, target: basename(request.target) };
       const planned = await planExport(model, named, abort, progress, {
-        reportOf: (spec) => report(spec, context),
+        quantizedOf: (spec) => quantizedFor(spec, context),
         hashOf: () => withSource(openSource, path, (source) => sourceHash(source, abort, progress)),
       });
       const written = await exportFiles(planned, request.target, path, request.overwrite, abort, progress, disk);

@@ -5,9 +5,9 @@ import { weightForms } from '../../engine/quantization/qconfigs';
 import { ambiguity } from '../../formats/ambiguity';
 import type { PlannedFile } from '../../formats/zip/write';
 import type { ExportFormat, ExportRequestDto } from '../../protocol/exportDto';
-import type { QuantizeReportDto, QuantizeSpecDto } from '../../protocol/quantizeDto';
+import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { Model } from '../openModel';
-import { quantizeModules } from '../quantizeModel';
+import { draftQuantization, type QuantizeDraft } from '../quantizeModel';
 import { planQuantization } from '../quantizePlan';
 import { arrayExport } from './arrayExport';
 import { ggufFiles } from './ggufExport';
@@ -29,14 +29,17 @@ export interface PlannedExport {
 /** A request for the model, and not for single tensors of it. */
 export type ModelRequest = ExportRequestDto & { readonly format: Exclude<ExportFormat, 'npy'> };
 
+/** What was chosen for every weight, and who measures the large ones when their codes are made. */
+export type Quantized = Pick<QuantizeDraft, 'report' | 'meters'>;
+
 export interface ExportSources {
-  readonly reportOf?: (spec: QuantizeSpecDto) => Promise<QuantizeReportDto>;
+  readonly quantizedOf?: (spec: QuantizeSpecDto) => Promise<Quantized>;
   readonly hashOf?: () => Promise<string | undefined>;
 }
 
 /**
  * Plans an export: every scale is chosen now, every byte of data is made when it is written.
- * Throws what cannot be written before anything is. `reportOf` gives a report that was made before,
+ * Throws what cannot be written before anything is. `quantizedOf` gives what was chosen before,
  * `hashOf` the SHA-256 of the source, for formats that name what they were made from.
  */
 export async function planExport(
@@ -45,7 +48,7 @@ export async function planExport(
   abort: AbortCheck,
   progress: Progress,
   {
-    reportOf = (spec) => quantizeModules(model, spec, abort, progress),
+    quantizedOf = (spec) => draftQuantization(model, spec, abort, progress),
     hashOf = async () => undefined,
   }: ExportSources = {},
 ): Promise<PlannedExport> {
@@ -57,7 +60,7 @@ export async function planExport(
   refuseQuantizedSource(model);
   refuseOtherForms(model, request);
   const whole = { ...request, format };
-  const files = await plan(model, whole, fileName, abort, progress, { reportOf, hashOf });
+  const files = await plan(model, whole, fileName, abort, progress, { quantizedOf, hashOf });
   return {
     files,
     load: loadLines(
@@ -74,26 +77,26 @@ async function plan(
   fileName: string,
   abort: AbortCheck,
   progress: Progress,
-  { reportOf, hashOf }: Required<ExportSources>,
+  { quantizedOf, hashOf }: Required<ExportSources>,
 ): Promise<PlannedExport['files']> {
   const { spec, format } = request;
   if (format === 'gguf') return ggufFiles(model, request, fileName, abort);
   // A graph's own report is that of the rewritten graph; other forms hold modules.
-  const moduleReport =
-    model.file.onnx === undefined ? reportOf : (s: QuantizeSpecDto) => quantizeModules(model, s, abort, progress);
+  const modulesOf =
+    model.file.onnx === undefined ? quantizedOf : (s: QuantizeSpecDto) => draftQuantization(model, s, abort, progress);
   if (format === 'onnx' && model.file.onnx !== undefined)
     return rewrittenOnnx(model, request, fileName, abort, progress);
-  const report = spec === null ? undefined : await moduleReport(spec);
+  const quantized = spec === null ? undefined : await modulesOf(spec);
   switch (format) {
     case 'torch':
-      if (request.layout === 'whole_module') return wholeModuleFiles(model, request, fileName, report, abort);
-      return torchFiles(model, request, fileName, report, abort);
+      if (request.layout === 'whole_module') return wholeModuleFiles(model, request, fileName, quantized, abort);
+      return torchFiles(model, request, fileName, quantized, abort);
     case 'safetensors':
-      return safetensorsFiles(model, request, fileName, report, spec === null ? undefined : await hashOf(), abort);
+      return safetensorsFiles(model, request, fileName, quantized, spec === null ? undefined : await hashOf(), abort);
     case 'npz':
-      return npzFiles(model, fileName, report, abort);
+      return npzFiles(model, fileName, quantized, abort);
     case 'onnx':
-      return onnxFiles(model, request, fileName, report, abort);
+      return onnxFiles(model, request, fileName, quantized?.report, abort);
   }
 }
 

@@ -3,19 +3,18 @@ import { chunksOf } from '../../core/byteChunks';
 import { type DType, dtypes } from '../../core/dtype';
 import { tensorOver, toFloat32 } from '../../engine/tensor/tensor';
 import { type NpyArray, planNpz } from '../../formats/npy/write';
-import type { QuantizeReportDto } from '../../protocol/quantizeDto';
 import type { Model } from '../openModel';
-import type { PlannedExport } from './exportModel';
+import type { PlannedExport, Quantized } from './exportModel';
 import { type PlainEntry, plainEntries } from './quantizedEntries';
 
 /** Every tensor as a NumPy array under its own name. */
 export async function npzFiles(
   model: Model,
   fileName: string,
-  report: QuantizeReportDto | undefined,
+  quantized: Quantized | undefined,
   abort: AbortCheck,
 ): Promise<PlannedExport['files']> {
-  return [{ name: fileName, plan: planNpz((await plainEntries(model, report, abort)).map(numpyArray)) }];
+  return [{ name: fileName, plan: planNpz((await plainEntries(model, quantized, abort)).map(numpyArray)) }];
 }
 
 /** NumPy has no such types without packages beside it; float32 has each of their values. */

@@ -1,9 +1,10 @@
 import type { AbortCheck } from '../../core/abort';
 import type { ByteChunks } from '../../core/byteChunks';
 import type { DType } from '../../core/dtype';
-import type { QuantizedWeightDto, QuantizeReportDto } from '../../protocol/quantizeDto';
+import type { QuantizedWeightDto } from '../../protocol/quantizeDto';
 import { walk } from '../moduleTree';
 import type { Model } from '../openModel';
+import type { Quantized } from './exportModel';
 import { QuantizedModules } from './quantizedModules';
 import { tensorChunks } from './tensorChunks';
 
@@ -22,20 +23,21 @@ export interface PlainEntry {
  */
 export async function plainEntries(
   model: Model,
-  report: QuantizeReportDto | undefined,
+  quantized: Quantized | undefined,
   abort: AbortCheck,
 ): Promise<PlainEntry[]> {
-  const quantized = new Map<string, QuantizedWeightDto>();
+  const quantizedWeights = new Map<string, QuantizedWeightDto>();
+  const report = quantized?.report;
   for (const { path, weights } of report?.modules ?? [])
-    for (const weight of weights) quantized.set(path === '' ? weight.name : `${path}.${weight.name}`, weight);
-  const modules = report && new QuantizedModules(model, report.engine, report.modules, abort);
+    for (const weight of weights) quantizedWeights.set(path === '' ? weight.name : `${path}.${weight.name}`, weight);
+  const modules = report && new QuantizedModules(model, report.engine, report.modules, abort, quantized?.meters);
   // A checkpoint's state dict leaves its key behind, as its optimizer does.
   const prefix = model.root.path;
   const entries: PlainEntry[] = [];
   for (const node of walk(model.root)) {
     for (const tensor of node.tensors) {
       const { dtype, shape } = tensor;
-      const weight = quantized.get(tensor.name);
+      const weight = quantizedWeights.get(tensor.name);
       const name = prefix !== '' ? tensor.name.slice(prefix.length + 1) : tensor.name;
       if (weight === undefined || modules === undefined) {
         entries.push({ name, dtype, shape, data: () => tensorChunks(model, tensor, abort) });

@@ -8,7 +8,7 @@ import type { EngineName } from '../../protocol/dto';
 import type { QuantizedModuleDto } from '../../protocol/quantizeDto';
 import { loadLayer } from '../loadModule';
 import { findModule, type Model } from '../openModel';
-import { type StreamedLinear, streamedBias, streamedCodes, streamedLinear } from '../streamedLinear';
+import { type CodeMeter, type StreamedLinear, streamedBias, streamedCodes, streamedLinear } from '../streamedLinear';
 
 /**
  * The quantized modules of an export, made when their records are written: one at a time, so that
@@ -25,6 +25,8 @@ export class QuantizedModules {
     private readonly engine: EngineName,
     modules: readonly QuantizedModuleDto[],
     private readonly abort: AbortCheck,
+    /** Who wants to see the codes of a large weight once, by module. */
+    private readonly meters: ReadonlyMap<string, CodeMeter> = new Map(),
   ) {
     this.reports = new Map(modules.map((module) => [module.path, module]));
   }
@@ -38,7 +40,8 @@ export class QuantizedModules {
   async *codes(path: string, weight: string): AsyncIterable<Uint8Array> {
     const large = this.streamed(path);
     if (large !== undefined) {
-      yield* streamedCodes(large, this.report(path).weights[0].scales);
+      const meter = this.meters.get(path);
+      yield* streamedCodes(large, this.report(path).weights[0].scales, meter?.begun === false ? meter : undefined);
       return;
     }
     const { codes } = (await this.product(path, weight)).weight;

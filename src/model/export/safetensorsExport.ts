@@ -2,9 +2,8 @@ import type { AbortCheck } from '../../core/abort';
 import { version } from '../../core/version';
 import { planShards } from '../../formats/safetensors/write';
 import type { ExportRequestDto } from '../../protocol/exportDto';
-import type { QuantizeReportDto } from '../../protocol/quantizeDto';
 import type { Model } from '../openModel';
-import type { PlannedExport } from './exportModel';
+import type { PlannedExport, Quantized } from './exportModel';
 import { plainEntries } from './quantizedEntries';
 
 /** safetensors, split above `shardBytes`; the metadata says how the integers were made. */
@@ -12,11 +11,11 @@ export async function safetensorsFiles(
   model: Model,
   request: ExportRequestDto,
   fileName: string,
-  report: QuantizeReportDto | undefined,
+  quantized: Quantized | undefined,
   sourceSha256: string | undefined,
   abort: AbortCheck,
 ): Promise<PlannedExport['files']> {
-  const entries = await plainEntries(model, report, abort);
+  const entries = await plainEntries(model, quantized, abort);
   const stem = fileName.replace(/\.safetensors$/i, '');
   return planShards(stem, entries, manifest(model, request, sourceSha256), request.shardBytes).files;
 }

@@ -1,11 +1,11 @@
 import type { AbortCheck } from '../../core/abort';
 import { planTorchFile, type StateItem } from '../../formats/torch/write';
 import type { ExportRequestDto } from '../../protocol/exportDto';
-import type { QuantizedModuleDto, QuantizeReportDto } from '../../protocol/quantizeDto';
+import type { QuantizedModuleDto } from '../../protocol/quantizeDto';
 import { type ModuleNode, packedTensors } from '../moduleTree';
 import { findModule, findTensor, type Model, type ModelTensor } from '../openModel';
 import { quantizedStateDict, type Replacement, type StateModule, stateModules, storedForm } from '../quantizedFile';
-import type { PlannedExport } from './exportModel';
+import type { PlannedExport, Quantized } from './exportModel';
 import { QuantizedModules } from './quantizedModules';
 import { tensorChunks } from './tensorChunks';
 
@@ -14,15 +14,15 @@ export async function torchFiles(
   model: Model,
   { spec, torchStyle, layout }: ExportRequestDto,
   fileName: string,
-  report: QuantizeReportDto | undefined,
+  quantized: Quantized | undefined,
   abort: AbortCheck,
 ): Promise<PlannedExport['files']> {
-  const quantized = report === undefined ? [] : plannedModules(model, report, spec?.halfStorage ?? false, abort);
-  const replacements = new Map(quantized.map(({ path, replacement }) => [path, replacement]));
+  const planned = quantized === undefined ? [] : plannedModules(model, quantized, spec?.halfStorage ?? false, abort);
+  const replacements = new Map(planned.map(({ path, replacement }) => [path, replacement]));
   const dataOf = (name: string) => () => tensorChunks(model, findTensor(model, name), abort);
   const modules = stateModules(model.root, model.root.path, (node) => replacements.get(node.path), dataOf);
   const state = quantizedStateDict(modules, model.file.moduleVersions);
-  const plan = planTorchFile(layout === 'state_dict' ? state : { ...state, items: flatItems(modules, quantized) }, {
+  const plan = planTorchFile(layout === 'state_dict' ? state : { ...state, items: flatItems(modules, planned) }, {
     archiveName: fileName.replace(/\.[^.]*$/, ''),
     style: torchStyle,
     engine: spec?.engine ?? 'fbgemm',
@@ -40,11 +40,11 @@ export interface PlannedModule {
 /** Scales are chosen before, since the pickle comes first in the file; codes are made when they are written. */
 export function plannedModules(
   model: Model,
-  report: QuantizeReportDto,
+  { report, meters }: Quantized,
   halfStorage: boolean,
   abort: AbortCheck,
 ): PlannedModule[] {
-  const modules = new QuantizedModules(model, report.engine, report.modules, abort);
+  const modules = new QuantizedModules(model, report.engine, report.modules, abort, meters);
   return report.modules.map((quantized) => ({
     path: quantized.path,
     weights: quantized.weights.map(({ name }) => (quantized.path === '' ? name : `${quantized.path}.${name}`)),

@@ -5,10 +5,9 @@ import type { ModuleTwin } from '../../formats/torch/moduleTwin';
 import { planModuleFile } from '../../formats/torch/writeModule';
 import type { ModulePickle, TensorRecord } from '../../formats/types';
 import type { ExportRequestDto } from '../../protocol/exportDto';
-import type { QuantizeReportDto } from '../../protocol/quantizeDto';
 import { findModule, type Model } from '../openModel';
 import { cells, withBias } from '../quantizedFile';
-import type { PlannedExport } from './exportModel';
+import type { PlannedExport, Quantized } from './exportModel';
 import { storageChunks } from './tensorChunks';
 import { type PlannedModule, plannedModules } from './torchExport';
 
@@ -20,13 +19,13 @@ export async function wholeModuleFiles(
   model: Model,
   { spec, torchStyle }: ExportRequestDto,
   fileName: string,
-  report: QuantizeReportDto | undefined,
+  quantized: Quantized | undefined,
   abort: AbortCheck,
 ): Promise<PlannedExport['files']> {
   const pickle = modulePickle(model);
   if (spec?.halfStorage === true)
     throw refused(model, 'PyTorch has no module that keeps half precision as it is', 'Leave --half-storage away.');
-  const planned = report === undefined ? [] : plannedModules(model, report, false, abort);
+  const planned = quantized === undefined ? [] : plannedModules(model, quantized, false, abort);
   const plan = planModuleFile(
     {
       root: readExactPickle(await pickle.read(), pickle.entry),

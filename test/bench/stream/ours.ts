@@ -119,8 +119,8 @@ export function loadExtension(_: string, dist: string) {
 
 export function quantizeFile(path: string, dist: string, target: string) {
   return withEngine(path, dist, async (engine) => {
-    await engine.call('quantize', spec);
     await engine.call('exportModel', request(target, true));
+    await engine.call('quantize', spec);
   });
 }
 

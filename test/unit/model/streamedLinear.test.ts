@@ -3,9 +3,9 @@ import { neverAborted } from '../../../src/core/abort';
 import { joinChunks } from '../../../src/core/byteChunks';
 import { noProgress } from '../../../src/core/progress';
 import { planTorchFile, type StateItem } from '../../../src/formats/torch/write';
-import { planExport } from '../../../src/model/export/exportModel';
+import { type ExportSources, planExport } from '../../../src/model/export/exportModel';
 import { findModule, type Model } from '../../../src/model/openModel';
-import { quantizeModel } from '../../../src/model/quantizeModel';
+import { draftQuantization, quantizeModel } from '../../../src/model/quantizeModel';
 import { streamedLinear } from '../../../src/model/streamedLinear';
 import { modelFrom, spec } from '../../support/models';
 import { seededRandom } from '../../support/random';
@@ -34,7 +34,12 @@ function held(model: Model): Model {
   return { ...model, file: { ...model.file, readRange: undefined } };
 }
 
-async function exported(model: Model, perChannel: boolean, format: 'torch' | 'safetensors'): Promise<Buffer> {
+async function exported(
+  model: Model,
+  perChannel: boolean,
+  format: 'torch' | 'safetensors',
+  sources: ExportSources = {},
+): Promise<Buffer> {
   const request = {
     target: 'out',
     format,
@@ -43,7 +48,7 @@ async function exported(model: Model, perChannel: boolean, format: 'torch' | 'sa
     layout: 'state_dict',
   } as const;
   const rest = { module: '', shardBytes: 5e9, reduceRange: false, overwrite: true };
-  const { files } = await planExport(model, { ...request, ...rest }, neverAborted, noProgress);
+  const { files } = await planExport(model, { ...request, ...rest }, neverAborted, noProgress, sources);
   return Buffer.from(await joinChunks(files[0].plan.chunks()));
 }
 
@@ -72,6 +77,36 @@ describe('a Linear too large to hold', function () {
       }
     });
   }
+
+  for (const format of ['torch', 'safetensors'] as const) {
+    it(`is read twice for an export to ${format} and the report of it: for the scales, and for codes and errors`, async () => {
+      let bytes = 0;
+      const { file } = model;
+      const counted: Model = {
+        ...model,
+        file: {
+          ...file,
+          readRange: async (record, start, length, abort, into) => {
+            const range = await file.readRange?.(record, start, length, abort, into);
+            bytes += range?.length ?? 0;
+            return range;
+          },
+        },
+      };
+      const draft = await draftQuantization(counted, spec(), neverAborted, noProgress);
+      const written = await exported(counted, false, format, { quantizedOf: async () => draft });
+      assert.equal(Buffer.compare(written, await exported(model, false, format)), 0);
+      const report = await draft.finish();
+      const weightBytes = shape[0] * shape[1] * 4;
+      assert.ok(bytes >= 2 * weightBytes && bytes < 2.1 * weightBytes, `${bytes / weightBytes} times`);
+      assert.deepEqual(report, await quantizeModel(model, spec(), neverAborted, noProgress));
+    });
+  }
+
+  it('is measured after all when its codes were never made', async () => {
+    const draft = await draftQuantization(model, spec(), neverAborted, noProgress);
+    assert.deepEqual(await draft.finish(), await quantizeModel(model, spec(), neverAborted, noProgress));
+  });
 
   it('is named where it has a NaN', async () => {
     const nan = await largeLinear(shape[0] * shape[1] - 3, Number.NaN);
