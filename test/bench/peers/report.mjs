@@ -74,7 +74,7 @@ function twoThreadLines(results) {
   return [
     '## Two threads each',
     '',
-    'Quantscope takes the second thread from 4 million multiply-adds on, and only where a trial in the same run was faster.',
+    'Quantscope takes the second thread from 0.7 million multiply-adds on, and only where a trial in the same run was faster.',
     '',
     '| shape | precision | Quantscope | onnxruntime-node | ratio |',
     '|---|---|---:|---:|---:|',

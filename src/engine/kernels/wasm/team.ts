@@ -28,8 +28,8 @@ const word = {
 /** Int32 words of the shared control block. */
 export const controlWords = 16;
 const maxChunks = 255;
-/** Looks at a word before a thread goes to sleep: some 20 µs, the time between the steps of a recurrence. */
-const spins = 2_000;
+/** Looks at a word before a thread goes to sleep: some tens of µs, longer than between two steps of a recurrence. */
+const spins = 20_000;
 /** A chunk takes milliseconds; a helper that is silent for so long is gone. */
 const lostMs = 10_000;
 

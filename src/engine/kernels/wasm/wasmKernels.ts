@@ -23,8 +23,8 @@ const workPerCheck = 64_000_000;
  */
 const workPerCall = 1_000_000;
 
-/** Multiply-adds of a product that is worth a team: a tenth of a millisecond. */
-const workForTeam = 4_000_000;
+/** Multiply-adds of a product that may be worth a team: ten microseconds. A trial decides. */
+const workForTeam = 700_000;
 
 /** Activations of one call in the kernels' memory; larger ones go through in rows. */
 const maxScratchBytes = 256 * 1024 * 1024;
@@ -63,8 +63,8 @@ export class WasmKernels implements Kernels {
   readonly layers: LayerKernels;
   private readonly store: ProductStore;
   private scratch = { start: 0, bytes: 0 };
-  /** Of a product with one row, which waits for memory, and of one with many. */
-  private readonly trials = [new TeamTrial(), new TeamTrial()];
+  /** By size, and apart for one row, which waits for memory: a team that does not pay for one product may for a larger. */
+  private readonly trials = new Map<string, TeamTrial>();
 
   constructor(
     readonly name: string,
@@ -243,11 +243,18 @@ export class WasmKernels implements Kernels {
       this.multiplyBlocks(product, operand, m, out, abort, undefined);
       return;
     }
-    const trial = this.trials[m === 1 ? 0 : 1];
+    const trial = this.trialOf(work, m);
     const together = trial.next();
     const start = performance.now();
     this.multiplyBlocks(product, operand, m, out, abort, together ? this.team : undefined);
     trial.add(together, (performance.now() - start) / work);
+  }
+
+  private trialOf(work: number, m: number): TeamTrial {
+    const key = `${m === 1} ${Math.floor(Math.log2(work))}`;
+    const trial = this.trials.get(key) ?? new TeamTrial();
+    this.trials.set(key, trial);
+    return trial;
   }
 
   /** All blocks of a product, with looks at the abort flag. */
