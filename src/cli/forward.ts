@@ -1,6 +1,12 @@
-import type { ForwardResultDto, OnnxForwardDto, ProductDto, SavedArraysDto } from '../protocol/forwardDto';
+import type {
+  ForwardRequestDto,
+  ForwardResultDto,
+  OnnxForwardDto,
+  ProductDto,
+  SavedArraysDto,
+} from '../protocol/forwardDto';
 import type { EngineClient } from '../worker/enginePool';
-import { type Command, type CommandOutput, parse, wholeNumber } from './command';
+import { type Command, type CommandOutput, parse, UsageError, wholeNumber } from './command';
 import {
   chosenPlan,
   forwardOptions,
@@ -21,11 +27,15 @@ export const forward: Command = {
     const client = engine(positionals[0]);
     const { format } = await client.call('open', { path: positionals[0] });
     if (format === 'onnx' && values.module === undefined) {
-      const request = onnxRequest(values);
+      const request = onnxRequest(positionals[0], values);
       const result = await client.call('onnxForward', request, { signal, onProgress: progress });
       if (values.trace !== undefined) {
         const trace = { module: '', engine: 'onnxruntime', products: result.quantized?.products ?? [] };
         await client.call('writeText', { path: values.trace, text: traceText(trace) }, { signal });
+      }
+      if (values.activations !== undefined) {
+        const product = graphProduct(result.quantized?.products ?? [], values.product);
+        await saveActivations(client, await forwardRequest(client, positionals[0], values), product, values, signal);
       }
       return onnxOutput(result, values.quantized ?? false);
     }
@@ -36,12 +46,9 @@ export const forward: Command = {
     const quantized = values.quantized ?? result.stored ?? false;
     const latency = quantized ? result.latencyUs.quantized : result.latencyUs.float;
     const outputs = result.outputs.map((output) => (quantized ? output.quantized : output.float));
-    if (values.activations !== undefined)
-      await client.call(
-        'saveForward',
-        { request, what: activationOption(values), target: values.activations },
-        { signal },
-      );
+    if (values.activations !== undefined) {
+      await saveActivations(client, request, productOption('--activations', values.product), values, signal);
+    }
     if (values.trace !== undefined)
       await client.call('writeText', { path: values.trace, text: traceText(result) }, { signal });
     const activations = quantized ? result.products.flatMap(activationRows) : [];
@@ -65,17 +72,39 @@ export const forward: Command = {
   },
 };
 
+type ActivationValues = Readonly<Partial<Record<'activations' | 'call' | 'step', string>>>;
+type ProductName = readonly [module: string, weight: string];
+
+async function saveActivations(
+  client: EngineClient,
+  request: ForwardRequestDto,
+  product: ProductName,
+  values: ActivationValues,
+  signal: AbortSignal,
+): Promise<void> {
+  const { activations: target = '' } = values;
+  await client.call('saveForward', { request, what: activationOption(values, product), target }, { signal });
+}
+
 /** A .npz has every call and step of a product, with its codes and scales; a .npy the values of one. */
-function activationOption({
-  activations = '',
-  product,
-  call,
-  step,
-}: Readonly<Partial<Record<'activations' | 'product' | 'call' | 'step', string>>>): SavedArraysDto {
-  const [module, weight] = productOption('--activations', product);
+function activationOption(
+  { activations = '', call, step }: ActivationValues,
+  [module, weight]: ProductName,
+): SavedArraysDto {
   if (!/\.npy$/i.test(activations)) return { kind: 'activation', module, weight };
   const at = { call: wholeNumber('--call', call, 0), step: wholeNumber('--step', step, 0) };
   return { kind: 'step', module, weight, ...at, which: 'values' };
+}
+
+/** Weights of a graph have any names: the product is the one that the run listed so. */
+function graphProduct(products: readonly ProductDto[], asked: string | undefined): ProductName {
+  const names = products.map(({ module, weight }) => (module === '' ? weight : `${module}.${weight}`));
+  const at = names.findIndex((name, i) => asked === name || asked === `${products[i].module}.${products[i].weight}`);
+  if (at >= 0) return [products[at].module, products[at].weight];
+  const some = names.slice(0, 10).map(printable).join(', ');
+  throw new UsageError(
+    `--activations needs --product with the name of a quantized product. ${some === '' ? 'This graph has none.' : `Try ${some}.`}`,
+  );
 }
 
 /** Writes the plan to be edited, and says what it takes for granted; nothing runs. */

@@ -57,6 +57,7 @@ interface ForwardValues extends SpecValues {
   readonly root?: string;
   readonly outputs?: string;
   readonly trace?: string;
+  readonly activations?: string;
   readonly value?: readonly string[];
   readonly quantized?: boolean;
   readonly plan?: string;
@@ -133,7 +134,7 @@ export async function forwardRequest(
 }
 
 /** Inputs that do not come from the seed: a file's, or a text by the tokenizer that lies beside the model unless one is named. */
-function givenInputs(
+export function givenInputs(
   path: string,
   { inputs, text, tokenizer, random, shape }: Pick<ForwardValues, InputOption>,
 ): GivenInputsDto | null {
@@ -189,15 +190,15 @@ export function sourceOption(value: string, init: string | undefined, root?: str
 }
 
 /** The same options for an ONNX graph. */
-export function onnxRequest(values: ForwardValues): OnnxForwardRequestDto {
+export function onnxRequest(path: string, values: ForwardValues): OnnxForwardRequestDto {
   return {
     seed: wholeNumber('--random', values.random, 29592),
     shapes: values.shape?.map(shapeOption) ?? [],
-    inputsFile: values.inputs ?? null,
+    inputs: givenInputs(path, values),
     outputsFile: values.outputs ?? null,
     values: values.value ?? [],
     spec: quantizeSpec(values),
-    quantized: values.quantized === true || values.trace !== undefined,
+    quantized: values.quantized === true || values.trace !== undefined || values.activations !== undefined,
     quantizedOutputs: values.quantized ?? false,
     runs: Math.max(wholeNumber('--runs', values.runs, 100), 1),
     warmup,

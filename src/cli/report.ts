@@ -11,7 +11,7 @@ const options = {
 export const report: Command = {
   name: 'report',
   synopsis:
-    'FILE -o OUT.html|OUT.json [--engine …] [--per-channel] [--exclude GLOB]… [--module PATH | --source … | --plan …] [--inputs IN.npz | --random SEED [--shape 20,1,8]…] [--runs N]',
+    'FILE -o OUT.html|OUT.json [--engine …] [--per-channel] [--exclude GLOB]… [--module PATH | --source … | --plan …] [--inputs IN.npz | --text TEXT [--tokenizer tokenizer.json] | --random SEED [--shape 20,1,8]…] [--runs N]',
   summary: "the recipe's five steps for this file as one HTML page without links, or as JSON",
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(withOptionalValues(args), options, 1);

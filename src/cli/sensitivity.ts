@@ -2,7 +2,7 @@ import { formatBytes } from '../core/text';
 import type { SensitivityDto, SensitivityRequestDto } from '../protocol/answersDto';
 import type { EngineClient } from '../worker/enginePool';
 import { type Command, parse, quantizeSpec, shapeOption, specOptions, UsageError, wholeNumber } from './command';
-import { chosenPlan, inputOptions, sourceOption, withOptionalValues } from './forwardRequest';
+import { chosenPlan, givenInputs, inputOptions, sourceOption, withOptionalValues } from './forwardRequest';
 import { decibels, printable, table } from './text';
 
 const options = {
@@ -17,22 +17,20 @@ type Values = ReturnType<typeof parse<typeof options>>['values'];
 export const sensitivity: Command = {
   name: 'sensitivity',
   synopsis:
-    'FILE [--module PATH | --source model.py[:Class] [--init JSON] [--root DIR] | --plan [PLAN.json]] [--inputs IN.npz | --random SEED [--shape 20,1,8]…] [--target DB | --budget BYTES] [same options as quantize]',
+    'FILE [--module PATH | --source model.py[:Class] [--init JSON] [--root DIR] | --plan [PLAN.json]] [--inputs IN.npz | --text TEXT [--tokenizer tokenizer.json] | --random SEED [--shape 20,1,8]…] [--target DB | --budget BYTES] [same options as quantize]',
   summary:
     'each layer quantized alone, the most sensitive first, and which layers to keep in float for an SQNR or a size',
   async run(args, { engine, signal, progress }) {
     const { positionals, values } = parse(withOptionalValues(args), options, 1);
     const client = engine(positionals[0]);
-    const request = await requestOf(client, values);
+    const request = await requestOf(client, positionals[0], values);
     const json = await client.call('sensitivity', request, { signal, onProgress: progress });
     return { json, text: sensitivityText(json, request) };
   },
 };
 
-async function requestOf(client: EngineClient, values: Values): Promise<SensitivityRequestDto> {
-  const { inputs, target, budget, source, init, root, plan } = values;
-  if (inputs !== undefined && (values.random !== undefined || values.shape !== undefined))
-    throw new UsageError('--inputs goes without --random and --shape.');
+async function requestOf(client: EngineClient, path: string, values: Values): Promise<SensitivityRequestDto> {
+  const { target, budget, source, init, root, plan } = values;
   if (target !== undefined && budget !== undefined) throw new UsageError('--target goes without --budget.');
   if (plan !== undefined && source !== undefined) throw new UsageError('--plan goes without --source.');
   return {
@@ -40,7 +38,7 @@ async function requestOf(client: EngineClient, values: Values): Promise<Sensitiv
     module: values.module ?? '',
     seed: wholeNumber('--random', values.random, 29592),
     shapes: values.shape?.map(shapeOption) ?? null,
-    inputs: inputs === undefined ? null : { kind: 'file', path: inputs },
+    inputs: givenInputs(path, values),
     targetDb: target === undefined ? null : decibelOption(target),
     maxBytes: budget === undefined ? null : wholeNumber('--budget', budget, 0),
     ...(source === undefined ? {} : { source: sourceOption(source, init, root) }),

@@ -125,10 +125,10 @@ export type GivenInputsDto =
 /** Running an ONNX graph with ONNX Runtime. */
 export interface OnnxForwardRequestDto {
   readonly seed: number;
-  /** Of the inputs in order; sizes that the graph leaves open are 1 where none is given. */
+  /** Of the inputs in order; where none is given, what `whole` proposes. */
   readonly shapes: readonly (readonly number[])[];
-  /** A .npz with input.0, input.1, … in place of random inputs. */
-  readonly inputsFile: string | null;
+  /** Instead of random inputs: a file with arrays, or what a person typed. */
+  readonly inputs: GivenInputsDto | null;
   /** Where to write output.0, …. */
   readonly outputsFile: string | null;
   /** Names of intermediate results to give after the outputs. */

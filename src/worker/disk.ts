@@ -47,7 +47,10 @@ export function systemDisk(script?: string): Disk {
       if (process.platform === 'win32') return;
       const handle = await open(folder, 'r');
       try {
-        await handle.sync();
+        // Shared folders of virtual machines, and some network disks, have no such call for a folder.
+        await handle.sync().catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'EINVAL') throw error;
+        });
       } finally {
         await handle.close();
       }

@@ -2,6 +2,7 @@ import type { AbortCheck } from '../core/abort';
 import { QuantscopeError } from '../core/errors';
 import { updateCrc32, updateSharedCrc32 } from '../formats/zip/crc';
 import type { DiskFile } from './disk';
+import { orAborted } from './orAborted';
 import { type Found, type ReadBackThread, regionBytes } from './readBack';
 
 /**
@@ -42,7 +43,8 @@ export async function fillFile(
       }
     }
     abort.throwIfAborted();
-    const found = (await thread?.finish(sent.bytes)) ?? (await readBack(file, sent.bytes, abort));
+    const elsewhere = thread && (await orAborted(thread.finish(sent.bytes), abort));
+    const found = elsewhere ?? (await readBack(file, sent.bytes, abort));
     await compare(file, name, sent, found);
   } finally {
     // Nothing may use the file after it is closed.

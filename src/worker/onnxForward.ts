@@ -1,6 +1,5 @@
 import type { Progress } from '../core/progress';
 import { accuracy } from '../engine/quantization/errorMetrics';
-import type { Tensor } from '../engine/tensor/tensor';
 import { planGraph } from '../model/onnx/graphPlan';
 import { isQuantizedGraph } from '../model/onnx/storedGraph';
 import { productTables } from '../model/onnx/tapProducts';
@@ -43,7 +42,7 @@ export async function onnxForward(
   request: OnnxForwardRequestDto,
   progress: Progress,
 ): Promise<OnnxForwardDto> {
-  const { inputs, float, quantized, same } = await runGraphs(file, request, undefined, progress);
+  const { inputs, float, quantized, same } = await runGraphs(file, request, progress);
   if (request.outputsFile !== null) {
     const { tensors } = request.quantizedOutputs && quantized !== undefined ? quantized : float;
     const arrays = tensors.map((tensor, i) => ({ name: `output.${i}`, ...tensor }));
@@ -58,14 +57,9 @@ export async function onnxForward(
   };
 }
 
-/** The same with the tensors themselves; `given` stands in for the inputs of the request. */
-export function runGraphs(
-  file: GraphFile,
-  request: OnnxForwardRequestDto,
-  given: readonly Tensor[] | undefined,
-  progress: Progress,
-): Promise<RanGraphs> {
-  return withGraph(file, request, given, async (prepared) => {
+/** The same with the tensors themselves. */
+export function runGraphs(file: GraphFile, request: OnnxForwardRequestDto, progress: Progress): Promise<RanGraphs> {
+  return withGraph(file, request, async (prepared) => {
     const { session, inputs, parts } = prepared;
     const first = await runOpen(prepared);
     const float = await runTimed(session, inputs, request, 'float32', file.abort, progress, first);

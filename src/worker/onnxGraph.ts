@@ -13,17 +13,11 @@ import { measure } from '../model/measure';
 import { type GraphProduct, graphProducts, tappedValues } from '../model/onnx/graphProducts';
 import { capturedProducts } from '../model/onnx/tapProducts';
 import { type Model, openModel } from '../model/openModel';
-import { randomInputs } from '../model/randomInputs';
 import type { LatencyDto, OnnxForwardRequestDto, OutputDto } from '../protocol/forwardDto';
-import { indexLimits, type OnnxParts, readParts } from './onnxParts';
+import { requestedInputs } from './graphInputs';
+import { type OnnxParts, readParts } from './onnxParts';
 import type { OnnxSession } from './onnxRuntime';
 import { type OpenSource, withSource } from './openSource';
-import { inputArrays } from './wholeModels';
-
-/** What an open size of an input becomes when nothing says more. */
-export const openSize = 1;
-/** Random indices stay below this where the graph does not show the table that they are looked up in. */
-export const indexLimit = 2;
 
 /** An open ONNX file, and how its other files are read. */
 export interface GraphFile {
@@ -34,7 +28,7 @@ export interface GraphFile {
 }
 
 /** What the inputs are, and which values are wanted besides the outputs. */
-export type GraphInputs = Pick<OnnxForwardRequestDto, 'seed' | 'shapes' | 'inputsFile' | 'values'>;
+export type GraphInputs = Pick<OnnxForwardRequestDto, 'seed' | 'shapes' | 'inputs' | 'values'>;
 
 /** What one graph gave. */
 export interface Ran {
@@ -59,11 +53,10 @@ export interface QuantizedGraph {
   readonly graph: OnnxGraph;
 }
 
-/** Opens the graph of a file and its inputs; `given` stands in for those of the request. */
+/** Opens the graph of a file and the inputs of a request. */
 export async function withGraph<T>(
   file: GraphFile,
   request: GraphInputs,
-  given: readonly Tensor[] | undefined,
   use: (prepared: PreparedGraph) => Promise<T>,
 ): Promise<T> {
   const { model, path, openSource, abort } = file;
@@ -72,7 +65,7 @@ export async function withGraph<T>(
   const { values } = request;
   if (graph !== undefined) checkValues(graph, values);
   return withSession(withValues(parts, values), values.length > 0, abort, async (session) => {
-    const inputs = await inputsOf(session, request, given, graph, openSource, abort);
+    const inputs = await requestedInputs(session, request, graph, openSource, abort);
     return use({ file, parts, session, inputs, values });
   });
 }
@@ -109,7 +102,7 @@ export async function runOpen({ file, session, inputs }: PreparedGraph): Promise
       expected: wanted
         ?.map(({ name, shape }) => `${name} [${shape?.map((size) => size ?? '?').join(', ')}]`)
         .join(', '),
-      hint: 'Sizes that the graph leaves open are 1 until others are given: type them, or give --shape for each input.',
+      hint: 'Sizes that the graph leaves open are guessed until they are given: type them, or give --shape for each input.',
     });
   }
 }
@@ -229,47 +222,6 @@ export async function tapGraph(
     return capturedProducts(products, new Map(session.outputs.map((name, i) => [name, tensors[i]])));
   });
   return { products, captured };
-}
-
-async function inputsOf(
-  { inputs: wanted }: OnnxSession,
-  request: GraphInputs,
-  given: readonly Tensor[] | undefined,
-  graph: OnnxGraph | undefined,
-  openSource: OpenSource,
-  abort: AbortCheck,
-): Promise<readonly Tensor[]> {
-  const inputs =
-    given ??
-    (request.inputsFile === null
-      ? randomOnes(wanted, request, indexLimits(graph))
-      : await inputArrays(request.inputsFile, openSource, abort));
-  if (inputs.length !== wanted.length) {
-    throw invalid('E_ONNX_INPUT', `The graph takes ${wanted.length} inputs, not ${inputs.length}.`, {
-      expected: wanted
-        .map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.map((s) => (s < 0 ? '?' : s)).join(', ')}]`)
-        .join(', '),
-      found: inputs.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(', '),
-    });
-  }
-  return inputs;
-}
-
-function randomOnes(
-  wanted: OnnxSession['inputs'],
-  { seed, shapes }: GraphInputs,
-  limits: ReadonlyMap<string, number>,
-): Tensor[] {
-  const chosen = wanted.map(({ shape }, i) => shapes[i] ?? shape.map((size) => (size < 0 ? openSize : size)));
-  const known = wanted.map(({ name, dtype, shape }) => {
-    if (dtype !== 'float32' && dtype !== 'int64') {
-      throw unsupported('E_ONNX_INPUT', `The input ${name} is ${dtype}; random inputs are float32 or int64.`, {
-        hint: 'Give it with --inputs IN.npz.',
-      });
-    }
-    return { name, shape, dtype: dtype as 'float32' | 'int64', high: limits.get(name) ?? indexLimit };
-  });
-  return randomInputs(seed, chosen, known);
 }
 
 function means({ data }: Tensor): { mean: number; meanAbs: number } {

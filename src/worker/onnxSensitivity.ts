@@ -4,7 +4,6 @@ import { planGraph } from '../model/onnx/graphPlan';
 import { sensitivity } from '../model/sensitivity';
 import type { SensitivityDto, SensitivityRequestDto } from '../protocol/answersDto';
 import { type GraphFile, noGraph, quantizedParts, runOpen, withGraph, withSession } from './onnxGraph';
-import { givenInputs } from './onnxWhole';
 import { numbers } from './outputArrays';
 
 /**
@@ -19,10 +18,8 @@ export async function graphSensitivity(
   const { model, abort } = file;
   const graph = model.file.onnx?.graph;
   if (graph === undefined) throw noGraph();
-  const { inputs: given } = request;
-  const inputsFile = given?.kind === 'file' ? given.path : null;
-  const asked = { seed: request.seed, shapes: request.shapes ?? [], inputsFile, values: [] };
-  return withGraph(file, asked, await givenInputs(file, request), async (prepared) => {
+  const asked = { seed: request.seed, shapes: request.shapes ?? [], inputs: request.inputs ?? null, values: [] };
+  return withGraph(file, asked, async (prepared) => {
     const { session, inputs } = prepared;
     const plan = planGraph(model, graph, request.spec);
     const pathOf = new Map(plan.units.map(({ index, module }) => [index, module.path]));

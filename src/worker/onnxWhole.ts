@@ -2,26 +2,19 @@ import { invalid } from '../core/errors';
 import type { Progress } from '../core/progress';
 import { accuracy } from '../engine/quantization/errorMetrics';
 import { floatTensor, type Tensor } from '../engine/tensor/tensor';
-import type { OnnxDimension, OnnxGraph } from '../formats/onnx/types';
+import type { OnnxGraph } from '../formats/onnx/types';
 import type { Captured } from '../model/capture';
 import { type OutputPairs, series } from '../model/forwardModule';
 import type { Model } from '../model/openModel';
 import { defaultSpec } from '../model/qconfigSpec';
 import { formName } from '../protocol/formNames';
 import type { ForwardRequestDto, ForwardResultDto, OnnxForwardRequestDto, WholeModelDto } from '../protocol/forwardDto';
+import { fixedSize, graphInputs, isDrawable, proposedInputs } from './graphInputs';
 import { chosenGraph, runGraphs } from './onnxForward';
-import { type GraphFile, indexLimit, openSize, tapGraph, withGraph } from './onnxGraph';
-import { indexLimits } from './onnxParts';
+import { type GraphFile, tapGraph, withGraph } from './onnxGraph';
 import { numbers } from './outputArrays';
-import { typedInputs } from './textInputs';
 
 /** The whole graph of an ONNX file as the Forward view shows whole models. */
-
-/** TensorProto.DataType of the inputs that can be drawn. */
-const drawn = new Map<number, 'float32' | 'int64'>([
-  [1, 'float32'],
-  [7, 'int64'],
-]);
 
 /** True where the graph of the file runs, and no other code in its place. */
 export function isGraph(
@@ -37,30 +30,20 @@ export function isGraph(
   );
 }
 
-/** The inputs that the graph names, with 1 for every size that it leaves open; constants are none. */
+/** The inputs that the graph names, with proposals for the sizes that it leaves open. */
 export function describeGraph({ file }: Model): WholeModelDto {
   const graph = file.onnx?.graph;
-  const constants = new Set(graph?.initializers.map(({ name }) => name));
-  const wanted = (graph?.inputs ?? []).filter(({ name }) => !constants.has(name));
-  const limits = indexLimits(graph);
+  const wanted = graphInputs(graph);
   const open = wanted.some(({ shape }) => shape?.some((size) => fixedSize(size) === undefined));
-  const other = wanted.some(({ elemType }) => !drawn.has(elemType));
+  const other = !wanted.every(isDrawable);
   return {
     by: 'onnx',
     className: graph?.name ?? '',
     file: '',
-    inputs: wanted.map(({ name, elemType, shape = [] }) => {
-      const dtype = drawn.get(elemType);
-      return {
-        name,
-        shape: shape.map((size) => fixedSize(size) ?? openSize),
-        ...(dtype === undefined ? {} : { dtype }),
-        ...(dtype === 'int64' ? { high: limits.get(name) ?? indexLimit } : {}),
-      };
-    }),
+    inputs: proposedInputs(graph),
     values: valueNames(graph),
     notes: [
-      ...(open ? ['sizes that the graph leaves open are 1 until others are typed'] : []),
+      ...(open ? ['sizes that the graph leaves open are 1, or 16 tokens, until others are typed'] : []),
       ...(other ? ['inputs that are neither float32 nor int64 are not drawn: give all inputs in a file'] : []),
     ],
   };
@@ -75,10 +58,6 @@ function valueNames(graph: OnnxGraph | undefined): string[] {
   return made.slice(0, maxValueNames);
 }
 
-function fixedSize(size: OnnxDimension): number | undefined {
-  return typeof size === 'number' && size >= 0 ? size : undefined;
-}
-
 /** Runs the graph and the one that dynamic quantization makes of it, in ONNX Runtime, on the same inputs. */
 export async function forwardGraph(
   file: GraphFile,
@@ -86,7 +65,7 @@ export async function forwardGraph(
   progress: Progress,
 ): Promise<{ readonly result: ForwardResultDto; readonly outputs: OutputPairs }> {
   const { model } = file;
-  const ran = await runGraphs(file, graphRequest(request), await givenInputs(file, request), progress);
+  const ran = await runGraphs(file, graphRequest(request), progress);
   const { float, quantized, same } = ran;
   if (quantized === undefined || float.tensors.length === 0) {
     throw invalid('E_NO_OUTPUT', 'The forward gives no tensor.');
@@ -120,19 +99,10 @@ function asFloat(tensor: Tensor) {
   return floatTensor(numbers(tensor), tensor.shape);
 }
 
-/** What was typed instead of random inputs; a file is read where the graph runs. */
-export async function givenInputs(
-  { model, openSource }: GraphFile,
-  { inputs }: Pick<ForwardRequestDto, 'inputs'>,
-): Promise<readonly Tensor[] | undefined> {
-  if (inputs == null || inputs.kind === 'file') return undefined;
-  return typedInputs(inputs, describeGraph(model).inputs, openSource);
-}
-
 /** Everything that the quantized graph of a request quantizes, in order. */
 export async function tappedGraph(file: GraphFile, request: ForwardRequestDto): Promise<readonly Captured[]> {
   const asked = { ...graphRequest(request), values: [] };
-  return withGraph(file, asked, await givenInputs(file, request), async (prepared) => {
+  return withGraph(file, asked, async (prepared) => {
     const { captured } = await tapGraph(await chosenGraph(prepared, asked), prepared.inputs, file);
     return captured;
   });
@@ -143,7 +113,7 @@ function graphRequest(request: ForwardRequestDto): OnnxForwardRequestDto {
   return {
     seed,
     shapes,
-    inputsFile: inputs?.kind === 'file' ? inputs.path : null,
+    inputs: inputs ?? null,
     outputsFile: null,
     values,
     quantized: true,

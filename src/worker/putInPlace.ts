@@ -24,7 +24,9 @@ export async function putInPlace(files: readonly ReadyFile[], disk: Disk): Promi
   try {
     if (files.length > 1) return await replaceTogether(files, folder, disk);
     await replace(entry, disk);
-    await disk.syncFolder(folder);
+    await disk.syncFolder(folder).catch((error: unknown) => {
+      throw unflushed(error, entry.path);
+    });
   } catch (error) {
     for (const { temporary } of files) await disk.remove(temporary).catch(() => {});
     throw writeError(error, entry.path);
@@ -48,6 +50,12 @@ async function replace({ temporary, path }: ReadyFile, disk: Disk): Promise<void
       hint: `Another program holds it. What was written lies beside it as ${basename(kept)}: rename it when the other program lets go.`,
     });
   }
+}
+
+/** The target is the new file by then, which a later loss of power may undo. */
+function unflushed(error: unknown, path: string): QuantscopeError {
+  const { details } = writeError(error, path);
+  return new QuantscopeError({ ...details, hint: 'The new file is in its place, but a loss of power may undo that.' });
 }
 
 async function replaceTogether(files: readonly ReadyFile[], folder: string, disk: Disk): Promise<void> {

@@ -30,17 +30,18 @@ export async function typedInputs(typed: Typed, known: Known, openSource: OpenSo
 }
 
 /**
- * Token ids as the first input, and what models take beside them by its name: a mask of ones,
- * token types, positions, a recurrent state of zeros. The layout is that of the proposed input:
+ * Token ids as the first input of indices, and what models take beside them by its name: a mask of
+ * ones, token types, positions, a recurrent state of zeros. The layout is that of the proposed input:
  * [tokens], [tokens, batch 1] or [batch 1, tokens].
  */
 export function textTensors({ ids, types }: Encoded, known: Known): Tensor[] {
   const wanted: Known = known.length === 0 ? [{ name: 'input', shape: [1, ids.length], dtype: 'int64' }] : known;
+  const own = Math.max(wanted.findIndex(isIds), 0);
   return wanted.map(({ name, shape, dtype }, i) => {
-    if (i > 0 && dtype !== 'int64' && stateName.test(name.replace(/\.\d+$/, ''))) {
+    if (i !== own && dtype !== 'int64' && stateName.test(name.replace(/\.\d+$/, ''))) {
       return floatTensor(new Float32Array(numel(shape)), shape);
     }
-    const values = i === 0 ? (dtype === 'int64' ? ids : undefined) : besideIds(name, ids.length, types);
+    const values = i === own ? (dtype === 'int64' ? ids : undefined) : besideIds(name, ids.length, types);
     if (values === undefined || shape.length > 2) {
       throw invalid('E_TEXT_INPUT', `A text does not give the input ${name}.`, {
         found: `${name} ${dtype ?? 'float32'} [${shape.join(', ')}]`,
@@ -50,6 +51,11 @@ export function textTensors({ ids, types }: Encoded, known: Known): Tensor[] {
     }
     return int64Tensor(values, layout(shape, ids.length));
   });
+}
+
+/** Graphs name their inputs in any order. */
+function isIds({ name, dtype }: Known[number]): boolean {
+  return dtype === 'int64' && besideIds(name, 0, []) === undefined;
 }
 
 function besideIds(name: string, tokens: number, types: readonly number[]): readonly number[] | undefined {

@@ -4,6 +4,7 @@ import { type Disk, type DiskFile, systemDisk } from './disk';
 import { writeError } from './fileErrors';
 import { fillFile } from './fillFile';
 import { hiddenName } from './leftovers';
+import { orAborted } from './orAborted';
 import { putInPlace, type ReadyFile } from './putInPlace';
 
 /**
@@ -86,22 +87,4 @@ function lastingAbort(abort: AbortCheck): AbortCheck {
       }
     },
   };
-}
-
-const abortPollMs = 20;
-
-/** A flush of the disk takes as long as it takes: an abort does not wait for it. */
-function orAborted(work: Promise<void>, abort: AbortCheck): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setInterval(() => {
-      try {
-        abort.throwIfAborted();
-      } catch (error) {
-        clearInterval(timer);
-        reject(error);
-      }
-    }, abortPollMs);
-    const stop = () => clearInterval(timer);
-    work.finally(stop).then(resolve, reject);
-  });
 }

@@ -160,7 +160,11 @@ describe('answers on the command line', function () {
     ['a target that is no number', ['sensitivity', mlp, '--target', 'many'], /--target must be a number of dB/],
     ['target and budget', ['sensitivity', mlp, '--target', '3', '--budget', '4'], /goes without --budget/],
     ['a plan and a class', ['sensitivity', mlp, '--plan', '--source', 'model.py'], /--plan goes without --source/],
-    ['inputs and shapes', ['sensitivity', mlp, '--inputs', 'x.npz', '--shape', '1'], /goes without --random/],
+    [
+      'inputs and shapes',
+      ['sensitivity', mlp, '--inputs', 'x.npz', '--shape', '1'],
+      /--inputs goes without other inputs/,
+    ],
   ];
   for (const [what, args, message] of wrong) {
     it(`${what} is wrong usage`, async () => {

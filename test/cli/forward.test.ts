@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { neverAborted } from '../../src/core/abort';
+import { int64Tensor } from '../../src/engine/tensor/tensor';
+import { writeArrays } from '../../src/worker/outputArrays';
 import { commandLine, type Json, sortedKeys } from '../support/commandLine';
 import { fixturePath } from '../support/fixtures';
+import { readNpz } from '../support/npz';
+import { textGraph } from '../support/textGraph';
 
 const mlp = fixturePath('torch-2.13', 'mlp.pt');
 const wordLm = fixturePath('torch-2.13', 'word_lm.pt');
@@ -53,6 +58,31 @@ describe('the command line', function () {
       const short = await json('forward', model, '--plan', '--text', 'The scale', '--runs', '1');
       const long = await json('forward', model, '--plan', '--text', 'The scale of a layer', '--runs', '1');
       assert.ok(long.outputs[0].shape[0] > short.outputs[0].shape[0]);
+    });
+
+    it('gives an ONNX graph its ids, mask and types by their names; its layers are ranked on them too', async () => {
+      const model = at('text.onnx');
+      await writeFile(model, await textGraph());
+      const said = ['--text', 'The scale', '--tokenizer', fixturePath('tokenizers', 'wordPiece.json')];
+      const { outputs } = await json('forward', model, ...said, '--runs', '1');
+      const arrays = [
+        [1, 1, 1, 1, 1],
+        [2, 104, 156, 169, 3],
+        [0, 0, 0, 0, 0],
+      ].map((values, i) => ({ name: `input.${i}`, ...int64Tensor(values, [1, 5]) }));
+      await writeArrays(at('ids.npz'), arrays, neverAborted);
+      assert.deepEqual(outputs, (await json('forward', model, '--inputs', at('ids.npz'), '--runs', '1')).outputs);
+      const { scope, inputs, layers } = await json('sensitivity', model, ...said);
+      assert.deepEqual([scope, inputs[1]], ['model', { name: 'input_ids', shape: [1, 5] }]);
+      assert.ok(layers.length > 0);
+
+      const [{ module, weight }] = (await json('forward', model, ...said, '--runs', '1', '--quantized')).activations;
+      const saved = ['--activations', at('steps.npz'), '--product', `${module}.${weight}`];
+      await json('forward', model, ...said, '--runs', '1', ...saved);
+      const { size } = await readNpz(at('steps.npz'));
+      assert.ok(size > 0);
+      const { code, stderr } = await run(['forward', model, ...said, ...saved.slice(0, 2), '--product', 'none']);
+      assert.deepEqual([code, /Try y\.weight/.test(stderr)], [2, true]);
     });
 
     it('is no input beside others', async () => {

@@ -9,7 +9,7 @@ import { onnxForward } from '../../src/worker/onnxForward';
 import { readNpz } from './npz';
 
 export function onnxRequest(changes: Partial<OnnxForwardRequestDto> = {}): OnnxForwardRequestDto {
-  return { seed: 1, shapes: [], inputsFile: null, outputsFile: null, values: [], runs: 1, warmup: 0, ...changes };
+  return { seed: 1, shapes: [], inputs: null, outputsFile: null, values: [], runs: 1, warmup: 0, ...changes };
 }
 
 /** Opens and runs a graph as the engine's thread does. */
@@ -50,13 +50,16 @@ export async function onnxScales(
   folder: string,
   name: string,
 ): Promise<{ readonly ours: Record<string, number[][]>; readonly theirs: Record<string, number[][]> }> {
-  const inputsFile = join(folder, `${name}.npz`);
-  const { quantized } = await runOnnx(join(folder, `${name}.onnx`), { inputsFile, quantized: true });
+  const path = join(folder, `${name}.npz`);
+  const { quantized } = await runOnnx(join(folder, `${name}.onnx`), {
+    inputs: { kind: 'file', path },
+    quantized: true,
+  });
   const ours = (quantized?.products ?? []).map(({ weight, input, scale, zeroPoint }) => [
     `${input}.${weight}`,
     scale.map((one, i) => [one, zeroPoint[i]]),
   ]);
-  const theirs = [...(await readNpz(inputsFile))]
+  const theirs = [...(await readNpz(path))]
     .filter(([key]) => /^[xh]\./.test(key))
     .map(([key, { data }]) => {
       const values = Array.from(data as Float32Array);
@@ -76,7 +79,7 @@ export async function onnxDifferences(
   for (const which of ['float', 'int8'] as const) {
     const outputsFile = join(scratch, `${name}.${which}.npz`);
     await runOnnx(join(folder, `${name}.onnx`), {
-      inputsFile: join(folder, `${name}.npz`),
+      inputs: { kind: 'file', path: join(folder, `${name}.npz`) },
       outputsFile,
       quantized: which === 'int8',
       quantizedOutputs: true,

@@ -25,10 +25,13 @@ describe('ONNX graphs run with ONNX Runtime', function () {
 
   for (const name of ['mlp', 'recipe_lstm']) {
     it(`${name}: PyTorch's outputs within 1e-5, written as .npz`, async () => {
-      const inputsFile = fixturePath('torch-2.13', `${name}.npz`);
+      const path = fixturePath('torch-2.13', `${name}.npz`);
       const outputsFile = join(folder, `${name}.npz`);
-      const { outputs } = await run(fixturePath('torch-2.13', `${name}.onnx`), { inputsFile, outputsFile });
-      const [expected, written] = [await readNpz(inputsFile), await readNpz(outputsFile)];
+      const { outputs } = await run(fixturePath('torch-2.13', `${name}.onnx`), {
+        inputs: { kind: 'file', path },
+        outputsFile,
+      });
+      const [expected, written] = [await readNpz(path), await readNpz(outputsFile)];
       for (let i = 0; i < outputs.length; i++) {
         const [a, b] = [expected.get(`float.${i}`), written.get(`output.${i}`)];
         assert.deepEqual(b?.shape, a?.shape);
@@ -173,9 +176,9 @@ describe('ONNX graphs run with ONNX Runtime', function () {
       run(fixturePath('torch-2.13', 'mlp.npz')),
       (error: QuantscopeError) => error.code === 'E_ONNX_RUNTIME',
     );
-    const inputsFile = fixturePath('torch-2.13', 'recipe_lstm.npz');
+    const path = fixturePath('torch-2.13', 'recipe_lstm.npz');
     await assert.rejects(
-      run(fixturePath('torch-2.13', 'mlp.onnx'), { inputsFile }),
+      run(fixturePath('torch-2.13', 'mlp.onnx'), { inputs: { kind: 'file', path } }),
       (error: unknown) => error instanceof QuantscopeError && error.code === 'E_ONNX_INPUT',
     );
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AbortCheck } from '../../../src/core/abort';
@@ -11,6 +11,7 @@ import { spec } from '../../support/models';
 import { readNpz } from '../../support/npz';
 import { runOnnx } from '../../support/onnxForwards';
 import { closeForwards, openForwards } from '../../support/openForwards';
+import { textGraph } from '../../support/textGraph';
 
 const noProgress = () => {};
 
@@ -65,20 +66,40 @@ describe('the graph of an ONNX file answers as a whole model', function () {
     assert.deepEqual(notes, []);
   });
 
-  it('sizes that the graph leaves open are 1, and a note says so, as of inputs that cannot be drawn', async () => {
+  it('sizes that the graph leaves open are 1, or 16 tokens, and a note says so, as of inputs that cannot be drawn', async () => {
     const { inputs, notes } = await (await openForwards(fixturePath('onnx', 'scoped.onnx'))).describe({});
     assert.deepEqual(
       inputs.map(({ name, shape, dtype }) => [name, shape, dtype]),
       [
         ['x', [2], 'float32'],
         ['cond', [], undefined],
-        ['ids', [1, 1], 'int64'],
+        ['ids', [1, 16], 'int64'],
       ],
     );
     assert.deepEqual(
       notes.map((note) => /leaves open|neither float32/.exec(note)?.[0]),
       ['leaves open', 'neither float32'],
     );
+  });
+
+  it('open sizes of one name are one number, and the inputs that are proposed run', async () => {
+    const path = join(folder, 'text.onnx');
+    await writeFile(path, await textGraph());
+    const forwards = await openForwards(path);
+    const { inputs } = await forwards.describe({});
+    assert.deepEqual(
+      inputs.map(({ name, shape, high }) => [name, shape, high]),
+      [
+        ['attention_mask', [1, 16], 2],
+        ['input_ids', [1, 16], 200],
+        ['token_type_ids', [1, 16], 2],
+      ],
+    );
+    const shapes = inputs.map(({ shape }) => shape);
+    const { outputs } = await forwards.forward(request(shapes), noProgress);
+    assert.deepEqual(outputs[0].float.shape, [1, 16, 4]);
+    const [line] = (await runOnnx(path, { seed: 5 })).outputs;
+    assert.deepEqual(line, outputs[0].float);
   });
 
   it('typed numbers run, and those of another shape are refused in ONNX Runtime’s words', async () => {

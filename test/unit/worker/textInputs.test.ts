@@ -98,6 +98,20 @@ describe('a text as inputs', () => {
       ],
     ],
     [
+      'a mask before the ids',
+      [index('attention_mask', 1, 8), index('input_ids', 1, 8)],
+      [
+        [
+          [1, 3],
+          [1, 1, 1],
+        ],
+        [
+          [1, 3],
+          [5, 6, 7],
+        ],
+      ],
+    ],
+    [
       'a recurrent state, which starts at zero',
       [index('input', 20, 1), { name: 'hidden.0', shape: [1, 1, 2] }],
       [

@@ -206,6 +206,17 @@ describe('writeFileAtomically', () => {
     });
   });
 
+  it('says that the new file is there when only the folder could not be flushed', async () => {
+    const disk = new RecordingDisk(new Map([['/m/a.pt', 'old']]), ({ kind }) => {
+      if (kind === 'syncFolder') throw systemError('EIO');
+    });
+    await assert.rejects(
+      writeFileAtomically('/m/a.pt', chunks('new'), neverAborted, disk),
+      ({ code, details }: QuantscopeError) => code === 'E_WRITE' && /is in its place/.test(details.hint ?? ''),
+    );
+    assert.deepEqual(disk.files(), new Map([['/m/a.pt', 'new']]));
+  });
+
   it('writes on where a write took only a part', async () => {
     const disk = new RecordingDisk(new Map());
     const partial = withFiles(disk, (file) => ({
