@@ -16,6 +16,7 @@ import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import { ModelCode } from '../forward/modelCode';
 import type { Services } from '../services';
 import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
+import { checkOnDisk } from './checkOnDisk';
 import { emptySnapshot, noResults } from './emptySnapshot';
 import { changed, leaving, sameMeasure, withOverrides, withTicks } from './specChanges';
 import type { ViewMemory } from './viewMemory';
@@ -89,6 +90,7 @@ export class InspectorDocument implements vscode.CustomDocument {
   private async readHeader(): Promise<void> {
     this.update({ phase: 'loading', error: null, changedOnDisk: false });
     try {
+      checkOnDisk(this.uri);
       const model = await this.engine.call('open', { path: this.uri.fsPath });
       this.services.log.info(`opened ${this.uri.fsPath}: ${model.label}, ${model.tensorCount} tensors`);
       this.update({ phase: 'ready', model, modelRevision: this.state.modelRevision + 1 });

@@ -56,8 +56,8 @@ describe('inside the extension host', () => {
   });
   afterEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
 
-  async function open(name: string): Promise<InspectorDocument> {
-    const uri = vscode.Uri.file(join(folder(), name));
+  async function open(name: string, scheme = 'file'): Promise<InspectorDocument> {
+    const uri = vscode.Uri.file(join(folder(), name)).with({ scheme });
     await vscode.commands.executeCommand('vscode.openWith', uri, viewTypes.inspector);
     const document = services.documents.find(uri);
     assert.ok(document, `${name} has no document`);
@@ -117,6 +117,11 @@ describe('inside the extension host', () => {
       assert.equal(error?.where?.file, name);
     });
   }
+
+  it('an older version in Git is not shown as the file on the disk that has its path (F-12)', async () => {
+    const { phase, error } = (await open('recipe_lstm.pt', 'git')).snapshot;
+    assert.deepEqual([phase, error?.code, error?.found], ['failed', 'E_NOT_ON_DISK', 'a file of git:']);
+  });
 
   it('shows a stranger’s tensors and its warning, and runs nothing', async () => {
     const { model } = (await open('stranger.pt')).snapshot;
