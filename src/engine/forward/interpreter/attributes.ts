@@ -1,12 +1,13 @@
 import { invalid, unsupported } from '../../../core/errors';
 import { fromValues } from '../operators/creation';
-import { itemOf, itemsOf } from '../operators/script';
+import { itemsOf } from '../operators/script';
 import { permute, transpose } from '../operators/shape';
 import { findOperator, nearest, operatorNames } from '../operators/table';
 import { dimension } from '../values/broadcast';
 import { describeType } from '../values/describe';
 import { isFloating } from '../values/elements';
 import { equalValues } from '../values/equal';
+import { itemOf } from '../values/promotion';
 import { dictOf, keyOf, setEntry } from '../values/protocols';
 import { dense, StridedTensor } from '../values/stridedTensor';
 import { formatTemplate } from '../values/text';

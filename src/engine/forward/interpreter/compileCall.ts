@@ -1,7 +1,8 @@
 import { invalid } from '../../../core/errors';
-import { itemOf, itemsOf } from '../operators/script';
+import { itemsOf } from '../operators/script';
 import type * as ast from '../syntax/ast';
 import { describeType } from '../values/describe';
+import { itemOf } from '../values/promotion';
 import { StridedTensor } from '../values/stridedTensor';
 import {
   BoundMethod,

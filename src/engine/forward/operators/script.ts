@@ -4,8 +4,9 @@ import type { Run } from '../interpreter/run';
 import { describeType } from '../values/describe';
 import { category, isFloating, scalarTypeCode } from '../values/elements';
 import { equalValues } from '../values/equal';
+import { itemOf } from '../values/promotion';
 import { dictOf, iterate, keyOf, length, sequenceIndex, slicePositions, truthy } from '../values/protocols';
-import { dense, onlyElement, StridedTensor, scalarTensor } from '../values/stridedTensor';
+import { dense, StridedTensor, scalarTensor } from '../values/stridedTensor';
 import { clip, formatTemplate, str } from '../values/text';
 import { cpu, DTypeValue, PyDict, PyFloat, PyList, PyObject, PyTuple, type Value } from '../values/values';
 import { arithmetic, isScalar } from './arithmetic';
@@ -40,11 +41,6 @@ define('item(Tensor self)', (_run, x: StridedTensor) => itemOf(x));
 alias('nelement', 'numel');
 alias('ndimension', 'dim');
 
-/** The only element as Python's bool, int or float. */
-export function itemOf(x: StridedTensor): Value {
-  const value = onlyElement(x);
-  return x.type === 'bool' ? value !== 0 : isFloating(x.type) ? new PyFloat(value) : value;
-}
 for (const name of ['Bool', 'Int', 'Float', 'IntImplicit', 'FloatImplicit', 'ScalarImplicit', 'Scalar'] as const) {
   define(`${name}(any self)`, (_run, x: Value) => {
     const value = x instanceof StridedTensor ? itemOf(x) : x;

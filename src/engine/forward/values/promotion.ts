@@ -1,6 +1,6 @@
 import { type Category, category, type ElementType, isFloating } from './elements';
-import { StridedTensor } from './stridedTensor';
-import { PyFloat } from './values';
+import { onlyElement, StridedTensor } from './stridedTensor';
+import { PyFloat, type Value } from './values';
 
 /** What takes part in arithmetic: tensors, and Python's numbers. */
 export type Operand = StridedTensor | number | boolean | PyFloat;
@@ -51,4 +51,10 @@ export function operandCategory(value: Operand): Category {
 
 export function numberOf(value: number | boolean | PyFloat): number {
   return value instanceof PyFloat ? value.value : Number(value);
+}
+
+/** The only element as Python's bool, int or float. */
+export function itemOf(x: StridedTensor): Value {
+  const value = onlyElement(x);
+  return x.type === 'bool' ? value !== 0 : isFloating(x.type) ? new PyFloat(value) : value;
 }

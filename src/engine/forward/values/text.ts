@@ -1,6 +1,9 @@
 import { invalid } from '../../../core/errors';
 import { maxFormatWidth, maxPrintedLine } from '../interpreter/limits';
+import { exponentText, fixedText, generalText, shortestText } from './decimals';
 import { describeType } from './describe';
+import { isFloating } from './elements';
+import { itemOf } from './promotion';
 import { onlyElement, StridedTensor } from './stridedTensor';
 import {
   DeviceValue,
@@ -32,7 +35,7 @@ export function str(value: Value, depth = 0): string {
   if (value === ellipsis) return 'Ellipsis';
   if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return depth === 0 ? value : repr(value);
-  if (value instanceof PyFloat) return floatText(value.value);
+  if (value instanceof PyFloat) return shortestText(value.value);
   if (value instanceof StridedTensor) return tensorText(value);
   if (depth > maxDepth) return '...';
   const join = (items: Iterable<Value>) => joined(items, depth);
@@ -76,13 +79,6 @@ export function clip(text: string): string {
   return text.length > maxPrintedLine ? `${text.slice(0, maxPrintedLine)}…` : text;
 }
 
-function floatText(value: number): string {
-  if (Number.isNaN(value)) return 'nan';
-  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
-  if (Number.isInteger(value) && Math.abs(value) < 1e16) return `${Object.is(value, -0) ? '-0' : value}.0`;
-  return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
-}
-
 /** Small tensors with their values, large ones with their shape. */
 function tensorText(tensor: StridedTensor): string {
   if (tensor.count === 1 && tensor.rank === 0) return `tensor(${numberText(tensor, onlyElement(tensor))})`;
@@ -91,15 +87,16 @@ function tensorText(tensor: StridedTensor): string {
 
 function numberText({ type }: StridedTensor, value: number): string {
   if (type === 'bool') return value !== 0 ? 'True' : 'False';
-  return /^float/.test(type) ? value.toFixed(4) : String(value);
+  return isFloating(type) ? fixedText(value, 4) : String(value);
 }
 
 const specPattern = /^(?:(.)?([<>^=]))?([+\- ])?(0)?(\d+)?(,)?(?:\.(\d+))?([bcdeEfFgGnosxX%])?$/;
 
 /** `format(value, spec)` for the specifications that models use. */
 export function formatValue(value: Value, spec: string): string {
-  const plain = value instanceof StridedTensor && value.count === 1 ? new PyFloat(onlyElement(value)) : value;
-  if (spec === '') return str(value);
+  const isNumber = value instanceof StridedTensor && (value.rank === 0 || (spec !== '' && value.count === 1));
+  const plain = isNumber ? itemOf(value) : value;
+  if (spec === '') return str(plain);
   const [, fill, align, sign, zero, width, comma, precision, kind] = specPattern.exec(spec) ?? [undefined];
   if (specPattern.exec(spec) === null)
     throw invalid('E_RUN_FORMAT', `Invalid format specifier ${JSON.stringify(spec.slice(0, 40))}`);
@@ -109,47 +106,57 @@ export function formatValue(value: Value, spec: string): string {
       `The format ${JSON.stringify(spec.slice(0, 40))} is wider than ${maxFormatWidth} characters.`,
     );
   }
-  let text = body(plain, precision, kind);
+  const filler = fill ?? (zero === undefined ? ' ' : '0');
+  const number = numberIn(plain);
+  if (number === undefined) {
+    const text = str(plain);
+    return aligned(precision === undefined ? text : text.slice(0, Number(precision)), filler, align ?? '<', width);
+  }
+  let text = numeral(number, plain instanceof PyFloat, precision, kind);
   if (comma !== undefined) text = text.replace(/\d+/, (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ','));
-  if (sign === '+' && !text.startsWith('-')) text = `+${text}`;
-  const room = Math.max(0, Number(width ?? 0) - text.length);
-  const filler = (fill ?? (zero === undefined ? ' ' : '0')).repeat(room);
-  const right = align === '>' || (align === undefined && typeof plain !== 'string');
-  if (align === '^') return `${filler.slice(0, Math.floor(room / 2))}${text}${filler.slice(Math.floor(room / 2))}`;
-  return right ? `${filler}${text}` : `${text}${filler}`;
+  if ((sign === '+' || sign === ' ') && !text.startsWith('-')) text = sign + text;
+  return aligned(text, filler, align ?? (zero === undefined ? '>' : '='), width);
 }
 
-function body(value: Value, precision: string | undefined, kind: string | undefined): string {
-  const number =
-    value instanceof PyFloat
-      ? value.value
-      : typeof value === 'number' || typeof value === 'boolean'
-        ? Number(value)
-        : undefined;
-  if (number === undefined) {
-    const text = str(value);
-    return precision === undefined ? text : text.slice(0, Number(precision));
-  }
+/** Python's number, bool or float as a number. */
+function numberIn(value: Value): number | undefined {
+  if (value instanceof PyFloat) return value.value;
+  return typeof value === 'number' || typeof value === 'boolean' ? Number(value) : undefined;
+}
+
+/** `=` fills up behind the sign. */
+function aligned(text: string, fill: string, align: string, width: string | undefined): string {
+  const room = Math.max(0, Number(width ?? 0) - text.length);
+  const before = align === '<' ? 0 : align === '^' ? Math.floor(room / 2) : room;
+  const start = align === '=' && /^[-+ ]/.test(text) ? 1 : 0;
+  return text.slice(0, start) + fill.repeat(before) + text.slice(start) + fill.repeat(room - before);
+}
+
+function numeral(x: number, isFloat: boolean, precision: string | undefined, kind: string | undefined): string {
   const digits = precision === undefined ? 6 : Number(precision);
   switch (kind) {
     case 'f':
     case 'F':
-      return number.toFixed(digits);
     case 'e':
     case 'E':
-      return number.toExponential(digits).replace(/e([+-])(\d)$/, 'e$10$2');
+    case 'g':
+    case 'G': {
+      const write = { f: fixedText, e: exponentText, g: generalText }[kind.toLowerCase() as 'f' | 'e' | 'g'];
+      return kind < 'a' ? write(x, digits).toUpperCase() : write(x, digits);
+    }
     case '%':
-      return `${(number * 100).toFixed(digits)}%`;
+      return `${fixedText(x * 100, digits)}%`;
     case 'x':
-      return number.toString(16);
+      return x.toString(16);
+    case 'X':
+      return x.toString(16).toUpperCase();
     case 'b':
-      return number.toString(2);
+      return x.toString(2);
     case 'o':
-      return number.toString(8);
+      return x.toString(8);
     default:
-      return kind === 'g' || precision !== undefined
-        ? String(Number(number.toPrecision(Math.max(digits, 1))))
-        : str(value);
+      if (precision !== undefined) return generalText(x, digits, true);
+      return isFloat ? shortestText(x) : String(x);
   }
 }
 
@@ -185,14 +192,15 @@ export function formatPercent(template: string, given: Value): string {
     (_whole, name: string | undefined, flags: string, width = '', precision: string | undefined, kind?: string) => {
       if (kind === '%') return '%';
       if (kind === undefined) throw fail('unsupported format character');
-      const entry = name === undefined ? undefined : given instanceof PyDict && given.entries.get(`s${name}`)?.[1];
+      const entry = given instanceof PyDict ? given.entries.get(`s${name}`)?.[1] : undefined;
       const value = name === undefined ? items[next++] : entry;
-      if (value === undefined || value === false) throw fail('not enough arguments for format string');
+      if (value === undefined) throw fail('not enough arguments for format string');
       const whole = /[diu]/.test(kind);
       const shown = kind === 'r' ? repr(value) : kind === 's' ? str(value) : whole ? wholePart(value) : value;
       const left = flags.includes('-');
-      const zero = flags.includes('0') && !left;
-      const start = `${zero ? '' : left ? '<' : '>'}${flags.includes('+') ? '+' : ''}${zero ? '0' : ''}`;
+      const zero = flags.includes('0') && !left && !/[rs]/.test(kind);
+      const sign = /[rs]/.test(kind) ? '' : flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '';
+      const start = `${zero ? '' : left ? '<' : '>'}${sign}${zero ? '0' : ''}`;
       const point = precision === undefined || whole ? '' : `.${precision}`;
       return formatValue(shown, `${start}${width}${point}${/[irsdu]/.test(kind) ? '' : kind}`);
     },
