@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { Budget } from '../../src/engine/forward/interpreter/budget';
-import { dense, StridedTensor } from '../../src/engine/forward/values/stridedTensor';
+import { dense, StridedTensor, wrapElements } from '../../src/engine/forward/values/stridedTensor';
 import { PyTuple } from '../../src/engine/forward/values/values';
 import { referenceKernels } from '../../src/engine/kernels/reference/referenceKernels';
 import { everyKernels } from '../support/kernels';
-import { moduleWith, runSource } from '../support/sources';
+import { run } from '../support/programs';
+import { moduleWith, programOf, runSource } from '../support/sources';
 
 /** Programs that write over a weight or a bias after the kernels packed it. */
 const writes = [
@@ -28,6 +29,20 @@ describe('weights that the kernels keep are packed anew once a program writes ov
         assert.deepEqual(outputs(source, kernels), [first, second, third], name);
     });
   }
+
+  it('in the next run too, where a run made them of its input', () => {
+    const body = 'self.fc.weight.copy_(x.view(1, 2))\nreturn self.fc(x)';
+    for (const [name, kernels] of everyKernels()) {
+      const program = programOf(moduleWith(body, { init: 'self.fc = nn.Linear(2, 1, bias=False)' }));
+      for (const [a, b] of [
+        [1, 2],
+        [3, 4],
+      ]) {
+        const { outputs } = run(program, [wrapElements('float32', Float32Array.of(a, b), [2])], { kernels });
+        assert.deepEqual([...dense(new Budget(), outputs[0])], [a * a + b * b], name);
+      }
+    }
+  });
 });
 
 function outputs(source: string, kernels: typeof referenceKernels): number[][] {

@@ -1,12 +1,14 @@
 import { neverAborted } from '../../src/core/abort';
 import { callMethod, construct } from '../../src/engine/forward/interpreter/call';
 import { startRun } from '../../src/engine/forward/runProgram';
+import { walkModules } from '../../src/engine/forward/source/moduleClass';
 import { nativeDialect } from '../../src/engine/forward/source/nativeDialect';
 import { SourceProgram } from '../../src/engine/forward/source/sourceProgram';
 import { parsePython } from '../../src/engine/forward/syntax/parsePython';
 import { wrapElements } from '../../src/engine/forward/values/stridedTensor';
-import type { Value } from '../../src/engine/forward/values/values';
+import type { PyObject, Value } from '../../src/engine/forward/values/values';
 import { selectKernels } from '../../src/engine/kernels/dispatch';
+import type { Program } from '../../src/model/scriptProgram';
 
 /** Builds class M of a source without arguments and runs its forward on a tensor [2, 3]. */
 export function runSource(text: string, kernels = selectKernels()): { result: Value; printed: readonly string[] } {
@@ -16,6 +18,16 @@ export function runSource(text: string, kernels = selectKernels()): { result: Va
   const model = construct(run, program.classNamed('M'), [], new Map());
   const x = wrapElements('float32', Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
   return { result: callMethod(run, nativeDialect, model, 'forward', [x], new Map()), printed: run.printed };
+}
+
+/** Class M of a source as a program that can run more than once. */
+export function programOf(text: string): Program {
+  const source = new SourceProgram([parsePython(text, 'm.py')]);
+  const first = startRun({ kernels: selectKernels(), abort: neverAborted });
+  source.start(first);
+  const root = construct(first, source.classNamed('M'), [], new Map()) as PyObject;
+  callMethod(first, nativeDialect, root, 'eval', [], new Map());
+  return { root, modules: new Map([...walkModules(root)]) };
 }
 
 /** Class M whose forward has this body; `init` goes into its `__init__`. */

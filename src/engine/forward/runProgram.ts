@@ -27,10 +27,10 @@ export interface RunOptions {
 export function startRun({ kernels, abort, tap, swaps, paths, engine, seed, limits, roots }: RunOptions): Run {
   const frames: Frame[] = [];
   let generator: Generator | undefined;
-  const reachable = () =>
+  const liveBytes = () =>
     reachableBytes([...(roots ?? []), ...frames.flatMap(({ slots }) => slots.filter((one) => one !== undefined))]);
   return {
-    budget: new Budget(abort, limits ?? defaultLimits, reachable),
+    budget: new Budget(abort, limits ?? defaultLimits, liveBytes),
     kernels,
     abort,
     tap,
@@ -58,23 +58,30 @@ export function reachableBytes(roots: readonly Value[]): number {
 }
 
 /** The storages of all tensors that values reach, each once. */
-export function reachableStorages(roots: readonly Value[]): Set<Storage> {
+function reachableStorages(roots: readonly Value[]): Set<Storage> {
   const storages = new Set<Storage>();
+  for (const value of reachable(roots)) if (value instanceof StridedTensor) storages.add(value.storage);
+  return storages;
+}
+
+/** What values reach: tensors, and each container and object once. */
+export function* reachable(roots: readonly Value[]): Iterable<Value> {
   const seen = new Set<Value>();
   const pending: Value[] = [...roots];
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
     if (typeof value !== 'object' || value === null) continue;
     if (value instanceof StridedTensor) {
-      storages.add(value.storage);
+      yield value;
       continue;
     }
     if (seen.has(value)) continue;
     seen.add(value);
-    if (value instanceof PyList || value instanceof PyTuple) pending.push(...value.items);
+    yield value;
+    if (value instanceof PyList || value instanceof PyTuple) for (const item of value.items) pending.push(item);
     else if (value instanceof PyDict) for (const entry of value.entries.values()) pending.push(...entry);
-    else if (value instanceof PySet) pending.push(...value.entries.values());
+    else if (value instanceof PySet) for (const item of value.entries.values()) pending.push(item);
     else if (value instanceof PyObject) {
-      pending.push(...value.attributes.values());
+      for (const item of value.attributes.values()) pending.push(item);
       if (value.module !== undefined) {
         for (const tensor of value.module.parameters.values()) if (tensor !== null) pending.push(tensor);
         for (const { tensor } of value.module.buffers.values()) if (tensor !== null) pending.push(tensor);
@@ -82,7 +89,6 @@ export function reachableStorages(roots: readonly Value[]): Set<Storage> {
       }
     }
   }
-  return storages;
 }
 
 /** Most tensors that an output is flattened into. */

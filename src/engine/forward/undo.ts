@@ -1,22 +1,29 @@
 import type { Budget } from './interpreter/budget';
-import { reachableStorages } from './runProgram';
-import { clone, type Storage, type StridedTensor } from './values/stridedTensor';
-import type { PyObject } from './values/values';
+import { reachable } from './runProgram';
+import { clone, type Storage, StridedTensor } from './values/stridedTensor';
+import { PyDict, PyList, PyObject, PySet } from './values/values';
 
 /**
- * What a run changes of a model: attributes that it assigns, and values that it writes over in
- * place. Each is kept when it is first changed, so that a run that changes nothing costs nothing.
+ * What a run changes of a model: attributes that it assigns, values that it writes over in place, and what it puts
+ * into lists, dicts and sets. The first two are kept when they are first changed, since they may be large; the items of
+ * containers from the beginning.
  */
 export class Undo {
   private readonly steps: (() => void)[] = [];
   private readonly kept = new Set<Storage | PyObject>();
+  private readonly containers: (() => void)[] = [];
 
-  /** Watches the modules of a model and every tensor that they reach. */
+  /** Watches everything that the modules of a model reach. */
   constructor(modules: Iterable<PyObject>) {
-    const objects = [...modules];
-    for (const object of objects) object.beforeChange = () => this.keepObject(object);
-    for (const storage of reachableStorages(objects))
-      storage.beforeWrite = (budget) => this.keepStorage(storage, budget);
+    for (const value of reachable([...modules])) {
+      if (value instanceof StridedTensor) {
+        const { storage } = value;
+        storage.beforeWrite = (budget) => this.keepStorage(storage, budget);
+      } else if (value instanceof PyObject) value.beforeChange = () => this.keepObject(value);
+      else if (value instanceof PyList) this.containers.push(listRestorer(value));
+      else if (value instanceof PyDict) this.containers.push(restorer(value.entries));
+      else if (value instanceof PySet) this.containers.push(restorer(value.entries));
+    }
   }
 
   private keepObject(object: PyObject): void {
@@ -35,7 +42,8 @@ export class Undo {
     const [values, { packed }] = [storage.data.slice(), storage];
     this.steps.push(() => {
       storage.data.set(values);
-      storage.packed = packed;
+      // What the kernels packed since then are the values of this run.
+      storage.packed = packed === 'no' && storage.packed !== 'no' ? 'stale' : packed;
     });
   }
 
@@ -47,11 +55,20 @@ export class Undo {
   /** Everything as it was before the first change. */
   restore(): void {
     for (const step of this.steps.splice(0)) step();
+    for (const step of this.containers) step();
     this.kept.clear();
   }
 }
 
-function restorer<T>(map: Map<string, T>): () => void {
+function listRestorer({ items }: PyList): () => void {
+  const before = [...items];
+  return () => {
+    items.length = 0;
+    for (const item of before) items.push(item);
+  };
+}
+
+function restorer<K, T>(map: Map<K, T>): () => void {
   const before = [...map];
   return () => {
     map.clear();

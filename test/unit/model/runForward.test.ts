@@ -1,26 +1,8 @@
 import assert from 'node:assert/strict';
-import { neverAborted } from '../../../src/core/abort';
-import { callMethod, construct } from '../../../src/engine/forward/interpreter/call';
-import { startRun } from '../../../src/engine/forward/runProgram';
-import { walkModules } from '../../../src/engine/forward/source/moduleClass';
-import { nativeDialect } from '../../../src/engine/forward/source/nativeDialect';
-import { SourceProgram } from '../../../src/engine/forward/source/sourceProgram';
-import { parsePython } from '../../../src/engine/forward/syntax/parsePython';
 import { wrapElements } from '../../../src/engine/forward/values/stridedTensor';
-import type { PyObject } from '../../../src/engine/forward/values/values';
-import { selectKernels } from '../../../src/engine/kernels/dispatch';
 import type { Program } from '../../../src/model/scriptProgram';
 import { run } from '../../support/programs';
-import { moduleWith } from '../../support/sources';
-
-function programOf(text: string): Program {
-  const source = new SourceProgram([parsePython(text, 'm.py')]);
-  const first = startRun({ kernels: selectKernels(), abort: neverAborted });
-  source.start(first);
-  const root = construct(first, source.classNamed('M'), [], new Map()) as PyObject;
-  callMethod(first, nativeDialect, root, 'eval', [], new Map());
-  return { root, modules: new Map([...walkModules(root)]) };
-}
+import { moduleWith, programOf } from '../../support/sources';
 
 const input = () => wrapElements('float32', Float32Array.of(1, 2), [2]);
 const values = (program: Program) =>
@@ -57,6 +39,25 @@ const rows: readonly (readonly [what: string, init: string, body: string, expect
     'self.f(x)\nself.f.weight.fill_(2)\nreturn self.f(x)',
     [[6]],
   ],
+  [
+    'a list, a dict and a set that attributes hold',
+    'self.l = []\nself.d = {"n": [0]}\nself.s = set()',
+    'self.l.append(x)\nself.d["n"][0] += 1\nself.d["x"] = x\nself.s.add(len(self.d))\nreturn x * (len(self.l) + self.d["n"][0] + len(self.s))',
+    [[3, 6]],
+  ],
+  [
+    'a list that it sorts and empties',
+    'self.l = [2, 1]',
+    'first = self.l[0]\nself.l.sort()\nself.l.clear()\nreturn x * first',
+    [[2, 4]],
+  ],
+  ['an object that is no module', 'self.o = State()', 'self.o.n += 1\nreturn x * self.o.n', [[1, 2]]],
+  [
+    'containers of layers and parameters that it adds to',
+    'self.f = nn.ModuleList([nn.Identity()])\nself.p = nn.ParameterList([torch.ones(1)])',
+    'self.f.append(nn.Identity())\nself.p.append(torch.ones(1))\nreturn x * (len(self.f) + len(self.p))',
+    [[4, 8]],
+  ],
   ['a plain attribute', 'self.n = 0', 'self.n += 1\nreturn x * self.n', [[1, 2]]],
   [
     'a module that it adds',
@@ -66,10 +67,13 @@ const rows: readonly (readonly [what: string, init: string, body: string, expect
   ],
 ];
 
+/** A class for attributes that are no modules. */
+const before = 'class State:\n    def __init__(self):\n        self.n = 0';
+
 describe('every run of a forward is the first, whatever it changes', () => {
   for (const [what, init, body, expected] of rows) {
     it(what, () => {
-      const program = programOf(moduleWith(body, { init }));
+      const program = programOf(moduleWith(body, { init, before }));
       for (let i = 0; i < 3; i++) assert.deepEqual(values(program), expected, `run ${i}`);
     });
   }

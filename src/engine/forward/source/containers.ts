@@ -23,6 +23,7 @@ function child(value: Value): PyObject {
 }
 
 function addAll(run: Run, self: PyObject, entries: Iterable<readonly [Value, Value]>): null {
+  self.beforeChange?.();
   for (const [name, value] of entries) {
     run.budget.items(stateOf(self).modules.size + 1);
     setModuleAttribute(run, self, String(name), child(value));
@@ -75,6 +76,7 @@ method(dict, 'items', (_run, self) => new PyList([...stateOf(self).modules].map(
 const parameterList = container('ParameterList', 'list');
 const addParameter = (self: PyObject, item: Value) => {
   const { parameters } = stateOf(self);
+  self.beforeChange?.();
   if (item instanceof StridedTensor) parameters.set(String(parameters.size), asParameter(item));
 };
 method(parameterList, '__init__', (run, self, [items]) => {
