@@ -51,8 +51,19 @@ function normalizeTrailing(
       `Given normalized_shape=[${normalizedShape.join(', ')}], expected input with shape [*, ${normalizedShape.join(', ')}], but got input of size[${x.shape.join(', ')}]`,
     );
   }
+  const size = numel(normalizedShape);
+  for (const [name, scale] of [
+    ['weight', norm.weight],
+    ['bias', norm.bias],
+  ] as const) {
+    if (scale === undefined || scale.length === size) continue;
+    throw invalid(
+      'E_SHAPE',
+      `Expected ${name} to be of same shape as normalized_shape, but it has ${scale.length} values and normalized_shape = [${normalizedShape.join(', ')}]`,
+    );
+  }
   const out = new Float32Array(x.data.length);
-  layers.normalize(x.data, { ...norm, size: numel(normalizedShape) }, out);
+  layers.normalize(x.data, { ...norm, size }, out);
   return floatTensor(out, x.shape);
 }
 

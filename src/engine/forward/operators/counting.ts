@@ -64,6 +64,10 @@ define(
 define(
   'bincount(Tensor self, Tensor? weights=None, int minlength=0)',
   (run, x: StridedTensor, weights: StridedTensor | null, least: number) => {
+    if (isFloating(x.type) || x.type === 'bool' || x.rank !== 1)
+      throw invalid('E_RUN_ARGUMENT', 'bincount only supports 1-d non-negative integral inputs.');
+    if (weights !== null && weights.shape.join() !== x.shape.join())
+      throw invalid('E_RUN_SHAPE', 'weights should be 1-d and have the same length as input');
     const values = dense(run.budget, x);
     const shares = weights === null ? undefined : dense(run.budget, weights);
     let size = least;
@@ -81,6 +85,10 @@ define(
 
 /** How often each row of a dimension is repeated; without rows, their numbers. */
 function repeatRows(run: Run, x: StridedTensor | null, repeats: StridedTensor, dim: number | null): StridedTensor {
+  if (isFloating(repeats.type) || repeats.type === 'bool')
+    throw invalid('E_RUN_TYPE', 'repeats has to be Long or Int tensor');
+  if (x === null && repeats.rank !== 1)
+    throw invalid('E_RUN_SHAPE', 'repeat_interleave only accept 1D vector as repeat');
   const times = dense(run.budget, repeats);
   let total = 0;
   for (let i = 0; i < times.length; i++) {

@@ -117,6 +117,29 @@ function normalizeGroups(
   return out;
 }
 
+/** The last dimensions must be `shape`, and so must what scales and shifts them. */
+function checkNormalized(
+  x: StridedTensor,
+  shape: readonly number[],
+  scales: Readonly<Record<string, StridedTensor | null>>,
+) {
+  const wanted = shape.join(', ');
+  const tail = x.shape.slice(Math.max(0, x.rank - shape.length));
+  if (shape.length === 0 || tail.join(', ') !== wanted) {
+    throw invalid(
+      'E_RUN_SHAPE',
+      `Given normalized_shape=[${wanted}], expected input with shape [*, ${wanted}], but got input of size[${x.shape.join(', ')}]`,
+    );
+  }
+  for (const [name, scale] of Object.entries(scales)) {
+    if (scale === null || scale.shape.join(', ') === wanted) continue;
+    throw invalid(
+      'E_RUN_SHAPE',
+      `Expected ${name} to be of same shape as normalized_shape, but got ${name} of shape [${scale.shape.join(', ')}] and normalized_shape = [${wanted}]`,
+    );
+  }
+}
+
 /** Over the last dimensions, which must be `shape`. */
 export function layerNorm(
   run: Run,
@@ -126,13 +149,7 @@ export function layerNorm(
   bias: StridedTensor | null,
   eps: number,
 ): StridedTensor {
-  const tail = x.shape.slice(x.rank - shape.length);
-  if (tail.join() !== shape.join()) {
-    throw invalid(
-      'E_RUN_SHAPE',
-      `Given normalized_shape=[${shape.join(', ')}], expected input with shape [*, ${shape.join(', ')}], but got input of size[${x.shape.join(', ')}]`,
-    );
-  }
+  checkNormalized(x, shape, { weight, bias });
   const size = Math.max(numel(shape), 1);
   const scales = { weight: affine(run, weight), bias: affine(run, bias) };
   return (
@@ -164,6 +181,7 @@ define(
 define(
   'rms_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, float? eps=None)',
   (run, x: StridedTensor, shape: number[], weight: StridedTensor | null, given: number | null) => {
+    checkNormalized(x, shape, { weight });
     const length = numel(shape);
     const scale = affine(run, weight);
     const eps = given ?? (x.type === 'float64' ? Number.EPSILON : 2 ** -23);

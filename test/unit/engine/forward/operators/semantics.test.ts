@@ -103,6 +103,17 @@ const refusals: readonly string[] = [
   'F.conv_transpose1d(torch.zeros(1, 1, 4), torch.zeros(1, 1, 3), output_padding=1)',
   'F.conv_transpose1d(torch.zeros(1, 1, 4).double(), torch.zeros(1, 1, 1))',
   'F.conv_transpose2d(torch.zeros(1, 1), torch.zeros(1, 1, 2, 2))',
+  'F.layer_norm(x, [2])',
+  'F.layer_norm(x, [3], torch.ones(2000))',
+  'F.layer_norm(x, [3], None, torch.ones(1, 3))',
+  'F.rms_norm(x, [2])',
+  'F.rms_norm(x, [0])',
+  'F.rms_norm(x, [3], torch.ones(2000))',
+  'torch.bincount(torch.tensor([1.5]))',
+  'torch.bincount(torch.tensor([[1]]))',
+  'torch.bincount(torch.tensor([1, 2]), weights=torch.ones(3))',
+  'torch.repeat_interleave(torch.tensor([1.5]))',
+  'torch.repeat_interleave(torch.tensor([[1]]))',
 ];
 
 describe('the semantics of PyTorch’s operators', () => {
