@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import asc from 'assemblyscript/asc';
 
 const relaxed = ['simd', 'relaxed-simd'];
-/** The host gives them all the memory that 32 bits reach. */
-const shared = ['--sharedMemory', '--maximumMemory', '65536'];
+/**
+ * The host gives them all the memory that 32 bits reach. It is new and zero, and nothing may write zeros at its start:
+ * a helper that comes late would do so where the others have their intermediate values.
+ */
+const shared = ['--sharedMemory', '--maximumMemory', '65536', '--zeroFilledMemory'];
 
 /**
  * What the product ships beside the engine's bundle: one source, compiled without relaxed SIMD, with it, and

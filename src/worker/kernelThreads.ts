@@ -19,8 +19,6 @@ export class KernelThreads {
   private shared: SharedKernels | undefined;
   /** One of them ended by itself. */
   private ended = false;
-  /** Helpers that were there the last time; a team that lost one counts none. */
-  private seen = 0;
   /** Whether a caller of `use` chose them. */
   private inUse = false;
 
@@ -33,7 +31,7 @@ export class KernelThreads {
    */
   async use(threads: number): Promise<number> {
     const wanted = Math.min(threads, availableParallelism());
-    if (wanted <= 1 || this.ended || (this.shared?.team.helpers ?? 0) < this.seen) await this.stop();
+    if (wanted <= 1 || this.isBroken) await this.stop();
     if (wanted <= 1) return 1;
     const started = this.workers.length < wanted - 1;
     const shared = this.start(wanted);
@@ -46,7 +44,6 @@ export class KernelThreads {
       await this.stop();
       return 1;
     }
-    this.seen = team.helpers;
     this.inUse = true;
     useShared(shared);
     return 1 + team.helpers;
@@ -58,8 +55,8 @@ export class KernelThreads {
    * of a tensor, so that is made alone, and the helper is there for the next.
    */
   async share<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    if (this.isBroken) await this.stop();
     if (this.inUse || bytes < minSharedBytes) return work();
-    if (this.ended) await this.stop();
     if (this.shared === undefined && bytes < minStartBytes) {
       const result = await work();
       setImmediate(() => this.start(2));
@@ -73,6 +70,10 @@ export class KernelThreads {
     } finally {
       useShared(undefined);
     }
+  }
+
+  private get isBroken(): boolean {
+    return this.ended || this.shared?.team.isLost === true;
   }
 
   /** Undefined where shared memory or the kernels for it are missing, or one thread is all there is. */
@@ -104,7 +105,6 @@ export class KernelThreads {
     useShared(undefined);
     this.shared = undefined;
     this.ended = false;
-    this.seen = 0;
     this.inUse = false;
     await Promise.all(this.workers.splice(0).map((worker) => worker.terminate()));
   }

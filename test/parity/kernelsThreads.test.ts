@@ -8,8 +8,10 @@ import { selectKernels } from '../../src/engine/kernels/dispatch';
 import { referenceKernels } from '../../src/engine/kernels/reference/referenceKernels';
 import { referenceStreams } from '../../src/engine/kernels/reference/referenceStreams';
 import { batchTiles, tileLength } from '../../src/engine/kernels/streamKernels';
+import { loadSharedKernels } from '../../src/engine/kernels/wasm/loadWasmKernels';
 import { controlWords, type Share, Team } from '../../src/engine/kernels/wasm/team';
 import { TeamTrial } from '../../src/engine/kernels/wasm/teamTrial';
+import { type KernelExports, webAssembly } from '../../src/engine/kernels/wasm/webAssembly';
 import { Linear } from '../../src/engine/nn/linear';
 import { Recurrent } from '../../src/engine/nn/recurrent';
 import { Generator } from '../../src/engine/random/generator';
@@ -18,6 +20,7 @@ import type { FloatTensor } from '../../src/engine/tensor/tensor';
 import { describeValues } from '../../src/model/describeValues';
 import type { Model, ModelTensor } from '../../src/model/openModel';
 import { streamed } from '../../src/model/tensorTiles';
+import { sharedKernelFiles } from '../../src/worker/kernelFiles';
 import { KernelThreads } from '../../src/worker/kernelThreads';
 import { temporaryFolder } from '../support/bundles';
 import { assertSameBits } from '../support/floatBits';
@@ -148,6 +151,19 @@ describe('kernels on several threads', () => {
     space.release();
   });
 
+  it('a helper that comes late writes nothing where the others have their intermediate values', () => {
+    const shared = loadSharedKernels(sharedKernelFiles(dist));
+    if (shared === undefined || webAssembly === undefined) return;
+    const { module, memory } = shared;
+    const join = () => new (webAssembly as NonNullable<typeof webAssembly>).Instance(module, { env: { memory } });
+    const data = new Uint8Array(memory.buffer, 0, (join().exports as KernelExports).heapBase());
+    const scratch = zeroRuns(data, 1024, 48);
+    assert.ok(scratch.length >= 1024 + 48);
+    for (const at of scratch) data[at] = 1;
+    join();
+    assert.ok(scratch.every((at) => data[at] === 1));
+  });
+
   it('helpers that never come cost nothing: the asking thread does every chunk', () => {
     const done: number[] = [];
     const kernel: Share = (_record, _operand, _rows, _out, from, to) => done.push(from, to);
@@ -156,6 +172,26 @@ describe('kernels on several threads', () => {
     for (let job = 0; job < 3; job++) team.run('multiply', [64, 64, 1, 64], 0, 10);
     assert.deepEqual(done.slice(0, 8), [0, 2, 2, 5, 5, 7, 7, 10]);
     assert.equal(done.length, 24);
+  });
+
+  it('a job that nobody can finish is an error, and its team is given up: helpers may still write', () => {
+    const control = new Int32Array(new SharedArrayBuffer(4 * controlWords));
+    const teamOf = (multiply: Share) =>
+      new Team(control, { multiply, statsTiles: multiply, histogramTiles: multiply }, 2);
+    // A helper takes the next chunk and is never heard of again.
+    const silent = teamOf(() => Atomics.add(control, 1, 1));
+    const broken = teamOf(() => {
+      throw new RangeError('trap');
+    });
+    for (const [team, message] of [
+      [silent, /stopped answering/],
+      [broken, /trap/],
+    ] as const) {
+      assert.equal(team.isLost, false);
+      assert.throws(() => team.run('multiply', [64, 64, 1, 64], 0, 4), message);
+      assert.deepEqual([team.isLost, team.helpers], [true, 0]);
+      team.finish();
+    }
   });
 
   it('a team is used only where it was faster', () => {
@@ -208,6 +244,18 @@ describe('kernels on several threads', () => {
     assert.ok(nativeThreads() <= before, 'as many threads as before');
   });
 });
+
+/** Places from `start` on in runs of at least so many zeros: no constant has them. */
+function zeroRuns(bytes: Uint8Array, start: number, least: number): number[] {
+  const places: number[] = [];
+  for (let from = start; from < bytes.length; from++) {
+    let to = from;
+    while (to < bytes.length && bytes[to] === 0) to++;
+    if (to - from >= least) for (let at = from; at < to; at++) places.push(at);
+    from = to;
+  }
+  return places;
+}
 
 /** Threads of this process where the system tells, else 0. */
 function nativeThreads(): number {

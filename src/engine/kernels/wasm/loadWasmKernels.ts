@@ -57,11 +57,21 @@ function load(binaries: KernelBinaries, shared: boolean) {
   for (const { build, name, form: formOf } of builds) {
     const bytes = binaries[build];
     if (bytes === undefined || webAssembly === undefined || !webAssembly.validate(bytes)) continue;
-    const memory = new webAssembly.Memory({ initial: 16, maximum: maxMemoryPages, shared });
+    const memory = newMemory(shared);
+    if (memory === undefined) return undefined;
     const module = new webAssembly.Module(bytes);
     const exports = new webAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
     const form = formOf(exports);
     if (form !== undefined) return { name, exports, module, memory, form };
   }
   return undefined;
+}
+
+/** Undefined where the process may not reserve the address space: other arithmetic is better than none. */
+function newMemory(shared: boolean): WasmMemory | undefined {
+  try {
+    return webAssembly && new webAssembly.Memory({ initial: 16, maximum: maxMemoryPages, shared });
+  } catch {
+    return undefined;
+  }
 }

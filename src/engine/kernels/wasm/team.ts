@@ -30,8 +30,9 @@ export const controlWords = 16;
 const maxChunks = 255;
 /** Looks at a word before a thread goes to sleep: some tens of µs, longer than between two steps of a recurrence. */
 const spins = 20_000;
-/** A chunk takes milliseconds; a helper that is silent for so long is gone. */
-const lostMs = 10_000;
+/** How long a wait for the helpers is, and how many of them may pass in which nobody finishes a chunk, which takes milliseconds. */
+const waitMs = 50;
+const maxSilentWaits = 200;
 
 /** A kernel that a team shares: four arguments of its own, and the blocks that it works on. */
 export type Share = (record: number, operand: number, rows: number, out: number, from: number, to: number) => void;
@@ -83,18 +84,24 @@ export function serve(control: Int32Array, kernels: TeamKernels): never {
 /** The asking thread's side. */
 export class Team {
   private job = 0;
-  private lost = false;
   /** Chunks of the job under way. */
   private pending = 0;
+  private abandoned = false;
 
   constructor(
     private readonly control: Int32Array,
     private readonly kernels: TeamKernels,
+    private readonly silentWaits = maxSilentWaits,
   ) {}
+
+  /** Whether a job was left unfinished: its helpers may still write into the memory, which nobody should use any more. */
+  get isLost(): boolean {
+    return this.abandoned;
+  }
 
   /** Helpers that are there by now; 0 once one was lost. */
   get helpers(): number {
-    return this.lost ? 0 : at(this.control, word.ready);
+    return this.abandoned ? 0 : at(this.control, word.ready);
   }
 
   /** Blocks `from` … `to`, by this thread and its helpers. Returns when all are done. */
@@ -136,27 +143,26 @@ export class Team {
     const { pending } = this;
     if (pending === 0) return;
     this.pending = 0;
+    this.abandoned = true;
     work(this.control, this.kernels, this.job);
     this.waitFor(pending);
+    this.abandoned = false;
   }
 
   private waitFor(chunks: number): void {
     const { control } = this;
     for (let i = 0; i < spins; i++) if (at(control, word.done) === chunks) return;
-    const end = performance.now() + lostMs;
-    for (;;) {
+    // Counted, not timed: a process that was stopped for a while has lost nobody.
+    for (let silent = 0; silent < this.silentWaits; ) {
       const done = at(control, word.done);
       if (done === chunks) return;
-      if (performance.now() > end) {
-        this.lost = true;
-        throw new QuantscopeError({
-          code: 'E_WORKER_DIED',
-          kind: 'internal',
-          message: 'A thread of the kernels stopped answering.',
-          hint: 'Nothing was changed. Run again, with --threads 1 if it happens again.',
-        });
-      }
-      Atomics.wait(control, word.done, done, 50);
+      silent = Atomics.wait(control, word.done, done, waitMs) === 'timed-out' ? silent + 1 : 0;
     }
+    throw new QuantscopeError({
+      code: 'E_WORKER_DIED',
+      kind: 'internal',
+      message: 'A thread of the kernels stopped answering.',
+      hint: 'Nothing was changed. Run again, with --threads 1 if it happens again.',
+    });
   }
 }
