@@ -22,10 +22,11 @@ function visit(node, see) {
   ts.forEachChild(node, (child) => visit(child, see));
 }
 
-/** Which arguments of a call are texts: t(text, …), vscode.l10n.t(text, …), plural(count, one, many, …). */
+/** Which arguments of a call are texts: t(text, …), vscode.l10n.t(text, …), phrase(pattern, text), plural(count, one, many, …). */
 function textArguments(call) {
   const name = call.expression.getText();
   if (name === 't' || name === 'vscode.l10n.t') return call.arguments.slice(0, 1);
+  if (name === 'phrase') return call.arguments.slice(1, 2);
   return name === 'plural' ? call.arguments.slice(1, 3) : [];
 }
 

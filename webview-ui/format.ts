@@ -1,9 +1,8 @@
 /** Numbers and sizes as the design writes them: tabular, with a real minus sign. */
 
-const minus = '\u2212';
-
-function withMinus(text: string): string {
-  return text.replace(/-/g, minus);
+/** With a real minus sign. */
+export function minus(value: number | string): string {
+  return String(value).replace(/-/g, '\u2212');
 }
 
 /** `932 B`, `3.7 KB`; decimal. */
@@ -29,21 +28,21 @@ const inEnglish = new Intl.NumberFormat('en-US');
 export function significant(value: number | null, digits: number): string {
   // What arrives is JSON, where NaN is null.
   if (value === null) return 'NaN';
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : `${minus}∞`;
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '\u2212∞';
   if (value === 0) return '0';
   const magnitude = Math.floor(Math.log10(Math.abs(value)));
-  if (magnitude < -6 || magnitude > 8) return withMinus(value.toExponential(digits - 1));
-  return withMinus(value.toFixed(Math.max(0, digits - 1 - magnitude)));
+  if (magnitude < -6 || magnitude > 8) return minus(value.toExponential(digits - 1));
+  return minus(value.toFixed(Math.max(0, digits - 1 - magnitude)));
 }
 
 export function fixed(value: number | null, digits: number): string {
   if (value === null) return 'NaN';
-  return Number.isFinite(value) ? withMinus(value.toFixed(digits)) : significant(value, 3);
+  return Number.isFinite(value) ? minus(value.toFixed(digits)) : significant(value, 3);
 }
 
 export function decibel(value: number | null, digits = 1): string {
   // What arrives is JSON, where infinity is null: a weight without any error.
-  return value === null || !Number.isFinite(value) ? '∞' : withMinus(value.toFixed(digits));
+  return value === null || !Number.isFinite(value) ? '∞' : minus(value.toFixed(digits));
 }
 
 export function shape(sizes: readonly number[] | null): string {

@@ -1,8 +1,11 @@
 import { render } from 'preact';
 import '@vscode/codicons/dist/codicon.css';
 import './styles/base.css';
+import './styles/frame.css';
 import './styles/tree.css';
 import './styles/detail.css';
+import './styles/overview.css';
+import './styles/error.css';
 import './styles/charts.css';
 import './styles/responsive.css';
 import { reportErrors } from './host';

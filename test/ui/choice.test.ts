@@ -54,8 +54,56 @@ describe('what is chosen to be quantized', function () {
     await page.getByTestId('coverage').waitFor({ state: 'detached' });
     assert.equal(document.snapshot.spec.engine, 'qnnpack');
     await page.getByTestId('undo-choice').click();
-    await page.waitForFunction('document.querySelector("[data-testid=undo-choice]").disabled');
+    await page.locator('[data-testid=undo-choice]:disabled').waitFor();
     assert.equal(document.snapshot.spec.engine, 'fbgemm');
+  });
+
+  it('ticks that come at once all count, and undo takes them back one by one', async () => {
+    const { document } = await quantized(gpt);
+    const paths = ['lm_head', ...(await document.engine.call('quantizable', { path: '' }))].slice(0, 3);
+    for (const path of paths) await document.tick(path, false);
+    const unticked = document.snapshot.spec.exclude;
+    assert.equal(unticked.length, new Set(paths).size);
+    await Promise.all(paths.map((path) => document.tick(path, true)));
+    assert.deepEqual(document.snapshot.spec.exclude, []);
+    assert.equal(document.snapshot.quantizedSpec, document.snapshot.spec);
+    for (const _ of paths) await document.undo();
+    assert.deepEqual(document.snapshot.spec.exclude, unticked);
+    assert.equal(document.snapshot.quantizedSpec, document.snapshot.spec);
+  });
+
+  it('undo during Quantize stops it: what is shown stays what is chosen', async () => {
+    const { document } = await quantized(gpt);
+    const { spec, quantizedSpec } = document.snapshot;
+    const running = document.quantize({ engine: 'qnnpack' });
+    assert.equal(document.snapshot.spec.engine, 'qnnpack');
+    await document.undo();
+    await running;
+    assert.equal(document.snapshot.spec, spec);
+    assert.equal(document.snapshot.quantizedSpec, quantizedSpec);
+    assert.equal(document.snapshot.busy, null);
+  });
+
+  it('layers that were measured with another engine are not those of the choice that undo brings back', async () => {
+    const { document } = await quantized(recipe);
+    await document.quantize({ engine: 'qnnpack' });
+    await document.measureSensitivity();
+    assert.equal(document.snapshot.sensitivity?.layers.length, 1);
+    await document.undo();
+    assert.equal(document.snapshot.quantized?.engine, 'fbgemm');
+    assert.equal(document.snapshot.sensitivity, null);
+  });
+
+  it('of very many changes the last hundred can be undone, and none after the file is read again', async () => {
+    const { document } = await show(recipe);
+    await document.loaded;
+    for (let n = 0; n < 130; n++) document.setSpec({ perChannel: n % 2 === 0 });
+    let steps = 0;
+    for (; document.snapshot.canUndo; steps++) await document.undo();
+    assert.equal(steps, 100);
+    document.setSpec({ perChannel: true });
+    await document.reload();
+    assert.equal(document.snapshot.canUndo, false);
   });
 
   /** Layers whose box in the error table is ticked, by the table's order. */

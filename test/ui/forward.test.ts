@@ -217,7 +217,10 @@ describe('the Forward view in a browser', function () {
     await page.getByTestId('notice').waitFor();
     assert.equal(document.snapshot.plan?.plan.steps[1].from[0], steps[1].from[0]);
     await page.getByTestId(`leave-out-${steps.at(-1)?.name}`).click();
-    await page.waitForFunction(`document.querySelectorAll('.plan .from').length === ${steps.length - 1}`);
+    await page
+      .locator('.plan .from')
+      .nth(steps.length - 1)
+      .waitFor({ state: 'detached' });
     assert.equal(document.snapshot.plan?.plan.outputs[0], steps.at(-1)?.from[0]);
   });
 

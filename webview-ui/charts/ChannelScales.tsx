@@ -1,5 +1,5 @@
 import type { TensorQuantizationDto } from '../../src/protocol/tensorDto';
-import { significant } from '../format';
+import { minus, significant } from '../format';
 import { t } from '../l10n';
 import { ticks } from './axes';
 import { Plot, YTicks } from './Plot';
@@ -59,7 +59,7 @@ export function ChannelScales({ quantization, onPick }: Props) {
           <>
             {exponent !== 0 && (
               <text class="unit" x={frame.left - 38} y={frame.top - 10}>
-                10<tspan dy="-4">{String(exponent).replace('-', '−')}</tspan>
+                10<tspan dy="-4">{minus(exponent)}</tspan>
               </text>
             )}
             <YTicks frame={frame} values={ticks(y, 3)} text={(value) => significant(value / unit, 3)} />

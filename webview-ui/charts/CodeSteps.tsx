@@ -1,7 +1,8 @@
 import type { TensorQuantizationDto } from '../../src/protocol/tensorDto';
-import { count, significant } from '../format';
+import { count, minus, significant } from '../format';
 import { t } from '../l10n';
 import { page } from '../state/store';
+import { Title } from '../views/Title';
 import { stickPath, ticks } from './axes';
 import { type Frame, Plot, XTicks, YTicks } from './Plot';
 
@@ -15,13 +16,11 @@ export function CodeSteps({ quantization }: { readonly quantization: TensorQuant
   const x = { min: from - 0.5, max: to + 0.5 };
   const y = { min: 0, max: Math.max(1, ...counts, ...eighths) * 1.1 };
   const every = Math.ceil(wanted.length / 16);
-  const minus = (value: number) => String(value).replace('-', '−');
   return (
     <div class="steps">
-      <h2>
-        {t('Codes {0} to {1}', minus(from), minus(to))}{' '}
-        <span class="muted">{t('float32 in eighths of a step, int8 only on the grid')}</span>
-      </h2>
+      <Title note={t('float32 in eighths of a step, int8 only on the grid')}>
+        {t('Codes {0} to {1}', minus(from), minus(to))}
+      </Title>
       <Plot
         label={t('Codes {0} to {1} in eighths of a quantization step', minus(from), minus(to))}
         height={132}

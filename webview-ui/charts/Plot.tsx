@@ -1,7 +1,9 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { t } from '../l10n';
 import { Button } from '../views/Button';
+import { Heads } from '../views/Title';
+import { useSize } from '../views/useSize';
 import { type Domain, position, valueAt } from './axes';
 
 export interface ChartTable {
@@ -52,16 +54,8 @@ interface Props {
 /** A chart as SVG: colours come from style sheets, so a change of theme redraws nothing. */
 export function Plot(props: Props) {
   const { label, height, x, y, margin, table, slider, children } = props;
-  const element = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
   const [asTable, setAsTable] = useState(false);
-  useEffect(() => {
-    const target = element.current;
-    if (target === null) return;
-    const observer = new ResizeObserver(() => setWidth(Math.floor(target.clientWidth)));
-    observer.observe(target);
-    return () => observer.disconnect();
-  }, [asTable]);
+  const [element, width] = useSize((target) => Math.floor(target.clientWidth), 0, asTable);
   const [top, right, bottom, left] = margin;
   const inner = Math.max(20, width - left - right);
   const frame: Frame = {
@@ -214,15 +208,7 @@ function DataTable({ label, head, rows }: ChartTable & { readonly label: string 
   return (
     <div class="data-table" tabIndex={0} role="region" aria-label={label}>
       <table>
-        <thead>
-          <tr>
-            {head.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Heads names={head} />
         <tbody>
           {rows.slice(0, maxTableRows).map((row, i) => (
             <tr key={i}>

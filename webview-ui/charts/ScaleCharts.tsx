@@ -1,8 +1,9 @@
+import type { ComponentChildren } from 'preact';
 import type { ForwardResultDto, ProductDto } from '../../src/protocol/forwardDto';
 import { shortName, significant } from '../format';
 import { t } from '../l10n';
 import { bandPath, type Domain, linePath, pushApart, ticks } from './axes';
-import { type ChartTable, type Frame, Plot, YTicks } from './Plot';
+import { type ChartTable, type Frame, Plot, type Slider, YTicks } from './Plot';
 
 /** Space at the right for the names of the lines and the cursor's values. */
 const gutter = 92;
@@ -23,22 +24,41 @@ function spread(values: readonly number[], length: number): readonly number[] {
   return values.length === length ? values : Array.from({ length }, () => values[0]);
 }
 
-function stepAxis(length: number): Domain {
-  return { min: -0.5, max: Math.max(length - 0.5, 0.5) };
-}
-
 function nearest(length: number): (value: number) => number {
   return (value) => Math.max(0, Math.min(length - 1, Math.round(value)));
 }
 
-/** What the mouse does on each panel: a click moves the cursor, a drag spans steps, a double click goes back to one. */
-function pointing({ product, index, onMove }: PanelProps) {
-  const at = nearest(product.scale.length);
-  return {
-    onPick: (value: number) => onMove(at(value)),
-    onBrush: (from?: number, to?: number) =>
-      from === undefined || to === undefined ? onMove(index) : onMove(at(from), at(to)),
-  };
+interface StepPlotProps extends PanelProps {
+  readonly title: string;
+  readonly label: string;
+  readonly height: number;
+  readonly y: Domain;
+  /** Space above and below. */
+  readonly margin: readonly [number, number];
+  /** What the panel says of a step. */
+  readonly hover: (at: number) => string;
+  readonly slider?: Slider;
+  readonly children: (frame: Frame) => ComponentChildren;
+}
+
+/** A panel over the steps: a click moves the cursor, a drag spans steps, a double click goes back to one. */
+function StepPlot({ product, index, onMove, title, margin: [top, bottom], hover, ...rest }: StepPlotProps) {
+  const length = product.scale.length;
+  const at = nearest(length);
+  return (
+    <>
+      <h3 class="muted">{title}</h3>
+      <Plot
+        {...rest}
+        x={{ min: -0.5, max: Math.max(length - 0.5, 0.5) }}
+        margin={[top, gutter, bottom, leftAxis]}
+        table={() => scaleTable(product)}
+        hover={(value) => ({ at: at(value), text: hover(at(value)) })}
+        onPick={(value) => onMove(at(value))}
+        onBrush={(from, to) => (from === undefined || to === undefined ? onMove(index) : onMove(at(from), at(to)))}
+      />
+    </>
+  );
 }
 
 function Cursor({
@@ -81,9 +101,9 @@ function Gutter({ frame, texts }: { readonly frame: Frame; readonly texts: reado
   );
 }
 
-/** Steps whose input was all zeros: nothing was measured there. */
-export function isZeroStep(product: ProductDto, i: number): boolean {
-  return product.min[i] === 0 && product.max[i] === 0;
+/** The first step whose input was all zeros, where nothing was measured; −1 where there is none. */
+export function zeroStep({ scale, min, max }: ProductDto): number {
+  return scale.findIndex((_, i) => min[i] === 0 && max[i] === 0);
 }
 
 interface ScaleProps extends PanelProps {
@@ -102,88 +122,81 @@ export function ScaleChart(props: ScaleProps) {
   const low = Math.min(...measured);
   const high = Math.max(...measured);
   const y: Domain = log ? { min: low * 0.85, max: high * 1.2, log } : { min: 0, max: high * 1.06 };
-  const zero = product.scale.findIndex((_, i) => isZeroStep(product, i));
+  const zero = zeroStep(product);
   return (
-    <>
-      <h3 class="muted">{t('scale')}</h3>
-      <Plot
-        label={t('Scale of {0} over {1} steps', product.weight, length)}
-        height={150}
-        x={stepAxis(length)}
-        y={y}
-        margin={[8, gutter, 4, leftAxis]}
-        table={() => scaleTable(product)}
-        {...pointing(props)}
-        hover={(value) => {
-          const at = nearest(length)(value);
-          return { at, text: t('step {0}: {1}', product.step[at], significant(product.scale[at], 4)) };
-        }}
-        slider={{
-          value: index,
-          max: length - 1,
-          text:
-            first < last
-              ? t('steps {0} to {1} pooled', product.step[first], product.step[last])
-              : t(
-                  'step {0}, scale {1}, zero point {2}',
-                  product.step[index],
-                  significant(product.scale[index], 3),
-                  product.zeroPoint[index],
-                ),
-          onChange: (value) => onMove(value),
-          onExtend: (by) => {
-            const end = index === first ? last : first;
-            onMove(index, Math.max(0, Math.min(length - 1, end + by)));
-          },
-        }}
-      >
-        {(frame) => {
-          const xs = product.scale.map((_, i) => frame.x(i));
-          const ends = length === 1 ? [frame.left, frame.right] : [];
-          const path = (values: readonly number[]) =>
-            length === 1
-              ? linePath(ends, [frame.y(values[0]), frame.y(values[0])])
-              : linePath(xs, spread(values, length).map(frame.y));
-          return (
-            <>
-              <YTicks frame={frame} values={ticks(y, 4)} text={(value) => axisNumber(value)} />
-              {others.map((other) => (
-                <path
-                  key={`${other.module} ${other.weight}`}
-                  class={other.scale.length === 1 ? 'line other flat' : 'line other'}
-                  d={path(other.scale)}
-                />
-              ))}
-              <path class="line int8 solid" d={path(product.scale)} />
-              {length > 1 &&
-                length <= 60 &&
-                xs.map((x, i) => <circle key={i} class="knob int8" cx={x} cy={frame.y(product.scale[i])} r={1.8} />)}
-              <Cursor frame={frame} index={index} range={range} />
-              {zero >= 0 && (
-                <>
-                  <circle class="ring int8" cx={frame.x(zero)} cy={frame.y(product.scale[zero])} r={4} />
-                  <text class="note-label" x={frame.x(zero) + 9} y={frame.y(product.scale[zero]) + 4}>
-                    {t(
-                      '{0} at step {1}: the input is all zeros',
-                      significant(product.scale[zero], 1),
-                      product.step[zero],
-                    )}
-                  </text>
-                </>
-              )}
-              <circle class="ring int8" cx={frame.x(index)} cy={frame.y(product.scale[index])} r={4} />
-              <Gutter
-                frame={frame}
-                texts={[
-                  { value: product.scale.at(-1) ?? 0, text: shortWeight(product), strong: true },
-                  ...others.map((other) => ({ value: other.scale.at(-1) ?? 0, text: shortWeight(other) })),
-                ]}
+    <StepPlot
+      {...props}
+      title={t('scale')}
+      label={t('Scale of {0} over {1} steps', product.weight, length)}
+      height={150}
+      y={y}
+      margin={[8, 4]}
+      hover={(at) => t('step {0}: {1}', product.step[at], significant(product.scale[at], 4))}
+      slider={{
+        value: index,
+        max: length - 1,
+        text:
+          first < last
+            ? t('steps {0} to {1} pooled', product.step[first], product.step[last])
+            : t(
+                'step {0}, scale {1}, zero point {2}',
+                product.step[index],
+                significant(product.scale[index], 3),
+                product.zeroPoint[index],
+              ),
+        onChange: (value) => onMove(value),
+        onExtend: (by) => {
+          const end = index === first ? last : first;
+          onMove(index, Math.max(0, Math.min(length - 1, end + by)));
+        },
+      }}
+    >
+      {(frame) => {
+        const xs = product.scale.map((_, i) => frame.x(i));
+        const ends = length === 1 ? [frame.left, frame.right] : [];
+        const path = (values: readonly number[]) =>
+          length === 1
+            ? linePath(ends, [frame.y(values[0]), frame.y(values[0])])
+            : linePath(xs, spread(values, length).map(frame.y));
+        return (
+          <>
+            <YTicks frame={frame} values={ticks(y, 4)} text={(value) => axisNumber(value)} />
+            {others.map((other) => (
+              <path
+                key={`${other.module} ${other.weight}`}
+                class={other.scale.length === 1 ? 'line other flat' : 'line other'}
+                d={path(other.scale)}
               />
-            </>
-          );
-        }}
-      </Plot>
-    </>
+            ))}
+            <path class="line int8 solid" d={path(product.scale)} />
+            {length > 1 &&
+              length <= 60 &&
+              xs.map((x, i) => <circle key={i} class="knob int8" cx={x} cy={frame.y(product.scale[i])} r={1.8} />)}
+            <Cursor frame={frame} index={index} range={range} />
+            {zero >= 0 && (
+              <>
+                <circle class="ring int8" cx={frame.x(zero)} cy={frame.y(product.scale[zero])} r={4} />
+                <text class="note-label" x={frame.x(zero) + 9} y={frame.y(product.scale[zero]) + 4}>
+                  {t(
+                    '{0} at step {1}: the input is all zeros',
+                    significant(product.scale[zero], 1),
+                    product.step[zero],
+                  )}
+                </text>
+              </>
+            )}
+            <circle class="ring int8" cx={frame.x(index)} cy={frame.y(product.scale[index])} r={4} />
+            <Gutter
+              frame={frame}
+              texts={[
+                { value: product.scale.at(-1) ?? 0, text: shortWeight(product), strong: true },
+                ...others.map((other) => ({ value: other.scale.at(-1) ?? 0, text: shortWeight(other) })),
+              ]}
+            />
+          </>
+        );
+      }}
+    </StepPlot>
   );
 }
 
@@ -232,51 +245,44 @@ export function BandChart(props: PanelProps) {
   const high = Math.max(0, ...product.max);
   const y: Domain = { min: low * 1.08 || -0.1, max: high * 1.08 || 0.1 };
   return (
-    <>
-      <h3 class="muted">{t('min, max of {0}', product.input)}</h3>
-      <Plot
-        label={t('Smallest and largest value of {0} over {1} steps', product.input, length)}
-        height={80}
-        x={stepAxis(length)}
-        y={y}
-        margin={[6, gutter, 4, leftAxis]}
-        table={() => scaleTable(product)}
-        {...pointing(props)}
-        hover={(value) => {
-          const at = nearest(length)(value);
-          return { at, text: `${significant(product.min[at], 3)} … ${significant(product.max[at], 3)}` };
-        }}
-      >
-        {(frame) => {
-          const xs = length === 1 ? [frame.left, frame.right] : product.scale.map((_, i) => frame.x(i));
-          const highs = spread(product.max, xs.length).map(frame.y);
-          const lows = spread(product.min, xs.length).map(frame.y);
-          return (
-            <>
-              <YTicks frame={frame} values={ticks(y, 2)} text={axisNumber} />
-              <path class="band float" d={bandPath(xs, highs, lows)} />
-              <path class="line float" d={linePath(xs, highs) + linePath(xs, lows)} />
-              <Cursor frame={frame} index={index} range={range} />
-              <Gutter
-                frame={frame}
-                texts={[
-                  {
-                    value: product.max[index],
-                    text: `${t('max')} ${significant(product.max[index], 3)}`,
-                    strong: true,
-                  },
-                  {
-                    value: product.min[index],
-                    text: `${t('min')} ${significant(product.min[index], 3)}`,
-                    strong: true,
-                  },
-                ]}
-              />
-            </>
-          );
-        }}
-      </Plot>
-    </>
+    <StepPlot
+      {...props}
+      title={t('min, max of {0}', product.input)}
+      label={t('Smallest and largest value of {0} over {1} steps', product.input, length)}
+      height={80}
+      y={y}
+      margin={[6, 4]}
+      hover={(at) => `${significant(product.min[at], 3)} … ${significant(product.max[at], 3)}`}
+    >
+      {(frame) => {
+        const xs = length === 1 ? [frame.left, frame.right] : product.scale.map((_, i) => frame.x(i));
+        const highs = spread(product.max, xs.length).map(frame.y);
+        const lows = spread(product.min, xs.length).map(frame.y);
+        return (
+          <>
+            <YTicks frame={frame} values={ticks(y, 2)} text={axisNumber} />
+            <path class="band float" d={bandPath(xs, highs, lows)} />
+            <path class="line float" d={linePath(xs, highs) + linePath(xs, lows)} />
+            <Cursor frame={frame} index={index} range={range} />
+            <Gutter
+              frame={frame}
+              texts={[
+                {
+                  value: product.max[index],
+                  text: `${t('max')} ${significant(product.max[index], 3)}`,
+                  strong: true,
+                },
+                {
+                  value: product.min[index],
+                  text: `${t('min')} ${significant(product.min[index], 3)}`,
+                  strong: true,
+                },
+              ]}
+            />
+          </>
+        );
+      }}
+    </StepPlot>
   );
 }
 
@@ -291,55 +297,51 @@ export function ZeroPointChart(props: ZeroPointProps) {
   const length = product.scale.length;
   const every = ticks({ min: 0, max: length - 1 }, 6).filter(Number.isInteger);
   return (
-    <>
-      <h3 class="muted">
-        {codeMax === 127
+    <StepPlot
+      {...props}
+      title={
+        codeMax === 127
           ? t('zero point of 0–127, {0} keeps 7 bits', engine)
-          : t('zero point of 0–255, {0} uses 8 bits', engine)}
-      </h3>
-      <Plot
-        label={t('Zero point over {0} steps', length)}
-        height={76}
-        x={stepAxis(length)}
-        y={{ min: 0, max: codeMax }}
-        margin={[6, gutter, 20, leftAxis]}
-        table={() => scaleTable(product)}
-        {...pointing(props)}
-        hover={(value) => ({ at: nearest(length)(value), text: String(product.zeroPoint[nearest(length)(value)]) })}
-      >
-        {(frame) => (
-          <>
-            <YTicks frame={frame} values={[0, Math.ceil(codeMax / 2), codeMax]} text={String} />
-            <path
-              class="line int8 solid"
-              d={product.zeroPoint
-                .map((value, i) => {
-                  const left = length === 1 ? frame.left : frame.x(i - 0.5);
-                  const right = length === 1 ? frame.right : frame.x(i + 0.5);
-                  return `${i === 0 ? 'M' : 'L'}${left.toFixed(1)} ${frame.y(value).toFixed(1)}H${right.toFixed(1)}`;
-                })
-                .join('')}
-            />
-            <Cursor frame={frame} index={index} range={range} />
-            <g class="ticks">
-              {(length === 1 ? [0] : every)
-                .filter((value) => value === index || Math.abs(frame.x(value) - frame.x(index)) > 18)
-                .map((value) => (
-                  <text key={value} x={frame.x(value)} y={frame.bottom + 14} text-anchor="middle">
-                    {product.step[value]}
-                  </text>
-                ))}
-              <text class="strong-label" x={frame.x(index)} y={frame.bottom + 14} text-anchor="middle">
-                {product.step[index]}
-              </text>
-            </g>
-            <Gutter
-              frame={frame}
-              texts={[{ value: product.zeroPoint[index], text: String(product.zeroPoint[index]), strong: true }]}
-            />
-          </>
-        )}
-      </Plot>
-    </>
+          : t('zero point of 0–255, {0} uses 8 bits', engine)
+      }
+      label={t('Zero point over {0} steps', length)}
+      height={76}
+      y={{ min: 0, max: codeMax }}
+      margin={[6, 20]}
+      hover={(at) => String(product.zeroPoint[at])}
+    >
+      {(frame) => (
+        <>
+          <YTicks frame={frame} values={[0, Math.ceil(codeMax / 2), codeMax]} text={String} />
+          <path
+            class="line int8 solid"
+            d={product.zeroPoint
+              .map((value, i) => {
+                const left = length === 1 ? frame.left : frame.x(i - 0.5);
+                const right = length === 1 ? frame.right : frame.x(i + 0.5);
+                return `${i === 0 ? 'M' : 'L'}${left.toFixed(1)} ${frame.y(value).toFixed(1)}H${right.toFixed(1)}`;
+              })
+              .join('')}
+          />
+          <Cursor frame={frame} index={index} range={range} />
+          <g class="ticks">
+            {(length === 1 ? [0] : every)
+              .filter((value) => value === index || Math.abs(frame.x(value) - frame.x(index)) > 18)
+              .map((value) => (
+                <text key={value} x={frame.x(value)} y={frame.bottom + 14} text-anchor="middle">
+                  {product.step[value]}
+                </text>
+              ))}
+            <text class="strong-label" x={frame.x(index)} y={frame.bottom + 14} text-anchor="middle">
+              {product.step[index]}
+            </text>
+          </g>
+          <Gutter
+            frame={frame}
+            texts={[{ value: product.zeroPoint[index], text: String(product.zeroPoint[index]), strong: true }]}
+          />
+        </>
+      )}
+    </StepPlot>
   );
 }

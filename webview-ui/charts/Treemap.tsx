@@ -1,7 +1,8 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { OverviewDto, TileDto } from '../../src/protocol/modelDto';
 import { bytes, count, shortName } from '../format';
 import { t } from '../l10n';
+import { useSize } from '../views/useSize';
 import { type Box, squarify } from './treemapLayout';
 
 interface Props {
@@ -21,16 +22,8 @@ interface Placed {
 
 /** Where the bytes are: area is size, solid becomes int8, hatched stays float32. */
 export function Treemap({ overview, onPick }: Props) {
-  const element = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
+  const [element, width] = useSize((target) => target.clientWidth);
   const [active, setActive] = useState(0);
-  useEffect(() => {
-    if (element.current === null) return;
-    const target = element.current;
-    const observer = new ResizeObserver(() => setWidth(target.clientWidth));
-    observer.observe(target);
-    return () => observer.disconnect();
-  }, []);
   const total = overview.tiles.reduce((sum, tile) => sum + tile.bytes, overview.pooled.bytes);
   const placed = layout(overview, { x: 0, y: 0, width, height: mapHeight });
   const shown = placed.filter(({ box }) => Math.min(box.width, box.height) >= smallest);

@@ -1,5 +1,5 @@
 import type { TensorDetailDto, TensorQuantizationDto } from '../../src/protocol/tensorDto';
-import { count, significant } from '../format';
+import { count, minus, significant } from '../format';
 import { t } from '../l10n';
 import { page, setPage } from '../state/store';
 import { type Domain, stepPath, ticks } from './axes';
@@ -143,16 +143,13 @@ function setBrush(from?: number, to?: number): void {
 }
 
 function codeRange(from: number, to: number): string {
-  return `${from} … ${to}`.replace(/-/g, '−');
+  return minus(`${from} … ${to}`);
 }
 
 /** As many decimals as the axis needs, the same for every label. */
 export function axisValue(value: number, span: number): string {
   const decimals = Math.max(0, Math.min(8, Math.ceil(-Math.log10(span / 4))));
-  return value
-    .toFixed(decimals)
-    .replace('-', '−')
-    .replace(/^−(0\.?0*)$/, '$1');
+  return minus(value.toFixed(decimals)).replace(/^−(0\.?0*)$/, '$1');
 }
 
 /** The int8 grid above the bars: each 4th code a tick, each 32nd a long one, some with their number. */
@@ -171,7 +168,7 @@ function CodeGrid({ frame, bare }: { readonly frame: Frame; readonly bare: boole
             y={base - 10}
             text-anchor={code === -128 ? 'start' : code === 127 ? 'end' : 'middle'}
           >
-            {code === -128 ? `${t('code')} −128` : String(code).replace('-', '−')}
+            {code === -128 ? `${t('code')} −128` : minus(code)}
           </text>
         ))}
     </g>

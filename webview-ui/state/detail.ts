@@ -4,6 +4,7 @@ import type { ActivationDetailDto, ProductDto } from '../../src/protocol/forward
 import type { TensorDetailDto } from '../../src/protocol/tensorDto';
 import { host } from '../host';
 import { engineMessage, isTranslated, t } from '../l10n';
+import { newest } from './newest';
 import { firstTensor } from './rows';
 import { page, snapshot } from './store';
 
@@ -102,23 +103,19 @@ async function loadDetail(
 }
 
 export function followActivation(): void {
-  let latest = 0;
+  const keep = newest();
   effect(() => {
     const product = currentProduct();
-    const stale = snapshot.value?.tab !== 'forward' || product === undefined || product.scale.length === 0;
-    const mine = ++latest;
-    if (stale) {
+    if (snapshot.value?.tab !== 'forward' || product === undefined || product.scale.length === 0) {
+      keep();
       activation.value = null;
       return;
     }
     const { module, weight, call, step } = product;
     const [first, end] = currentRange(product);
     const last = end > first && { last: { call: call[end], step: step[end] } };
-    host.call('activation', { module, weight, call: call[first], step: step[first], ...last }).then(
-      (value) => {
-        if (mine === latest) activation.value = value;
-      },
-      () => {},
-    );
+    keep(host.call('activation', { module, weight, call: call[first], step: step[first], ...last }), (value) => {
+      activation.value = value;
+    });
   });
 }

@@ -4,6 +4,7 @@ import type { ErrorDto } from '../../src/protocol/dto';
 import type { ExplainedElementDto } from '../../src/protocol/forwardDto';
 import { host } from '../host';
 import { currentIndex, currentProduct, detail } from './detail';
+import { newest } from './newest';
 import { errorIsShown, page, snapshot } from './store';
 
 /** One output number of the chosen product at the chosen step, taken apart. */
@@ -11,23 +12,22 @@ export const explained = signal<ExplainedElementDto | null>(null);
 export const explainFailure = signal('');
 
 export function followExplain(): void {
-  let latest = 0;
+  const keep = newest();
   effect(() => {
     const product = currentProduct();
     const { explainOpen, explainAt } = page.value;
-    const mine = ++latest;
     if (!explainOpen || snapshot.value?.tab !== 'forward' || product === undefined || product.scale.length === 0)
-      return;
+      return keep();
     const index = currentIndex(product);
     const { module, weight, call, step } = product;
-    host.call('explain', { module, weight, call: call[index], step: step[index], ...explainAt }).then(
+    keep(
+      host.call('explain', { module, weight, call: call[index], step: step[index], ...explainAt }),
       (value) => {
-        if (mine !== latest) return;
         explained.value = value;
         explainFailure.value = '';
       },
       (error) => {
-        if (mine === latest) explainFailure.value = (error as { details?: ErrorDto }).details?.message ?? String(error);
+        explainFailure.value = (error as { details?: ErrorDto }).details?.message ?? String(error);
       },
     );
   });
@@ -37,21 +37,21 @@ export function followExplain(): void {
 export const channelErrors = signal<WeightErrorDto | null>(null);
 
 export function followChannelErrors(): void {
-  let latest = 0;
+  const keep = newest();
   effect(() => {
     const tensor = detail.value;
     const { quantizedSpec } = snapshot.value ?? {};
-    const mine = ++latest;
     if (!errorIsShown() || !tensor?.quantization || quantizedSpec?.dtype !== 'qint8') {
+      keep();
       channelErrors.value = null;
       return;
     }
     const perChannel = quantizedSpec.perChannel && tensor.moduleType === 'Linear';
-    host.call('weightError', { name: tensor.name, scheme: perChannel ? 'per_channel' : 'per_tensor' }).then(
+    keep(
+      host.call('weightError', { name: tensor.name, scheme: perChannel ? 'per_channel' : 'per_tensor' }),
       (value) => {
-        if (mine === latest) channelErrors.value = value;
+        channelErrors.value = value;
       },
-      () => {},
     );
   });
 }
@@ -60,16 +60,12 @@ export function followChannelErrors(): void {
 export const weightError = signal<WeightErrorDto | null>(null);
 
 export function followWeightError(): void {
-  let latest = 0;
+  const keep = newest();
   effect(() => {
     const tensor = detail.value;
-    const mine = ++latest;
-    if (tensor?.quantization?.scheme !== 'per_channel') return;
-    host.call('weightError', { name: tensor.name, scheme: 'per_tensor' }).then(
-      (value) => {
-        if (mine === latest) weightError.value = value;
-      },
-      () => {},
-    );
+    if (tensor?.quantization?.scheme !== 'per_channel') return keep();
+    keep(host.call('weightError', { name: tensor.name, scheme: 'per_tensor' }), (value) => {
+      weightError.value = value;
+    });
   });
 }

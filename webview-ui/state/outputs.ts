@@ -2,6 +2,7 @@ import { effect, signal } from '@preact/signals';
 import type { ForwardResultDto } from '../../src/protocol/forwardDto';
 import type { TensorImageDto } from '../../src/protocol/tensorDto';
 import { host } from '../host';
+import { newest } from './newest';
 import { page, snapshot } from './store';
 
 /** The chosen output as lines; null while it is fetched. The first one is part of the result. */
@@ -14,7 +15,7 @@ export function currentOutput(forward: ForwardResultDto): number {
 }
 
 export function followOutputs(): void {
-  let latest = 0;
+  const newer = newest();
   let shown = '';
   effect(() => {
     const { forward, tab } = snapshot.value ?? {};
@@ -26,18 +27,16 @@ export function followOutputs(): void {
     const key = JSON.stringify([module, seed, engine, inputs, latencyUs, output, outputMode, outputLayer]);
     if (key === shown) return;
     shown = key;
-    const mine = ++latest;
     const keep = <T>(store: { value: T | null }, result: Promise<T>) => {
       store.value = null;
-      void result.then(
-        (value) => {
-          if (mine === latest) store.value = value;
-        },
-        () => {},
-      );
+      newer(result, (value) => {
+        store.value = value;
+      });
     };
     if (outputMode === 'heatmap') keep(outputImage, host.call('outputImage', { output, layer: outputLayer }));
-    else if (output === 0) outputSeries.value = forward.series;
-    else keep(outputSeries, host.call('outputSeries', { output }));
+    else if (output === 0) {
+      newer();
+      outputSeries.value = forward.series;
+    } else keep(outputSeries, host.call('outputSeries', { output }));
   });
 }

@@ -1,6 +1,7 @@
 import { effect, signal } from '@preact/signals';
 import type { SensitivityDto } from '../../src/protocol/answersDto';
 import { host } from '../host';
+import { newest } from './newest';
 import { act, errorIsShown, page, snapshot } from './store';
 
 /** The measured layers that the next Quantize would quantize; null until known. */
@@ -8,17 +9,13 @@ export const chosenLayers = signal<ReadonlySet<string> | null>(null);
 
 /** Follows the whole choice: ticks, types and single modules. */
 export function followChosen(): void {
-  let latest = 0;
+  const keep = newest();
   effect(() => {
     const { sensitivity, spec } = snapshot.value ?? {};
     if (sensitivity == null || spec === undefined || !errorIsShown()) return;
-    const mine = ++latest;
-    host.call('chosen', { paths: sensitivity.layers.map(({ path }) => path) }).then(
-      (paths) => {
-        if (mine === latest) chosenLayers.value = new Set(paths);
-      },
-      () => {},
-    );
+    keep(host.call('chosen', { paths: sensitivity.layers.map(({ path }) => path) }), (paths) => {
+      chosenLayers.value = new Set(paths);
+    });
   });
 }
 

@@ -2,6 +2,7 @@ import { effect, signal } from '@preact/signals';
 import type { TensorImageDto, ValuesPageDto } from '../../src/protocol/tensorDto';
 import { host } from '../host';
 import { detail } from './detail';
+import { newest } from './newest';
 import { page, setPage } from './store';
 
 /** Rows and columns of one page of the values table. */
@@ -18,19 +19,15 @@ export function goToElement(row: number, column: number): void {
 
 /** Fetches what the chosen mode of the Weights tab shows. */
 export function followValues(): void {
-  let latest = 0;
+  const newer = newest();
   effect(() => {
     const tensor = detail.value;
     const { weightsMode, scheme, layer, element } = page.value;
-    const mine = ++latest;
-    if (tensor === null || weightsMode === 'histogram') return;
+    if (tensor === null || weightsMode === 'histogram') return newer();
     const keep = <T>(store: { value: T | null }, result: Promise<T>) =>
-      void result.then(
-        (value) => {
-          if (mine === latest) store.value = value;
-        },
-        () => {},
-      );
+      newer(result, (value) => {
+        store.value = value;
+      });
     const { name } = tensor;
     if (weightsMode === 'heatmap') keep(image, host.call('image', { name, scheme, layer }));
     else {

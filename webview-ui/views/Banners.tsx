@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import type { WarningDto } from '../../src/protocol/dto';
 import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
@@ -16,72 +17,79 @@ export function Banners({ state, model }: { readonly state: ViewSnapshotDto; rea
   return (
     <>
       {dangers.length > 0 && (
-        <div class="banner" role="alert" data-testid="safety-banner">
-          <Icon name="shield" kind="warning" />
-          <div>
-            {dangers.slice(0, 3).map((warning) => (
-              <Danger key={warning.message} warning={warning} />
-            ))}
-            {dangers.length > 3 && <p>{t('and {0} more', dangers.length - 3)}</p>}
-            <p>
-              {t('The weights below are safe to look at.')}{' '}
-              <Button class="link" onClick={() => act('showTab', { tab: 'overview' })}>
-                {t('Show all {0} globals', model.safety.globals.length)}
-              </Button>
-            </p>
-          </div>
-        </div>
+        <Banner icon="shield" role="alert" testId="safety-banner">
+          {dangers.slice(0, 3).map((warning) => (
+            <Danger key={warning.message} warning={warning} />
+          ))}
+          {dangers.length > 3 && <p>{t('and {0} more', dangers.length - 3)}</p>}
+          <p>
+            {t('The weights below are safe to look at.')}{' '}
+            <Button class="link" onClick={() => act('showTab', { tab: 'overview' })}>
+              {t('Show all {0} globals', model.safety.globals.length)}
+            </Button>
+          </p>
+        </Banner>
       )}
       {cut?.values !== undefined && (
         <CutFile present={cut.values[0]} total={cut.values[1]} cut={cut.code === 'E_PT_RECOVERED'} />
       )}
       {state.changedOnDisk && (
-        <div class="banner" role="status" data-testid="changed-banner">
-          <Icon name="refresh" kind="warning" />
+        <Banner icon="refresh" testId="changed-banner">
           <p>
             <b>{t('The file changed on disk.')}</b> {t('What you see is what was read before.')}{' '}
             <Button class="link" data-testid="reload" onClick={() => act('reload', {})}>
               {t('Reload')}
             </Button>
           </p>
-        </div>
+        </Banner>
       )}
       {state.notice !== null && (
-        <div class="banner error" role="alert" data-testid="notice">
-          <Icon name="error" kind="error" />
-          <div>
-            <p>
-              <b>{visible(engineMessage(state.notice))}</b>
-            </p>
-            <Original error={state.notice} />
-            {state.notice.hint !== undefined && !isTranslated(state.notice) && <p>{visible(state.notice.hint)}</p>}
-            <SourcePlace notice={state.notice} />
-          </div>
-        </div>
+        <Banner icon="error" kind="error" role="alert" testId="notice">
+          <p>
+            <b>{visible(engineMessage(state.notice))}</b>
+          </p>
+          <Original error={state.notice} />
+          {state.notice.hint !== undefined && !isTranslated(state.notice) && <p>{visible(state.notice.hint)}</p>}
+          <SourcePlace notice={state.notice} />
+        </Banner>
       )}
     </>
+  );
+}
+
+interface BannerProps {
+  readonly icon: string;
+  readonly kind?: 'warning' | 'error';
+  readonly role?: 'status' | 'alert';
+  readonly testId: string;
+  readonly children: ComponentChildren;
+}
+
+function Banner({ icon, kind = 'warning', role = 'status', testId, children }: BannerProps) {
+  return (
+    <div class={kind === 'error' ? 'banner error' : 'banner'} role={role} data-testid={testId}>
+      <Icon name={icon} kind={kind} />
+      <div>{children}</div>
+    </div>
   );
 }
 
 /** The file ends before its tensors do, or is damaged otherwise: how much of it is there, as a bar and as numbers. */
 function CutFile({ present, total, cut }: { readonly present: number; readonly total: number; readonly cut: boolean }) {
   return (
-    <div class="banner" role="status" data-testid="cut-banner">
-      <Icon name="warning" kind="warning" />
-      <div>
-        <p>
-          <b>{cut ? t('The file is cut off.') : t('The file is damaged.')}</b>{' '}
-          {cut
-            ? t(
-                '{0} of {1} storages are present; names and shapes are whole, the other values cannot be read.',
-                present,
-                total,
-              )
-            : t('This is what can be read all the same: the values of {0} of {1} tensors.', present, total)}
-        </p>
-        <PartBar part={present} total={total} />
-      </div>
-    </div>
+    <Banner icon="warning" testId="cut-banner">
+      <p>
+        <b>{cut ? t('The file is cut off.') : t('The file is damaged.')}</b>{' '}
+        {cut
+          ? t(
+              '{0} of {1} storages are present; names and shapes are whole, the other values cannot be read.',
+              present,
+              total,
+            )
+          : t('This is what can be read all the same: the values of {0} of {1} tensors.', present, total)}
+      </p>
+      <PartBar part={present} total={total} />
+    </Banner>
   );
 }
 

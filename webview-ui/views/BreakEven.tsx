@@ -7,6 +7,8 @@ import { count, shortName, visible } from '../format';
 import { t } from '../l10n';
 import { act } from '../state/store';
 import { Button } from './Button';
+import { Select } from './Select';
+import { Title } from './Title';
 
 /** Types whose size has a curve. */
 const scalable = new Set(['Linear', 'LSTM', 'GRU', 'RNN']);
@@ -20,23 +22,17 @@ export function BreakEven({ state, model }: { readonly state: ViewSnapshotDto; r
   const module = layers.find(({ path }) => path === (chosen || found?.module)) ?? layers[0];
   return (
     <section data-testid="break-even">
-      <h2>
-        {t('When int8 pays')} <span class="muted">{t('latency over the size of a layer, on this machine')}</span>
-      </h2>
+      <Title note={t('latency over the size of a layer, on this machine')}>{t('When int8 pays')}</Title>
       <div class="title-row tools">
         {layers.length > 1 && (
-          <select
-            class="vscode-select"
-            aria-label={t('Layer')}
+          <Select
+            label={t('Layer')}
             value={module.path}
-            onChange={(event) => setChosen(event.currentTarget.value)}
-          >
-            {layers.slice(0, 200).map(({ path, type }) => (
-              <option key={path} value={path}>
-                {shortName(path || '(root)', 40)} {visible(type)}
-              </option>
-            ))}
-          </select>
+            options={layers
+              .slice(0, 200)
+              .map(({ path, type }) => [path, `${shortName(path || '(root)', 40)} ${visible(type)}`])}
+            onChange={setChosen}
+          />
         )}
         <Button
           class="vscode-button secondary"

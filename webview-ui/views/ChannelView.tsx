@@ -6,6 +6,7 @@ import { perTensorDetail } from '../state/detail';
 import { weightError } from '../state/explain';
 import { goToElement } from '../state/values';
 import { Button } from './Button';
+import { Heads, Title } from './Title';
 
 interface Props {
   readonly tensor: TensorDetailDto;
@@ -23,10 +24,7 @@ export function ChannelView({ tensor, quantization }: Props) {
   return (
     <>
       <section>
-        <h2>
-          {t('Scale of each row')}{' '}
-          <span class="muted">{t('bars hang from the per-tensor scale; longer = more to gain')}</span>
-        </h2>
+        <Title note={t('bars hang from the per-tensor scale; longer = more to gain')}>{t('Scale of each row')}</Title>
         <ChannelScales quantization={quantization} onPick={(row) => goToElement(row, 0)} />
       </section>
       <section>
@@ -73,14 +71,7 @@ function Changes({ tensor, quantization }: Props) {
   ];
   return (
     <table class="changes">
-      <thead>
-        <tr>
-          <td />
-          <th scope="col">{t('per tensor')}</th>
-          <th scope="col">{t('per channel')}</th>
-          <th scope="col">{t('change')}</th>
-        </tr>
-      </thead>
+      <Heads names={['', t('per tensor'), t('per channel'), t('change')]} />
       <tbody>
         {lines.map(([name, before, after, change]) => (
           <tr key={name}>
@@ -111,21 +102,11 @@ function Outliers({ tensor, quantization }: Props) {
     order.length <= shownRows ? order : [...order.slice(0, shownRows / 2), ...order.slice(-shownRows / 2).reverse()];
   return (
     <section>
-      <h2>
-        {t('Smallest and largest scales')}{' '}
-        <span class="muted">{t('of {0} rows, SQNR of all {1} dB', scales.length, decibel(sqnrDb))}</span>
-      </h2>
+      <Title note={t('of {0} rows, SQNR of all {1} dB', scales.length, decibel(sqnrDb))}>
+        {t('Smallest and largest scales')}
+      </Title>
       <table class="changes">
-        <thead>
-          <tr>
-            <th scope="col" class="to-left">
-              {t('row')}
-            </th>
-            <th scope="col">{t('max |w|')}</th>
-            <th scope="col">{t('scale')}</th>
-            <th scope="col">{t('SQNR per tensor')}</th>
-          </tr>
-        </thead>
+        <Heads names={[t('row'), t('max |w|'), t('scale'), t('SQNR per tensor')]} left={1} />
         <tbody>
           {ranked.map((row) => (
             <tr key={row}>

@@ -5,6 +5,7 @@ import { engineText, t } from '../l10n';
 import { act } from '../state/store';
 import { Button } from './Button';
 import { SqnrBar } from './Row';
+import { Heads } from './Title';
 
 const shownAtFirst = 200;
 
@@ -39,18 +40,7 @@ export function CompareView({ comparison }: { readonly comparison: ComparisonDto
       {tensors.length > 0 && (
         <section class="across">
           <table class="changes compared">
-            <thead>
-              <tr>
-                <th scope="col" class="to-left">
-                  {t('Tensor')}
-                </th>
-                <th scope="col" class="to-left">
-                  {t('Shape and type')}
-                </th>
-                <th scope="col">{t('max |error|')}</th>
-                <th scope="col">{t('SQNR, dB')}</th>
-              </tr>
-            </thead>
+            <Heads names={[t('Tensor'), t('Shape and type'), t('max |error|'), t('SQNR, dB')]} left={2} />
             <tbody>
               {tensors.slice(0, limit).map((tensor) => (
                 <Compared key={tensor.name} tensor={tensor} />

@@ -3,8 +3,9 @@ import { bytes, count, shortName, visible } from '../format';
 import { engineText, t } from '../l10n';
 import { coverage } from '../state/overview';
 import { act, page, setPage } from '../state/store';
-import { Button } from './Button';
+import { Button, Fold } from './Button';
 import { Icon } from './Icon';
+import { Heads } from './Title';
 
 const shownAtFirst = 300;
 
@@ -15,14 +16,9 @@ export function Coverage() {
   return (
     <section data-testid="module-coverage">
       <div class="title-row">
-        <Button
-          class="fold"
-          aria-expanded={open}
-          data-testid="coverage-fold"
-          onClick={() => setPage({ coverageOpen: !open })}
-        >
-          <Icon name={open ? 'chevron-down' : 'chevron-right'} /> {t('Every module')}
-        </Button>
+        <Fold open={open} testId="coverage-fold" onToggle={(coverageOpen) => setPage({ coverageOpen })}>
+          {t('Every module')}
+        </Fold>
         {found !== null && (
           <span class="muted small-text">
             {t('{0} % of the parameters become int8 or half', (100 * found.share).toFixed(1))}
@@ -32,17 +28,7 @@ export function Coverage() {
       {open && found !== null && (
         <div class="across">
           <table class="changes">
-            <thead>
-              <tr>
-                <th scope="col" class="to-left">
-                  {t('Module')}
-                </th>
-                <th scope="col" class="to-left">
-                  {t('Result')}
-                </th>
-                <th scope="col">{t('Size')}</th>
-              </tr>
-            </thead>
+            <Heads names={[t('Module'), t('Result'), t('Size')]} left={2} />
             <tbody>
               {found.rows
                 .filter(({ status }) => status !== 'container')

@@ -4,9 +4,10 @@ import { bytes, decibel, shortName, visible } from '../format';
 import { t } from '../l10n';
 import { chosenLayers } from '../state/sensitivity';
 import { act, page } from '../state/store';
-import { Button } from './Button';
+import { Button, IconButton } from './Button';
 import { percentText } from './ErrorView';
 import { Icon } from './Icon';
+import { Title } from './Title';
 
 /** The axis of the bars, in percent. */
 const lowest = 0.001;
@@ -23,22 +24,18 @@ export function ErrorTable({ found, state }: { readonly found: SensitivityDto; r
   return (
     <div class="error-table">
       <div class="title-row error-head">
-        <h2>
+        <Title note={t('one forward pass per layer')}>
           {found.scope === 'model'
             ? t('Layers by the output error each one adds')
-            : t('Layers by the error of their own output')}{' '}
-          <span class="muted">{t('one forward pass per layer')}</span>
-        </h2>
+            : t('Layers by the error of their own output')}
+        </Title>
         <span class="spacer" />
-        <Button
-          class="icon-button"
-          title={t('Measure Again')}
-          aria-label={t('Measure Again')}
+        <IconButton
+          icon="refresh"
+          label={t('Measure Again')}
           disabled={state.busy !== null}
           onClick={() => act('measureSensitivity', {})}
-        >
-          <Icon name="refresh" />
-        </Button>
+        />
       </div>
       <div class="scroll">
         <table>

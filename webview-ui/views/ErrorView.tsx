@@ -10,6 +10,7 @@ import { act, page, setPage } from '../state/store';
 import { Button } from './Button';
 import { ErrorTable } from './ErrorTable';
 import { Icon } from './Icon';
+import { Title } from './Title';
 
 /** Which layers hurt, what leaving them in float costs, and the whole trade of size against error. */
 export function ErrorView({ state, table = false }: { readonly state: ViewSnapshotDto; readonly table?: boolean }) {
@@ -36,10 +37,7 @@ export function ErrorView({ state, table = false }: { readonly state: ViewSnapsh
       {table && <ErrorTable found={found} state={state} />}
       <Channels />
       <section>
-        <h2>
-          {t('Size against error')}{' '}
-          <span class="muted">{t('each point leaves one layer more in float32, worst first')}</span>
-        </h2>
+        <Title note={t('each point leaves one layer more in float32, worst first')}>{t('Size against error')}</Title>
         <CurveChart found={found} onApply={(n) => keepFirst(found, n)} />
         <p class="muted">{t('Enter or a click on a point ticks exactly its layers; Ctrl+Z takes that back.')}</p>
         {found.scope === 'layer' && (
@@ -58,9 +56,9 @@ function Channels() {
   if (error === null) return null;
   return (
     <section data-testid="channel-errors">
-      <h2 title={visible(error.name)}>
-        {t('Error of each row')} <span class="muted">{shortName(error.name, 44)}</span>
-      </h2>
+      <Title title={visible(error.name)} note={shortName(error.name, 44)}>
+        {t('Error of each row')}
+      </Title>
       <ChannelErrors error={error} />
       <p class="muted">
         {t(

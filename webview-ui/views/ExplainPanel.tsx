@@ -1,10 +1,10 @@
 import type { ExplainedElementDto } from '../../src/protocol/forwardDto';
-import { count, significant } from '../format';
+import { count, minus, significant } from '../format';
 import { t } from '../l10n';
 import { explained, explainFailure } from '../state/explain';
 import { page, setPage } from '../state/store';
-import { Button } from './Button';
-import { Icon } from './Icon';
+import { Fold } from './Button';
+import { Heads } from './Title';
 
 const shownTerms = 64;
 
@@ -13,9 +13,9 @@ export function ExplainPanel() {
   const { explainOpen } = page.value;
   return (
     <section data-testid="explain">
-      <Button class="fold" aria-expanded={explainOpen} onClick={() => setPage({ explainOpen: !explainOpen })}>
-        <Icon name={explainOpen ? 'chevron-down' : 'chevron-right'} /> {t('Explain one number')}
-      </Button>
+      <Fold open={explainOpen} onToggle={(open) => setPage({ explainOpen: open })}>
+        {t('Explain one number')}
+      </Fold>
       {explainOpen && <Explanation />}
     </section>
   );
@@ -81,7 +81,7 @@ function Formula({ found }: { readonly found: ExplainedElementDto }) {
       <tbody>
         <Line
           name={t('Σ (code − {0}) · weight', zeroPoint)}
-          value={count(accumulator).replace('-', '−')}
+          value={minus(count(accumulator))}
           note={t('exact, in int32')}
         />
         <Line
@@ -132,33 +132,27 @@ function Terms({ found }: { readonly found: ExplainedElementDto }) {
   return (
     <div class="data-table" tabIndex={0} role="region" aria-label={t('Terms of the sum')}>
       <table>
-        <thead>
-          <tr>
-            {[
-              t('index'),
-              t('value'),
-              t('code'),
-              t('code − {0}', zeroPoint),
-              t('weight'),
-              t('int8 weight'),
-              t('product'),
-            ].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Heads
+          names={[
+            t('index'),
+            t('value'),
+            t('code'),
+            t('code − {0}', zeroPoint),
+            t('weight'),
+            t('int8 weight'),
+            t('product'),
+          ]}
+        />
         <tbody>
           {terms.slice(0, shownTerms).map(({ index, value, code, floatWeight, weight, product }) => (
             <tr key={index}>
               <td>{index}</td>
               <td>{significant(value, 4)}</td>
               <td>{code}</td>
-              <td>{String(code - zeroPoint).replace('-', '−')}</td>
+              <td>{minus(code - zeroPoint)}</td>
               <td>{significant(floatWeight, 4)}</td>
-              <td>{String(weight).replace('-', '−')}</td>
-              <td>{String(product).replace('-', '−')}</td>
+              <td>{minus(weight)}</td>
+              <td>{minus(product)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,6 +1,7 @@
 import type { TensorDetailDto } from '../../src/protocol/tensorDto';
 import { count, decibel, fixed, significant } from '../format';
 import { t } from '../l10n';
+import { Heads } from './Title';
 
 /** The numbers below the charts: float beside what int8 stands for, and the error between them. */
 export function Figures({ tensor }: { readonly tensor: TensorDetailDto }) {
@@ -30,13 +31,7 @@ export function Figures({ tensor }: { readonly tensor: TensorDetailDto }) {
   return (
     <section class="figures">
       <table>
-        <thead>
-          <tr>
-            <td />
-            <th scope="col">{tensor.dtype}</th>
-            {q !== null && <th scope="col">int8 × scale</th>}
-          </tr>
-        </thead>
+        <Heads names={['', tensor.dtype, ...(q === null ? [] : ['int8 × scale'])]} />
         <tbody>
           {rows.map(([name, float, int8]) => (
             <tr key={name}>
@@ -53,14 +48,7 @@ export function Figures({ tensor }: { readonly tensor: TensorDetailDto }) {
         </tbody>
       </table>
       <table>
-        <thead>
-          <tr>
-            <th scope="col" class="to-left">
-              {q === null ? t('values') : t('error')}
-            </th>
-            <td />
-          </tr>
-        </thead>
+        <Heads names={[q === null ? t('values') : t('error'), '']} left={1} />
         <tbody>
           {errors.map(([name, value]) => (
             <tr key={name}>

@@ -4,9 +4,9 @@ import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
 import { t } from '../l10n';
 import { act, page, setPage } from '../state/store';
-import { Button } from './Button';
-import { Icon } from './Icon';
+import { Button, IconButton } from './Button';
 import { Segmented } from './Segmented';
+import { Select } from './Select';
 
 /** Sizes written as `20 × 1 × 8`, `20,1,8` or `20 1 8`; undefined when they are none. */
 export function parseShape(text: string): number[] | undefined {
@@ -93,20 +93,15 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
   return (
     <form id="forward-form" class="forward-form" onSubmit={submit}>
       {choices.length > 1 && (
-        <label>
+        <label htmlFor="forward-what">
           {t('model')}
-          <select
-            class="vscode-select"
-            data-testid="forward-what"
+          <Select
+            id="forward-what"
+            testId="forward-what"
             value={chosen.key}
-            onChange={(event) => setPicked(event.currentTarget.value)}
-          >
-            {choices.map(({ key, text }) => (
-              <option key={key} value={key}>
-                {text}
-              </option>
-            ))}
-          </select>
+            options={choices.map(({ key, text }) => [key, text])}
+            onChange={setPicked}
+          />
         </label>
       )}
       <Segmented
@@ -188,16 +183,13 @@ export function ForwardForm({ state }: { readonly state: ViewSnapshotDto }) {
           </datalist>
         </label>
       )}
-      <button
+      <IconButton
         type="submit"
-        class="icon-button"
+        icon={forward === null ? 'play' : 'refresh'}
+        label={t('Run')}
         disabled={!valid || busy}
-        title={t('Run')}
-        aria-label={t('Run')}
         data-testid="form-run"
-      >
-        <Icon name={forward === null ? 'play' : 'refresh'} />
-      </button>
+      />
     </form>
   );
 }

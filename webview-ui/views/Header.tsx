@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import type { EngineName, Verdict } from '../../src/protocol/dto';
 import type { ModelSummaryDto } from '../../src/protocol/modelDto';
 import type { QuantizeSpecDto } from '../../src/protocol/quantizeDto';
@@ -78,24 +79,16 @@ function FloatFacts({ model }: { readonly model: ModelSummaryDto }) {
   return (
     <>
       <b title={t('{0} bytes', count(model.bytes))}>{bytes(model.bytes)}</b>
-      <span>
-        <Dot />
+      <Fact>
         <b>{t('{0} parameters', count(model.parameters))}</b>
-      </span>
-      <span>
-        <Dot />
+      </Fact>
+      <Fact>
         <b>{model.dtype}</b>
-      </span>
-      <span>
-        <Dot />
+      </Fact>
+      <Fact>
         <Safety verdict={model.safety.verdict} />
-      </span>
-      {model.safety.verdict === 'safe' && (
-        <span>
-          <Dot />
-          {t('{0} globals, none runs code', model.safety.globals.length)}
-        </span>
-      )}
+      </Fact>
+      {model.safety.verdict === 'safe' && <Fact>{t('{0} globals, none runs code', model.safety.globals.length)}</Fact>}
     </>
   );
 }
@@ -114,30 +107,32 @@ function QuantizedFacts({ state, model }: Props) {
         <span title={t('{0} bytes', count(before))}>{bytes(before)}</span> →{' '}
         <b title={t('{0} bytes', count(after))}>{bytes(after)}</b>
       </span>
-      <span>
-        <Dot />
+      <Fact>
         <b>{smaller > 1 ? t('{0} times smaller', smaller.toFixed(2)) : t('not smaller')}</b>
-      </span>
+      </Fact>
       {quantized.quantizedCount > 0 && (
-        <span>
-          <Dot />
+        <Fact>
           <b>
             {output
               ? t('output at {0} dB', decibel(forward.accuracy.sqnrDb))
               : t('weights at {0} dB', decibel(quantized.sqnrDb))}
           </b>
-        </span>
+        </Fact>
       )}
-      <span>
-        <Dot />
+      <Fact>
         <Safety verdict={model.safety.verdict} />
-      </span>
+      </Fact>
     </>
   );
 }
 
-function Dot() {
-  return <span class="dot"> · </span>;
+function Fact({ children }: { readonly children: ComponentChildren }) {
+  return (
+    <span>
+      {' · '}
+      {children}
+    </span>
+  );
 }
 
 function verdictOf(verdict: Verdict): { icon: string; kind: 'pass' | 'warning'; text: string } {

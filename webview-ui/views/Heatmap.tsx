@@ -7,17 +7,33 @@ import { page, setPage } from '../state/store';
 import { goToElement, image } from '../state/values';
 import { Segmented } from './Segmented';
 
-export function LayerChoice() {
+type Layer = 'float' | 'int8' | 'error';
+
+interface LayerProps {
+  /** What the quantized layer and the difference are called. */
+  readonly int8?: string;
+  readonly error?: string;
+  readonly value?: Layer;
+  onChange?(layer: Layer): void;
+}
+
+/** Which layer a picture shows; of a weight, that of the page. */
+export function LayerChoice({
+  int8 = 'int8',
+  error = t('Error'),
+  value = page.value.layer,
+  onChange = (layer) => setPage({ layer }),
+}: LayerProps) {
   return (
     <Segmented
       label={t('Layer')}
       options={[
         ['float', 'float32'],
-        ['int8', 'int8'],
-        ['error', t('Error')],
+        ['int8', int8],
+        ['error', error],
       ]}
-      value={page.value.layer}
-      onChange={(layer) => setPage({ layer })}
+      value={value}
+      onChange={onChange}
     />
   );
 }
@@ -47,7 +63,7 @@ export function Heatmap({ tensor }: { readonly tensor: TensorDetailDto }) {
 
 interface PictureProps {
   readonly image: TensorImageDto;
-  readonly layer: 'float' | 'int8' | 'error';
+  readonly layer: Layer;
   readonly name: string;
   /** The cells of the int8 layer are whole codes. */
   readonly codes: boolean;

@@ -5,10 +5,12 @@ import { engineText, t } from '../l10n';
 import { currentProduct } from '../state/detail';
 import { currentOutput, outputImage, outputSeries } from '../state/outputs';
 import { act, page, setPage } from '../state/store';
-import { Picture } from './Heatmap';
+import { LayerChoice, Picture } from './Heatmap';
 import { Icon } from './Icon';
 import { Menu } from './Menu';
 import { Legend, Segmented } from './Segmented';
+import { Select } from './Select';
+import { Title } from './Title';
 
 /** The outputs of both models, as lines or as a picture, and the way to a file. */
 export function Outputs({ forward, busy }: { readonly forward: ForwardResultDto; readonly busy: boolean }) {
@@ -20,32 +22,21 @@ export function Outputs({ forward, busy }: { readonly forward: ForwardResultDto;
   return (
     <section data-testid="outputs">
       <div class="title-row">
-        <h2>
-          {t('Outputs')}{' '}
-          <span class="muted">
-            {outputMode === 'lines' && series !== null ? engineText(series.label) : float.shape.join(' × ')}
-          </span>
-        </h2>
+        <Title note={outputMode === 'lines' && series !== null ? engineText(series.label) : float.shape.join(' × ')}>
+          {t('Outputs')}
+        </Title>
         <span class="spacer" />
         {outputMode === 'lines' && <Legend kinds={['float', 'int8', 'difference']} form={form} />}
       </div>
       <div class="title-row tools">
         {forward.outputs.length > 1 && (
-          <label>
-            <span class="visually-hidden">{t('Output')}</span>
-            <select
-              class="vscode-select"
-              data-testid="output-choice"
-              value={output}
-              onChange={(event) => setPage({ output: Number(event.currentTarget.value) })}
-            >
-              {forward.outputs.map(({ float: each }, i) => (
-                <option key={each.name} value={i}>
-                  {each.name} {each.shape.join(' × ')}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Select
+            label={t('Output')}
+            testId="output-choice"
+            value={String(output)}
+            options={forward.outputs.map(({ float: each }, i) => [String(i), `${each.name} ${each.shape.join(' × ')}`])}
+            onChange={(value) => setPage({ output: Number(value) })}
+          />
         )}
         <Segmented
           label={t('Show outputs as')}
@@ -57,13 +48,9 @@ export function Outputs({ forward, busy }: { readonly forward: ForwardResultDto;
           onChange={(mode) => setPage({ outputMode: mode })}
         />
         {outputMode === 'heatmap' && (
-          <Segmented
-            label={t('Layer')}
-            options={[
-              ['float', 'float32'],
-              ['int8', form],
-              ['error', t('Difference')],
-            ]}
+          <LayerChoice
+            int8={form}
+            error={t('Difference')}
             value={outputLayer}
             onChange={(layer) => setPage({ outputLayer: layer })}
           />

@@ -1,3 +1,4 @@
+import { formName } from '../../src/protocol/formNames';
 import type { HealthDto, ModelSummaryDto, OverviewDto } from '../../src/protocol/modelDto';
 import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { Treemap } from '../charts/Treemap';
@@ -6,10 +7,12 @@ import { engineMessage, engineText, plural, t } from '../l10n';
 import { checkHealth, health, overview } from '../state/overview';
 import { act } from '../state/store';
 import { BreakEven } from './BreakEven';
+import { Button } from './Button';
 import { Coverage } from './Coverage';
 import { Original } from './ErrorCard';
 import { Icon } from './Icon';
 import { QuantizeChoices } from './QuantizeChoices';
+import { Title } from './Title';
 
 interface Props {
   readonly state: ViewSnapshotDto;
@@ -67,9 +70,7 @@ export function Overview({ state, model }: Props) {
 function Sizes({ overview: shown, model }: { readonly overview: OverviewDto; readonly model: ModelSummaryDto }) {
   return (
     <section>
-      <h2>
-        {t('Size by module')} <span class="muted">{t('{0} of weights', bytes(model.tensorBytes))}</span>
-      </h2>
+      <Title note={t('{0} of weights', bytes(model.tensorBytes))}>{t('Size by module')}</Title>
       <Treemap overview={shown} onPick={(id) => act('select', { id })} />
       <p class="legend">
         <span>
@@ -96,15 +97,12 @@ function Prediction({ state, model, overview: shown }: Props & { readonly overvi
   const before = quantized?.bytes.before ?? model.bytes;
   const after = quantized?.bytes.after ?? shown?.predictedBytes;
   const nothing = shown !== null && shown.quantized.count === 0;
+  const scheme = spec.perChannel ? t('per channel') : t('per tensor');
   return (
     <section>
-      <h2>
-        {quantized === null ? t('If you quantize now') : t('Size of the file')}{' '}
-        <span class="muted">
-          {spec.engine}, {formName(spec.dtype)}
-          {spec.dtype === 'qint8' && `, ${spec.perChannel ? t('per channel') : t('per tensor')}`}
-        </span>
-      </h2>
+      <Title note={[spec.engine, formName(spec.dtype), ...(spec.dtype === 'qint8' ? [scheme] : [])].join(', ')}>
+        {quantized === null ? t('If you quantize now') : t('Size of the file')}
+      </Title>
       <Bar label={quantized === null ? t('now') : t('before')} share={1} value={before} kind="float" />
       {after !== undefined && !nothing && (
         <Bar
@@ -120,9 +118,6 @@ function Prediction({ state, model, overview: shown }: Props & { readonly overvi
     </section>
   );
 }
-
-import { formName } from '../../src/protocol/formNames';
-import { Button } from './Button';
 
 /** Which modules become int8, and for each other kind why not. */
 function Sentence({ overview: shown, done }: { readonly overview: OverviewDto; readonly done: boolean }) {
@@ -178,10 +173,7 @@ function Health() {
   const offer = found === null || found === 'stopped';
   return (
     <section data-testid="health">
-      <h2>
-        {t('Health')}{' '}
-        <span class="muted">{found === 'reading' ? t('reading every value…') : offer ? '' : verdict(found)}</span>
-      </h2>
+      <Title note={found === 'reading' ? t('reading every value…') : offer ? '' : verdict(found)}>{t('Health')}</Title>
       {offer && (
         <Button class="link" onClick={checkHealth}>
           {t('Check every value')}
@@ -268,9 +260,7 @@ function Globals({ model }: { readonly model: ModelSummaryDto }) {
   const { globals } = model.safety;
   return (
     <section>
-      <h2>
-        {t('Safety')} <span class="muted">{t('what the pickle names; nothing in the file was run')}</span>
-      </h2>
+      <Title note={t('what the pickle names; nothing in the file was run')}>{t('Safety')}</Title>
       <table class="globals">
         <tbody>
           {globals.slice(0, maxGlobals).map(({ module, name, verdict: safe, reason, offset, use }) => (

@@ -3,8 +3,8 @@ import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { visible } from '../format';
 import { assumption, t } from '../l10n';
 import { act } from '../state/store';
-import { Button } from './Button';
-import { Icon } from './Icon';
+import { Button, IconButton } from './Button';
+import { Heads } from './Title';
 
 /** Rows of the list; a longer plan is edited as JSON. */
 const shownSteps = 200;
@@ -24,15 +24,7 @@ export function PlanEditor({ report, busy }: Props) {
     <div class="plan" data-testid="plan">
       <div class="data-table" tabIndex={0} role="region" aria-label={t('Steps of the forward plan')}>
         <table>
-          <thead>
-            <tr>
-              {[t('value'), t('from'), t('what'), t('assumed because'), t('change')].map((name) => (
-                <th key={name} scope="col" class="to-left">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Heads names={[t('value'), t('from'), t('what'), t('assumed because'), t('change')]} left={5} />
           <tbody>
             {plan.inputs.map(({ name, shape, dtype }) => (
               <tr key={`input ${name}`}>
@@ -63,25 +55,19 @@ export function PlanEditor({ report, busy }: Props) {
                 <td class="to-left">{visible(whatOf(step))}</td>
                 <td class="to-left muted">{assumption(visible(step.assumed ?? ''))}</td>
                 <td class="to-left">
-                  <Button
-                    class="icon-button"
+                  <IconButton
+                    icon="arrow-up"
+                    label={t('Move {0} up', visible(step.name))}
                     disabled={busy || i === 0}
-                    title={t('Move {0} up', visible(step.name))}
-                    aria-label={t('Move {0} up', visible(step.name))}
                     onClick={() => change({ steps: moved(plan.steps, i) })}
-                  >
-                    <Icon name="arrow-up" />
-                  </Button>
-                  <Button
-                    class="icon-button"
+                  />
+                  <IconButton
+                    icon="close"
+                    label={t('Leave {0} out', visible(step.name))}
                     disabled={busy || step.from.length !== 1}
-                    title={t('Leave {0} out', visible(step.name))}
-                    aria-label={t('Leave {0} out', visible(step.name))}
                     data-testid={`leave-out-${step.name}`}
                     onClick={() => change(without(plan, i))}
-                  >
-                    <Icon name="close" />
-                  </Button>
+                  />
                 </td>
               </tr>
             ))}

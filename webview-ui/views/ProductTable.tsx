@@ -5,6 +5,7 @@ import { t } from '../l10n';
 import { currentIndex, currentProduct, productKey } from '../state/detail';
 import { setPage } from '../state/store';
 import { Icon } from './Icon';
+import { Heads, Title } from './Title';
 
 /** Every quantized product with its scale at the cursor's step and its line over the steps, and the latency below. */
 export function ProductTable({ forward, stale }: { readonly forward: ForwardResultDto; readonly stale: boolean }) {
@@ -102,20 +103,13 @@ function Latency({ forward }: { readonly forward: ForwardResultDto }) {
   ];
   return (
     <div class="latency">
-      <h2>
-        {t('Latency')}{' '}
-        <span class="muted">
-          {t('{0} thread, {1} warm-up, {2} runs', float.threads, float.warmup, Math.min(float.runs, quantized.runs))}
-        </span>
-      </h2>
+      <Title
+        note={t('{0} thread, {1} warm-up, {2} runs', float.threads, float.warmup, Math.min(float.runs, quantized.runs))}
+      >
+        {t('Latency')}
+      </Title>
       <table>
-        <thead>
-          <tr>
-            <td />
-            <th scope="col">{t('median')}</th>
-            <th scope="col">p95</th>
-          </tr>
-        </thead>
+        <Heads names={['', t('median'), 'p95']} />
         <tbody>
           {rows.map(([name, latency]) => (
             <tr key={name}>

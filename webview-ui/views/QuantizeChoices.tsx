@@ -6,8 +6,8 @@ import { count, shortName, visible } from '../format';
 import { t } from '../l10n';
 import { detail } from '../state/detail';
 import { act } from '../state/store';
-import { Button } from './Button';
-import { Icon } from './Icon';
+import { IconButton } from './Button';
+import { Select } from './Select';
 
 /** `base` follows the dtype and granularity of the engine menu. */
 type Choice = QConfigNameDto | 'base' | 'float';
@@ -138,23 +138,13 @@ function Line({ name, note, takes, value, base, onChange, onRemove }: LineProps)
         {shortName(name, 36)} <span class="muted">{note}</span>
       </th>
       <td>
-        <select
-          class="vscode-select"
-          aria-label={label}
+        <Select
+          label={label}
           value={value}
-          onChange={(event) => onChange(event.currentTarget.value as Choice)}
-        >
-          {options(takes, base).map(([id, text]) => (
-            <option key={id} value={id}>
-              {text}
-            </option>
-          ))}
-        </select>
-        {onRemove !== undefined && (
-          <Button class="icon-button" title={t('Remove')} aria-label={t('Remove')} onClick={onRemove}>
-            <Icon name="close" />
-          </Button>
-        )}
+          options={options(takes, base)}
+          onChange={(choice) => onChange(choice as Choice)}
+        />
+        {onRemove !== undefined && <IconButton icon="close" label={t('Remove')} onClick={onRemove} />}
       </td>
     </tr>
   );

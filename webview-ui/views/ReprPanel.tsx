@@ -3,7 +3,7 @@ import type { ViewSnapshotDto } from '../../src/protocol/viewApi';
 import { shortName, visible } from '../format';
 import { engineText, plural, t } from '../l10n';
 import { act, page, setPage } from '../state/store';
-import { Button } from './Button';
+import { Button, Fold } from './Button';
 import { Icon } from './Icon';
 
 const maxLines = 400;
@@ -29,9 +29,9 @@ export function ReprPanel({ state, model }: { readonly state: ViewSnapshotDto; r
         </p>
       )}
       <div class="section-head">
-        <Button class="fold" aria-expanded={open} onClick={() => setPage({ reprOpen: !open })}>
-          <Icon name={open ? 'chevron-down' : 'chevron-right'} /> print(model)
-        </Button>
+        <Fold open={open} onToggle={(reprOpen) => setPage({ reprOpen })}>
+          print(model)
+        </Fold>
         {quantized !== null ? (
           <Button class="link" onClick={() => act('command', { name: 'showReprDiff' })}>
             {t('Open in diff editor')}
@@ -57,9 +57,11 @@ function AddSkipped({ state }: { readonly state: ViewSnapshotDto }) {
   if (group?.takes === undefined) return null;
   const { type, count, takes, paths, reason } = group;
   const [path] = paths;
-  const one = count === 1 && path !== '';
+  const unticked = reason === 'excluded';
+  // Ticks are of modules, not of types: of several that are unticked the first is offered.
+  const one = path !== '' && (count === 1 || unticked);
   const add = () => {
-    if (reason === 'excluded') return act('tick', { path: one ? path : '', ticked: true });
+    if (unticked) return act('tick', { path, ticked: true });
     const { overrides = [] } = state.spec;
     const own = { target: one ? path : type, qconfig: takes };
     // Types before modules: the last that fits decides.

@@ -1,12 +1,13 @@
 import type { ForwardResultDto, ProductDto } from '../../src/protocol/forwardDto';
 import { ActivationChart } from '../charts/ActivationChart';
-import { BandChart, ScaleChart, ZeroPointChart } from '../charts/ScaleCharts';
+import { BandChart, ScaleChart, ZeroPointChart, zeroStep } from '../charts/ScaleCharts';
 import { count, decibel, significant } from '../format';
 import { t } from '../l10n';
 import { activation, currentIndex, currentProduct, currentRange, productKey } from '../state/detail';
 import { act, page, setPage } from '../state/store';
 import { SaveMenu } from './SaveMenu';
-import { Segmented } from './Segmented';
+import { AxisChoice } from './Segmented';
+import { FiguresList, Title } from './Title';
 
 /** Three panels on one axis of steps, and the values behind the chosen one. */
 export function RuntimeScales({ forward }: { readonly forward: ForwardResultDto }) {
@@ -15,46 +16,33 @@ export function RuntimeScales({ forward }: { readonly forward: ForwardResultDto 
   const index = currentIndex(product);
   const steps = product.scale.length;
   const range = currentRange(product);
+  const zero = zeroStep(product);
   const onMove = (cursor: number, end?: number) => setPage({ cursor, cursorEnd: end ?? null });
   return (
     <section>
       <div class="title-row">
-        <h2>
-          {t('Run-time scales')}{' '}
-          <span class="muted">
-            {product.module === '' ? product.weight : `${product.module}.${product.weight}`},{' '}
-            {steps === 1
+        <Title
+          note={`${product.module === '' ? product.weight : `${product.module}.${product.weight}`}, ${
+            steps === 1
               ? t('input {0}, one scale a call', product.input)
-              : t('input {0} of {1} steps', product.input, steps)}
-          </span>
-        </h2>
+              : t('input {0} of {1} steps', product.input, steps)
+          }`}
+        >
+          {t('Run-time scales')}
+        </Title>
         <span class="spacer" />
-        <Segmented
-          label={t('Scale axis')}
-          options={[
-            ['log', t('Log')],
-            ['linear', t('Linear')],
-          ]}
-          value={page.value.scaleLog ? 'log' : 'linear'}
-          onChange={(value) => setPage({ scaleLog: value === 'log' })}
-        />
+        <AxisChoice label={t('Scale axis')} log={page.value.scaleLog} onChange={(log) => setPage({ scaleLog: log })} />
       </div>
       <p class="muted">
         {t(
           'Every time this product runs, its input is measured and gets a scale of its own: this is what dynamic means.',
         )}
       </p>
-      {zeroStep(product) && (
+      {zero >= 0 && (
         <p class="muted">
           {forward.runtime === 'onnx'
-            ? t(
-                'The input of step {0} is all zeros: nothing to measure, so ONNX Runtime takes the scale 1.',
-                zeroIndex(product),
-              )
-            : t(
-                'The input of step {0} is all zeros: nothing to measure, so PyTorch takes the scale 0.1.',
-                zeroIndex(product),
-              )}
+            ? t('The input of step {0} is all zeros: nothing to measure, so ONNX Runtime takes the scale 1.', zero)
+            : t('The input of step {0} is all zeros: nothing to measure, so PyTorch takes the scale 0.1.', zero)}
         </p>
       )}
       <div class="runtime">
@@ -81,14 +69,6 @@ export function RuntimeScales({ forward }: { readonly forward: ForwardResultDto 
       </div>
     </section>
   );
-}
-
-function zeroIndex(product: ProductDto): number {
-  return product.scale.findIndex((_, i) => product.min[i] === 0 && product.max[i] === 0);
-}
-
-function zeroStep(product: ProductDto): boolean {
-  return zeroIndex(product) >= 0;
 }
 
 /** A share, 0 to 1. */
@@ -177,18 +157,5 @@ function PooledPanel({
         )}
       </p>
     </aside>
-  );
-}
-
-function FiguresList({ figures }: { readonly figures: readonly (readonly [string, string])[] }) {
-  return (
-    <dl class="figures-list">
-      {figures.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }

@@ -1,3 +1,4 @@
+import { t } from '../l10n';
 import { Icon } from './Icon';
 
 interface Props<T extends string> {
@@ -26,6 +27,26 @@ export function Segmented<T extends string>({ label, options, value, onChange }:
         </button>
       ))}
     </fieldset>
+  );
+}
+
+interface AxisProps {
+  readonly label: string;
+  readonly log: boolean;
+  onChange(log: boolean): void;
+}
+
+export function AxisChoice({ label, log, onChange }: AxisProps) {
+  return (
+    <Segmented
+      label={label}
+      options={[
+        ['linear', t('Linear')],
+        ['log', t('Log')],
+      ]}
+      value={log ? 'log' : 'linear'}
+      onChange={(value) => onChange(value === 'log')}
+    />
   );
 }
 

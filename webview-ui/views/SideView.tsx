@@ -7,6 +7,7 @@ import { act, snapshot } from '../state/store';
 import { Button } from './Button';
 import { SqnrBar } from './Row';
 import { Legend } from './Segmented';
+import { FiguresList } from './Title';
 import { StaysLine } from './WeightsView';
 
 /** The side bar's inspector: the selected tensor in brief. */
@@ -54,14 +55,7 @@ export function SideView() {
       </div>
       <WeightHistogram tensor={tensor} log={false} height={92} bare />
       {q !== null && <Legend kinds={['float', 'int8']} />}
-      <dl class="figures-list">
-        {figures.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <FiguresList figures={figures} />
       {q === null && <StaysLine tensor={tensor} />}
       <Button class="link" onClick={() => act('command', { name: 'revealEditor' })}>
         {t('Open in Editor')}

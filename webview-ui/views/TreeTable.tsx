@@ -4,9 +4,10 @@ import { count } from '../format';
 import { t } from '../l10n';
 import { locateRow, needRows, needSparklines, rowAt, totalRows } from '../state/rows';
 import { act, page, setPage, snapshot } from '../state/store';
-import { Button } from './Button';
+import { IconButton } from './Button';
 import { Icon } from './Icon';
 import { Row } from './Row';
+import { useSize } from './useSize';
 
 const rowHeight = 22;
 
@@ -19,9 +20,8 @@ const slots = 512;
 
 /** The module tree as an ARIA treegrid: one tab stop, only the rows in view are in the document. */
 export function TreeTable() {
-  const body = useRef<HTMLDivElement>(null);
+  const [body, height] = useSize((target) => target.clientHeight - headHeight, 400);
   const [scrollTop, setScrollTop] = useState(0);
-  const [height, setHeight] = useState(400);
   const [active, setActive] = useState(0);
   const total = totalRows.value;
   const quantized = snapshot.value?.quantized !== null;
@@ -29,13 +29,6 @@ export function TreeTable() {
   const last = Math.min(total, Math.ceil((scrollTop + height) / rowHeight) + overscan);
   const rows = Array.from({ length: Math.max(0, last - first) }, (_, i) => rowAt(first + i));
 
-  useEffect(() => {
-    const target = body.current;
-    if (target === null) return;
-    const observer = new ResizeObserver(() => setHeight(target.clientHeight - headHeight));
-    observer.observe(target);
-    return () => observer.disconnect();
-  }, []);
   useEffect(() => {
     needRows(first, last);
     if (!quantized) needSparklines(rows.filter((row) => row?.kind === 'tensor').map((row) => (row as RowDto).fullName));
@@ -100,31 +93,34 @@ export function TreeTable() {
           {page.value.filter === '' && <kbd>Ctrl+F</kbd>}
         </span>
         <span role="toolbar" aria-label={t('Modules and tensors')} class="icon-tools" onKeyDown={moveInToolbar}>
-          <ToolButton
+          <IconButton
             icon="discard"
             label={t('Undo')}
-            testId="undo-choice"
+            data-testid="undo-choice"
+            tabIndex={-1}
             disabled={!snapshot.value?.canUndo}
-            run={() => act('undo', {})}
+            onClick={() => act('undo', {})}
           />
-          <ToolButton
+          <IconButton
             icon="diff"
             label={t('Show Module Repr Diff')}
-            testId="repr-diff"
+            data-testid="repr-diff"
+            tabIndex={-1}
             disabled={!quantized}
-            run={() => act('command', { name: 'showReprDiff' })}
+            onClick={() => act('command', { name: 'showReprDiff' })}
           />
-          <ToolButton
+          <IconButton
             icon="collapse-all"
             label={t('Collapse All')}
-            testId="collapse-all"
-            run={() => setPage({ base: 'none', toggled: ['m:'] })}
+            data-testid="collapse-all"
+            onClick={() => setPage({ base: 'none', toggled: ['m:'] })}
           />
-          <ToolButton
+          <IconButton
             icon="expand-all"
             label={t('Expand All')}
-            testId="expand-all"
-            run={() => setPage({ base: 'all', toggled: [] })}
+            data-testid="expand-all"
+            tabIndex={-1}
+            onClick={() => setPage({ base: 'all', toggled: [] })}
           />
         </span>
       </div>
@@ -220,30 +216,6 @@ function moveInToolbar(event: KeyboardEvent): void {
   const buttons = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>('button:not(:disabled)')];
   const at = buttons.indexOf(document.activeElement as HTMLElement);
   buttons[(at + step + buttons.length) % buttons.length].focus();
-}
-
-interface ToolProps {
-  readonly icon: string;
-  readonly label: string;
-  readonly testId: string;
-  readonly disabled?: boolean;
-  run(): void;
-}
-
-function ToolButton({ icon, label, testId, disabled = false, run }: ToolProps) {
-  return (
-    <Button
-      class="icon-button"
-      title={label}
-      aria-label={label}
-      data-testid={testId}
-      tabIndex={testId === 'collapse-all' ? 0 : -1}
-      disabled={disabled}
-      onClick={run}
-    >
-      <Icon name={icon} />
-    </Button>
-  );
 }
 
 export function toggleExpanded({ id }: RowDto): void {

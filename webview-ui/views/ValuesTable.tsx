@@ -1,12 +1,11 @@
 import { useState } from 'preact/hooks';
 import type { TensorDetailDto, ValuesPageDto } from '../../src/protocol/tensorDto';
-import { count, significant } from '../format';
+import { count, minus, significant } from '../format';
 import { t } from '../l10n';
 import { page, setPage } from '../state/store';
 import { goToElement, pageColumns, pageRows, valuesPage } from '../state/values';
-import { Button } from './Button';
+import { IconButton } from './Button';
 import { LayerChoice } from './Heatmap';
-import { Icon } from './Icon';
 
 /** Sixteen rows and five columns at a time; never the whole tensor. */
 export function ValuesTable({ tensor }: { readonly tensor: TensorDetailDto }) {
@@ -38,24 +37,29 @@ export function ValuesTable({ tensor }: { readonly tensor: TensorDetailDto }) {
         {tensor.quantization !== null && <LayerChoice />}
         <GoTo shown={shown} />
         <span class="spacer" />
-        <Step icon="arrow-up" label={t('Previous rows')} disabled={row === 0} run={() => move(-pageRows, 0)} />
-        <Step
+        <IconButton
+          icon="arrow-up"
+          label={t('Previous rows')}
+          disabled={row === 0}
+          onClick={() => move(-pageRows, 0)}
+        />
+        <IconButton
           icon="arrow-down"
           label={t('Next rows')}
           disabled={row + pageRows >= shown.totalRows}
-          run={() => move(pageRows, 0)}
+          onClick={() => move(pageRows, 0)}
         />
-        <Step
+        <IconButton
           icon="arrow-left"
           label={t('Previous columns')}
           disabled={column === 0}
-          run={() => move(0, -pageColumns)}
+          onClick={() => move(0, -pageColumns)}
         />
-        <Step
+        <IconButton
           icon="arrow-right"
           label={t('Next columns')}
           disabled={column + pageColumns >= shown.totalColumns}
-          run={() => move(0, pageColumns)}
+          onClick={() => move(0, pageColumns)}
         />
       </div>
       <div
@@ -112,27 +116,13 @@ function Cell({
     layer === 'float' || code === undefined
       ? significant(float, 4)
       : layer === 'int8'
-        ? String(code).replace('-', '−')
+        ? minus(code)
         : significant(error, 2);
   const title =
     code === undefined
       ? String(float)
       : `float32 ${float}\nint8 ${code} × ${scale} = ${Math.fround(code * scale)}\n${t('error')} ${error}`;
   return <td title={title}>{text}</td>;
-}
-
-function Step(props: { readonly icon: string; readonly label: string; readonly disabled: boolean; run(): void }) {
-  return (
-    <Button
-      class="icon-button"
-      title={props.label}
-      aria-label={props.label}
-      disabled={props.disabled}
-      onClick={props.run}
-    >
-      <Icon name={props.icon} />
-    </Button>
-  );
 }
 
 /** `12, 3` or `[12, 3]`; undefined when it is no place in the matrix. */

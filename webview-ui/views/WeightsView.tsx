@@ -10,7 +10,8 @@ import { ChannelView } from './ChannelView';
 import { Figures } from './Figures';
 import { Heatmap } from './Heatmap';
 import { SaveMenu } from './SaveMenu';
-import { Legend, Segmented } from './Segmented';
+import { AxisChoice, Legend, Segmented } from './Segmented';
+import { Title } from './Title';
 import { ValuesTable } from './ValuesTable';
 
 /** One tensor: its values, the scale int8 gives it, and the error that costs. */
@@ -84,9 +85,7 @@ function Values({ tensor }: { readonly tensor: TensorDetailDto }) {
   return (
     <section>
       <div class="title-row">
-        <h2>
-          {t('Values')} <span class="muted">{count(tensor.count)}</span>
-        </h2>
+        <Title note={count(tensor.count)}>{t('Values')}</Title>
         <Segmented
           label={t('Show values as')}
           options={[
@@ -101,15 +100,7 @@ function Values({ tensor }: { readonly tensor: TensorDetailDto }) {
         {weightsMode === 'histogram' && (
           <>
             {quantization !== null && <Legend kinds={['float', 'int8']} />}
-            <Segmented
-              label={t('Count axis')}
-              options={[
-                ['linear', t('Linear')],
-                ['log', t('Log')],
-              ]}
-              value={histogramLog ? 'log' : 'linear'}
-              onChange={(value) => setPage({ histogramLog: value === 'log' })}
-            />
+            <AxisChoice label={t('Count axis')} log={histogramLog} onChange={(log) => setPage({ histogramLog: log })} />
           </>
         )}
       </div>

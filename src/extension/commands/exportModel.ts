@@ -1,10 +1,12 @@
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
+import { sayAssumption, sayEngineText } from '../../protocol/engineText';
 import { defaultShardBytes, type ExportFormat, type ExportRequestDto } from '../../protocol/exportDto';
 import type { ForwardPlanDto } from '../../protocol/planDto';
 import { errorText } from '../errorText';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';
+import { suggestedFile } from './suggestedFile';
 import { writeExport } from './writeExport';
 
 interface Choice extends vscode.QuickPickItem {
@@ -67,7 +69,7 @@ function wholeModule(): Choice {
 
 /** Writes the quantized model beside the file, where and how a person says; the file itself is never changed. */
 export async function exportModel(document: InspectorDocument | undefined, services: Services): Promise<void> {
-  if (document?.snapshot.phase !== 'ready') return;
+  if (document?.snapshot.phase !== 'ready' || !(await acceptsPart(document))) return;
   const spec = document.snapshot.quantizedSpec ?? document.snapshot.spec;
   const choice = await vscode.window.showQuickPick(choices(document), {
     title: vscode.l10n.t('Export {0}, quantized with {1}', document.snapshot.file, spec.engine),
@@ -78,7 +80,7 @@ export async function exportModel(document: InspectorDocument | undefined, servi
   const part = choice.format === 'onnx' ? await pickGraph(document) : { module: '' };
   if (part === undefined) return;
   const target = await vscode.window.showSaveDialog({
-    defaultUri: suggestedTarget(document, choice),
+    defaultUri: suggestedFile(document.uri, document.snapshot.file, `int8.${choice.suffix}`),
     filters: { [choice.label]: [choice.suffix] },
     saveLabel: vscode.l10n.t('Export'),
   });
@@ -96,6 +98,16 @@ export async function exportModel(document: InspectorDocument | undefined, servi
     overwrite: true,
   };
   await writeExport(document, services, request, target);
+}
+
+/** Of a damaged file only a part can be written; nobody takes that for the model without having read it. */
+async function acceptsPart({ snapshot }: InspectorDocument): Promise<boolean> {
+  const values = snapshot.model?.warnings.find((warning) => warning.values?.length === 2)?.values;
+  if (values === undefined) return true;
+  const yes = vscode.l10n.t('Export What Can Be Read');
+  const question = vscode.l10n.t('{0} is damaged: only what can be read of it is written.', snapshot.file);
+  const detail = vscode.l10n.t('Readable: {0} of {1}. What the damage hides is missing in the export.', ...values);
+  return (await vscode.window.showWarningMessage(question, { modal: true, detail }, yes)) === yes;
 }
 
 type Part = Pick<ExportRequestDto, 'module' | 'plan'>;
@@ -139,10 +151,15 @@ async function acceptedPlan({ engine, snapshot }: InspectorDocument): Promise<Fo
   try {
     const proposed = await engine.call('proposePlan', {});
     if (proposed.saved !== null) return (await engine.call('loadPlan', { path: null })).plan;
+    const t = (text: string, ...values: readonly (string | number)[]) => vscode.l10n.t(text, ...values);
     const unused = proposed.unused.map(({ path, why }) =>
-      vscode.l10n.t('left out: {0}', `${path || '(root)'}: ${why}`),
+      vscode.l10n.t('left out: {0}', `${path || '(root)'}: ${sayEngineText(why, t)}`),
     );
-    const assumed = [...proposed.assumptions, ...unused];
+    // `places: why`
+    const assumptions = proposed.assumptions.map((one) =>
+      one.replace(/: (.*)$/, (_, why: string) => `: ${sayAssumption(why, t)}`),
+    );
+    const assumed = [...assumptions, ...unused];
     if (assumed.length === 0) return proposed.plan;
     const yes = vscode.l10n.t('Export by This Plan');
     const question = vscode.l10n.t('No file says how these modules are joined. Is this plan right?');
@@ -152,9 +169,4 @@ async function acceptedPlan({ engine, snapshot }: InspectorDocument): Promise<Fo
     void vscode.window.showErrorMessage(errorText(toErrorDetails(error, snapshot.file)));
     return undefined;
   }
-}
-
-function suggestedTarget(document: InspectorDocument, { suffix }: Choice): vscode.Uri {
-  const stem = document.snapshot.file.replace(/\.[^.]*$/, '');
-  return vscode.Uri.joinPath(document.uri, '..', `${stem}.int8.${suffix}`);
 }

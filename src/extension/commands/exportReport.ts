@@ -3,12 +3,13 @@ import { toErrorDetails } from '../../core/errors';
 import { errorText } from '../errorText';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import { notificationProgress } from '../progressText';
+import { suggestedFile } from './suggestedFile';
 
 /** Writes the report as one HTML file without links, or as JSON, where the person says. */
 export async function exportReport(document: InspectorDocument | undefined): Promise<void> {
   if (document?.snapshot.phase !== 'ready') return;
   const { file } = document.snapshot;
-  const suggested = vscode.Uri.joinPath(document.uri, '..', `${file.replace(/\.[^.]*$/, '')}.quantscope.html`);
+  const suggested = suggestedFile(document.uri, file, 'quantscope.html');
   const target = await vscode.window.showSaveDialog({
     defaultUri: suggested,
     filters: { HTML: ['html'], JSON: ['json'] },

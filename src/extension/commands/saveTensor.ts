@@ -3,6 +3,7 @@ import { type ArraysDto, defaultShardBytes, type ExportRequestDto } from '../../
 import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 import type { Services } from '../services';
+import { fileNamePart, suggestedFile } from './suggestedFile';
 import { writeExport } from './writeExport';
 
 /** Which values of a tensor, and by which spec where the page does not say the scheme. */
@@ -17,11 +18,9 @@ export async function saveTensor(
   services: Services,
   { name, values, scheme, spec }: SavedTensor,
 ): Promise<void> {
-  const stem = document.snapshot.file.replace(/\.[^.]*$/, '');
   const kind = { own: '', codes: '.int8', dequantized: '.dequantized' }[values];
-  const suggested = `${stem}.${name}${kind}`.replace(/[^\w.-]/g, '_').slice(-maxName);
   const target = await vscode.window.showSaveDialog({
-    defaultUri: vscode.Uri.joinPath(document.uri, '..', `${suggested}.npy`),
+    defaultUri: suggestedFile(document.uri, document.snapshot.file, `${fileNamePart(name + kind)}.npy`),
     filters: { 'NumPy .npy': ['npy'], 'NumPy .npz': ['npz'] },
     saveLabel: vscode.l10n.t('Save'),
   });
@@ -42,24 +41,23 @@ export async function saveTensor(
   await writeExport(document, services, request, target);
 }
 
-/** Names of files may have 255 bytes, with a suffix and what is written beside them first. */
-const maxName = 200;
-
 interface Choice extends vscode.QuickPickItem {
   readonly values: ArraysDto['values'];
 }
 
-/** The same for a tensor of the tree, after asking which of its values where there are several kinds. */
+/** The same for a tensor of the tree that has values of these kinds, after asking which where there are several. */
 export async function saveShownTensor(
   document: InspectorDocument | undefined,
   services: Services,
   name: string,
-  isQuantized: boolean,
+  kinds: readonly ArraysDto['values'][],
 ): Promise<void> {
   if (document?.snapshot.phase !== 'ready') return;
-  const spec = isQuantized ? document.snapshot.quantizedSpec : null;
-  const values = spec === null ? 'own' : (await vscode.window.showQuickPick(choices(), { title: name }))?.values;
-  if (values !== undefined) await saveTensor(document, services, { name, values, scheme: 'per_tensor', spec });
+  const { quantizedSpec: spec } = document.snapshot;
+  const offered = choices().filter(({ values }) => kinds.includes(values));
+  const picked = offered.length === 1 ? offered[0] : await vscode.window.showQuickPick(offered, { title: name });
+  if (picked === undefined) return;
+  await saveTensor(document, services, { name, values: picked.values, scheme: 'per_tensor', spec });
 }
 
 function choices(): Choice[] {

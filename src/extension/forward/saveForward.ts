@@ -1,21 +1,17 @@
 import * as vscode from 'vscode';
 import { formatBytes } from '../../core/text';
 import type { SavedArraysDto } from '../../protocol/forwardDto';
+import { fileNamePart, suggestedFile } from '../commands/suggestedFile';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
 
 /** Asks where, then writes outputs or activations of the last forward pass. */
 export async function saveForward(document: InspectorDocument, what: SavedArraysDto): Promise<void> {
   const { file, forward } = document.snapshot;
   if (forward === null) return;
-  const stem = file.replace(/\.[^.]*$/, '');
   const isOne = what.kind === 'outputs' && what.which !== 'both' && forward.outputs.length === 1;
   const single = isOne || what.kind === 'step' || (what.kind === 'outputs' && what.output !== undefined);
   const target = await vscode.window.showSaveDialog({
-    defaultUri: vscode.Uri.joinPath(
-      document.uri,
-      '..',
-      `${stem}.${nameOf(what).replace(/[^\w.-]/g, '_')}.${single ? 'npy' : 'npz'}`,
-    ),
+    defaultUri: suggestedFile(document.uri, file, `${fileNamePart(nameOf(what))}.${single ? 'npy' : 'npz'}`),
     filters: single ? { 'NumPy .npy': ['npy'], 'NumPy .npz': ['npz'] } : { 'NumPy .npz': ['npz'] },
     saveLabel: vscode.l10n.t('Save outputs'),
   });

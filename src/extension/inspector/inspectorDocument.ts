@@ -1,23 +1,21 @@
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
 import { TimeLeft } from '../../core/progress';
 import type { ReportDto } from '../../protocol/compareDto';
-import {
-  type ForwardRequestDto,
-  type GivenInputsDto,
-  type SaveForwardDto,
-  tokenizerName,
-} from '../../protocol/forwardDto';
+import type { ForwardRequestDto, GivenInputsDto, SaveForwardDto } from '../../protocol/forwardDto';
 import type { HealthDto } from '../../protocol/modelDto';
-import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
+import type { QuantizedSummaryDto, QuantizeSpecDto } from '../../protocol/quantizeDto';
 import type { InputsSource, SpecChangeDto, ViewSnapshotDto, ViewTab } from '../../protocol/viewApi';
 import type { EngineCallOptions, EngineClient } from '../../worker/enginePool';
 import { ModelCode } from '../forward/modelCode';
 import type { Services } from '../services';
-import { defaultSpec, forwardRuns, forwardSeed, forwardWarmup } from '../settings';
+import { defaultSpec } from '../settings';
 import { checkOnDisk } from './checkOnDisk';
 import { emptySnapshot, noResults } from './emptySnapshot';
+import { GivenInputs } from './givenInputs';
+import { HealthCheck } from './healthCheck';
+import { type ForwardChoice, forwardRequest, sensitivityRequest } from './requests';
 import { changed, leaving, sameMeasure, withOverrides, withTicks } from './specChanges';
 import type { ViewMemory } from './viewMemory';
 
@@ -26,8 +24,8 @@ const breakEvenRuns = 20;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** What a person chooses of a forward pass. */
-type ForwardChoice = Pick<ForwardRequestDto, 'module' | 'seed' | 'shapes' | 'inputs' | 'source' | 'plan' | 'values'>;
+/** Changes of the choice that Undo takes back: each keeps a whole choice, which may name 100,000 modules. */
+const maxUndo = 100;
 
 /**
  * One open model: the settings, the results and what is selected. It asks the engine's thread
@@ -40,9 +38,11 @@ export class InspectorDocument implements vscode.CustomDocument {
   private running: AbortController | undefined;
   /** What was chosen and quantized before each change, the last change last. */
   private undoStack: Pick<ViewSnapshotDto, 'spec' | 'quantizedSpec'>[] = [];
-  private inputsPath = '';
-  private healthRun: Promise<HealthDto> | undefined;
-  private healthAbort: AbortController | undefined;
+  /** Changes that ask the engine first come one after the other: each begins from what the one before made. */
+  private choosing: Promise<unknown> = Promise.resolve();
+  private quantizing: AbortController | undefined;
+  private readonly inputs: GivenInputs;
+  private readonly healthCheck: HealthCheck;
   private lastForward: ForwardRequestDto | undefined;
 
   /** Settles when the header is read or the failure is known. */
@@ -58,6 +58,8 @@ export class InspectorDocument implements vscode.CustomDocument {
     private readonly services: Services,
   ) {
     this.engine = services.pool.acquire(uri.fsPath);
+    this.inputs = new GivenInputs(uri);
+    this.healthCheck = new HealthCheck(this.engine);
     this.state = { ...emptySnapshot, phase: 'loading', file: basename(uri.fsPath), spec: defaultSpec() };
     this.code = new ModelCode({
       uri,
@@ -111,7 +113,8 @@ export class InspectorDocument implements vscode.CustomDocument {
     if (this.state.phase !== 'ready') return;
     const shown = tab === 'compare' ? 'overview' : tab;
     this.update({ spec, selection, tab: shown });
-    if (quantized) await this.quantize();
+    // Not a change that somebody made: nothing to undo.
+    if (quantized) await this.quantizeChosen();
   }
 
   /** Reads the file again; as `damaged` what can be read of one that was refused. */
@@ -119,7 +122,8 @@ export class InspectorDocument implements vscode.CustomDocument {
     this.cancel();
     this.engine.reload(damaged);
     this.undoStack = [];
-    this.healthRun = undefined;
+    this.healthCheck.forget();
+    this.lastForward = undefined;
     this.update(noResults);
     await this.load();
   }
@@ -153,8 +157,18 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   /** Another choice, which Undo takes back. */
   private choose(spec: QuantizeSpecDto): void {
-    this.undoStack.push(this.chosen());
+    this.remember(this.chosen());
     this.update({ spec, canUndo: true });
+  }
+
+  private remember(before: Pick<ViewSnapshotDto, 'spec' | 'quantizedSpec'>): void {
+    this.undoStack = [...this.undoStack, before].slice(-maxUndo);
+  }
+
+  private inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.choosing.then(change);
+    this.choosing = result.catch(() => {});
+    return result;
   }
 
   private chosen(): Pick<ViewSnapshotDto, 'spec' | 'quantizedSpec'> {
@@ -164,11 +178,13 @@ export class InspectorDocument implements vscode.CustomDocument {
 
   /** Ticks or unticks a module with everything below it; after Quantize the result follows at once. */
   async tick(path: string, ticked: boolean): Promise<void> {
-    const below = new Set(await this.engine.call('quantizable', { path }));
-    const spec = withTicks(this.state.spec, below, ticked);
-    // A tick would do nothing where a type or a module above is left in float32.
-    const added = ticked ? await this.engine.call('overridesToQuantize', { path, spec }) : [];
-    this.choose(withOverrides(spec, added));
+    await this.inTurn(async () => {
+      const below = new Set(await this.engine.call('quantizable', { path }));
+      const spec = withTicks(this.state.spec, below, ticked);
+      // A tick would do nothing where a type or a module above is left in float32.
+      const added = ticked ? await this.engine.call('overridesToQuantize', { path, spec }) : [];
+      this.choose(withOverrides(spec, added));
+    });
     if (this.state.quantized !== null) await this.quantizeChosen();
   }
 
@@ -178,24 +194,32 @@ export class InspectorDocument implements vscode.CustomDocument {
     const before = this.chosen();
     await this.quantizeChosen();
     if (this.state.quantizedSpec === before.spec && before.quantizedSpec !== before.spec) {
-      this.undoStack.push(before);
+      this.remember(before);
       this.update({ canUndo: true });
     }
   }
 
   private async quantizeChosen(): Promise<void> {
     const { spec } = this.state;
-    await this.work(vscode.l10n.t('Quantizing'), async (options) => {
+    const quantized = await this.quantizeWith(spec);
+    if (quantized !== undefined)
+      this.services.history.addQuantize(this.uri.toString(), this.state.file, spec, quantized);
+  }
+
+  /** What came of it; undefined where it failed, was cancelled or gave way. */
+  private async quantizeWith(spec: QuantizeSpecDto): Promise<QuantizedSummaryDto | undefined> {
+    let made: QuantizedSummaryDto | undefined;
+    const run = this.work(vscode.l10n.t('Quantizing'), async (options) => {
       const quantized = await this.engine.call('quantizeSummary', spec, options);
       const sensitivity = sameMeasure(this.state.quantizedSpec, spec) ? this.state.sensitivity : null;
-      this.update({
-        quantized,
-        quantizedSpec: spec,
-        sensitivity,
-        forwardStale: this.state.forward !== null,
-      });
-      this.services.history.addQuantize(this.uri.toString(), this.state.file, spec, quantized);
+      this.update({ quantized, quantizedSpec: spec, sensitivity, forwardStale: this.state.forward !== null });
+      made = quantized;
     });
+    const mine = this.running;
+    this.quantizing = mine;
+    await run;
+    if (this.quantizing === mine) this.quantizing = undefined;
+    return made;
   }
 
   /** Takes the last Quantize or change of the choice back. */
@@ -203,6 +227,8 @@ export class InspectorDocument implements vscode.CustomDocument {
     const before = this.undoStack.pop();
     if (before === undefined) return;
     const { spec, quantizedSpec } = before;
+    // What is being quantized is what is taken back.
+    this.quantizing?.abort();
     const same = quantizedSpec === this.state.quantizedSpec;
     this.update({ spec, canUndo: this.undoStack.length > 0 });
     if (same) return;
@@ -210,30 +236,14 @@ export class InspectorDocument implements vscode.CustomDocument {
       this.update({ quantized: null, quantizedSpec: null, sensitivity: null });
       return;
     }
-    await this.work(vscode.l10n.t('Quantizing'), async (options) => {
-      const quantized = await this.engine.call('quantizeSummary', quantizedSpec, options);
-      this.update({ quantized, quantizedSpec, forwardStale: this.state.forward !== null });
-    });
+    await this.quantizeWith(quantizedSpec);
   }
 
   /** Runs one module with inputs drawn from the seed; the rest of the request follows the spec and the settings. */
-  async runForward({ module, seed, shapes, inputs, source, plan, values }: ForwardChoice): Promise<void> {
+  async runForward(choice: ForwardChoice): Promise<void> {
     const spec = this.state.quantizedSpec ?? this.state.spec;
-    const { engine, perChannel } = spec;
-    const request: ForwardRequestDto = {
-      module,
-      seed,
-      shapes,
-      inputs,
-      engine,
-      perChannel,
-      spec,
-      runs: forwardRuns(),
-      warmup: forwardWarmup(),
-      ...(source && { source }),
-      ...(plan && { plan }),
-      ...(values && { values }),
-    };
+    const { module } = choice;
+    const request = forwardRequest(spec, choice);
     await this.work(vscode.l10n.t('Running both models'), async (options) => {
       const forward = await this.engine.call('forward', request, options);
       this.lastForward = request;
@@ -244,36 +254,28 @@ export class InspectorDocument implements vscode.CustomDocument {
     });
   }
 
-  /** What a forward pass takes instead of random inputs. */
   givenInputs(source: InputsSource, text: string): GivenInputsDto | null {
-    if (source === 'literal') return { kind: 'literal', text };
-    if (source === 'text') return { kind: 'text', text, tokenizer: join(dirname(this.uri.fsPath), tokenizerName) };
-    return source === 'file' && this.inputsPath !== '' ? { kind: 'file', path: this.inputsPath } : null;
+    return this.inputs.of(source, text);
   }
 
-  /** Asks for a file with arrays; paths never come from the page. */
+  /** Asks for a file with arrays. */
   async pickInputs(): Promise<void> {
-    const [uri] =
-      (await vscode.window.showOpenDialog({
-        canSelectMany: false,
-        defaultUri: vscode.Uri.joinPath(this.uri, '..'),
-        openLabel: vscode.l10n.t('Use as Inputs'),
-        filters: { [vscode.l10n.t('Arrays')]: ['npy', 'npz', 'pt', 'pth', 'safetensors'] },
-      })) ?? [];
-    if (uri === undefined) return;
-    this.inputsPath = uri.fsPath;
-    this.update({ inputsFile: basename(uri.fsPath) });
+    const path = await this.inputs.ask();
+    if (path !== undefined) this.update({ inputsFile: basename(path) });
   }
 
   /** Leaves exactly these modules in float and quantizes again. */
   async keepFloat(paths: readonly string[]): Promise<void> {
-    const spec = leaving(this.state.spec, paths);
-    const kept = new Set(paths);
-    const measured = new Set(this.state.sensitivity?.layers.map(({ path }) => path));
-    // Where a type or a pattern leaves one of the others in float32, it gets a choice of its own.
-    const added = await this.engine.call('overridesToQuantize', { path: '', spec });
-    const wanted = added.filter(({ target }) => measured.has(target) && !kept.has(target));
-    await this.applySpec(withOverrides(spec, wanted));
+    await this.inTurn(async () => {
+      const spec = leaving(this.state.spec, paths);
+      const kept = new Set(paths);
+      const measured = new Set(this.state.sensitivity?.layers.map(({ path }) => path));
+      // Where a type or a pattern leaves one of the others in float32, it gets a choice of its own.
+      const added = await this.engine.call('overridesToQuantize', { path: '', spec });
+      const wanted = added.filter(({ target }) => measured.has(target) && !kept.has(target));
+      this.choose(withOverrides(spec, wanted));
+    });
+    await this.quantizeChosen();
   }
 
   /** Quantizes with a whole spec, such as one of an earlier run. */
@@ -290,17 +292,7 @@ export class InspectorDocument implements vscode.CustomDocument {
     await this.work(vscode.l10n.t('Measuring each layer'), async (options) => {
       const sensitivity = await this.engine.call(
         'sensitivity',
-        {
-          spec: leaving(spec, []),
-          module: '',
-          seed: last?.seed ?? forwardSeed(),
-          shapes: last?.shapes ?? null,
-          inputs: last?.inputs ?? null,
-          targetDb: null,
-          maxBytes: null,
-          ...(source && { source }),
-          ...(plan && { plan }),
-        },
+        sensitivityRequest(spec, last, { source, plan }),
         options,
       );
       this.update({ sensitivity });
@@ -342,18 +334,8 @@ export class InspectorDocument implements vscode.CustomDocument {
     if (!this.state.changedOnDisk && this.state.phase !== 'loading') this.update({ changedOnDisk: true });
   }
 
-  /** Reads every value once; the answer is kept until the file is read again. */
   health(): Promise<HealthDto> {
-    if (this.healthRun === undefined) {
-      const controller = new AbortController();
-      this.healthAbort = controller;
-      const run = this.engine.call('health', {}, { signal: controller.signal });
-      this.healthRun = run;
-      run.catch(() => {
-        if (this.healthRun === run) this.healthRun = undefined;
-      });
-    }
-    return this.healthRun;
+    return this.healthCheck.read();
   }
 
   cancel(): void {
@@ -372,8 +354,7 @@ export class InspectorDocument implements vscode.CustomDocument {
   /** Runs one piece of work with progress and cancel; a failure becomes the notice of the snapshot. */
   private async work(what: string, task: (options: EngineCallOptions) => Promise<void>): Promise<void> {
     this.cancel();
-    // What a person asked for goes before what the overview reads by itself.
-    this.healthAbort?.abort();
+    this.healthCheck.giveWay();
     const controller = new AbortController();
     const left = new TimeLeft();
     this.running = controller;

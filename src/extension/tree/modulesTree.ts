@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { formatBytes } from '../../core/text';
+import type { ArraysDto } from '../../protocol/exportDto';
 import type { RowDto } from '../../protocol/rowsDto';
 import { saveShownTensor } from '../commands/saveTensor';
 import { commandIds, viewIds } from '../contributions';
@@ -122,6 +123,13 @@ class ModulesTree implements vscode.TreeDataProvider<Node> {
   }
 }
 
+/** Which values of a tensor there are: its own, those of int8 after Quantize, or those that it is stored as. */
+function kindsOf({ dtype, after }: RowDto, document: InspectorDocument | undefined): ArraysDto['values'][] {
+  if (/^qu?int/.test(dtype)) return ['codes', 'dequantized'];
+  const isQuantized = document?.snapshot.quantized != null && after?.dtype === 'qint8';
+  return isQuantized ? ['own', 'codes', 'dequantized'] : ['own'];
+}
+
 export function registerModulesTree(services: Services): void {
   const { context, documents } = services;
   const provider = new ModulesTree(services);
@@ -158,8 +166,7 @@ export function registerModulesTree(services: Services): void {
       void vscode.window.showInformationMessage(vscode.l10n.t('Select a tensor first.'));
       return;
     }
-    const isQuantized = documents.active?.snapshot.quantized != null && row.after?.dtype === 'qint8';
-    await saveShownTensor(documents.active, services, row.fullName, isQuantized);
+    await saveShownTensor(documents.active, services, row.fullName, kindsOf(row, documents.active));
   };
   context.subscriptions.push(vscode.commands.registerCommand(commandIds.saveTensor, save));
   context.subscriptions.push(view, documents.onDidChange(follow), view.onDidChangeVisibility(follow));

@@ -16,10 +16,13 @@ describe('what a person exports in a real VS Code', function () {
     originals = await mkdtemp(join(tmpdir(), 'quantscope-originals-'));
     const twice = torchFile(stateDict(), [{ name: 'model/data.pkl', data: stateDict(['second', tensor()]) }]);
     await writeFile(join(originals, 'twice.pt'), twice);
+    const prefixed = [Buffer.from('JUNK'), await readFile(fixturePath('torch-2.13', 'word_lm.pt'))];
+    await writeFile(join(originals, 'prefixed.pt'), Buffer.concat(prefixed));
     workbench = await Workbench.open({
       files: {
         'recipe_lstm.pt': fixturePath('torch-2.13', 'recipe_lstm.pt'),
         'twice.pt': join(originals, 'twice.pt'),
+        'prefixed.pt': join(originals, 'prefixed.pt'),
       },
     });
   });
@@ -81,5 +84,16 @@ describe('what a person exports in a real VS Code', function () {
     await workbench.page.getByText('tensors read back').first().waitFor({ timeout: 30_000 });
     assert.deepEqual(await written('.safetensors'), ['twice.int8.safetensors']);
     assert.deepEqual(workbench.problems, []);
+  });
+
+  it('of a damaged file a person is told that a part is written, before where and how', async () => {
+    await workbench.openFile('prefixed.pt');
+    await workbench.webview().getByTestId('open-sound').click({ timeout: 30_000 });
+    await workbench.webview().getByTestId('row').first().waitFor({ timeout: 30_000 });
+    await workbench.runCommand('Quantscope: Export Quantized Model');
+    await workbench.page.getByText('only what can be read of it is written').first().waitFor({ timeout: 30_000 });
+    await workbench.page.getByRole('button', { name: 'Export What Can Be Read' }).click();
+    await question('safetensors').waitFor();
+    await workbench.page.keyboard.press('Escape');
   });
 });
