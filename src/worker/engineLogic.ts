@@ -30,7 +30,7 @@ import type { QuantizeReportDto, QuantizeSpecDto } from '../protocol/quantizeDto
 import type { RowsPageDto } from '../protocol/rowsDto';
 import type { CallContext, Handlers } from '../protocol/rpc';
 import type { Disk } from './disk';
-import { exportFiles } from './exportFiles';
+import { exportFiles, refuseSource } from './exportFiles';
 import { Forwards } from './forwards';
 import { moduleClasses } from './moduleClasses';
 import { onnxForward } from './onnxForward';
@@ -230,7 +230,10 @@ export function createEngine({
     sensitivity: (request, { progress }) => opened().forwards.sensitivity(request, progress),
     breakEven: (request, { progress }) => breakEven(opened().model, request, abort, progress),
     recipe: ({ engine, runs }, { progress }) => runRecipe(engine, runs, abort, progress),
-    writeText: async ({ path, text }) => ({ bytes: await writeTextAtomically(path, text, abort) }),
+    writeText: async ({ path, text }) => {
+      if (session !== undefined) await refuseSource(path, session.path);
+      return { bytes: await writeTextAtomically(path, text, abort) };
+    },
     bench: ({ filter }, { progress }) => runBenchmarks(filter, abort, progress),
     writeRecipe: async ({ path }) => {
       const file = recipeFile();

@@ -87,6 +87,18 @@ async function real(path: string): Promise<string | undefined> {
   return realpath(path).catch(() => undefined);
 }
 
+/** The open model is never written over, by whatever name. */
+export async function refuseSource(path: string, source: string): Promise<void> {
+  const found = await real(path);
+  if (found === undefined || found !== (await real(source))) return;
+  throw failure(
+    'E_EXPORT_SOURCE',
+    path,
+    'The target is the open model itself, which is never changed.',
+    'Choose another name.',
+  );
+}
+
 async function checkTarget(path: string, source: string, overwrite: boolean): Promise<void> {
   const found = await real(path);
   if (found === undefined) {
@@ -100,14 +112,7 @@ async function checkTarget(path: string, source: string, overwrite: boolean): Pr
     });
     return;
   }
-  if (found === (await real(source))) {
-    throw failure(
-      'E_EXPORT_SOURCE',
-      path,
-      'The target is the open model itself, which is never changed.',
-      'Choose another name.',
-    );
-  }
+  await refuseSource(path, source);
   if (!(await stat(found)).isFile()) {
     throw failure(
       'E_NOT_A_FILE',

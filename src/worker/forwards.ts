@@ -93,7 +93,7 @@ export class Forwards {
       const { path, quantized } = request.outputsFile;
       // A file that is quantized has no other outputs of its own.
       const which = quantized || result.stored ? 'int8' : 'float';
-      await writeArrays(path, outputArrays(outputs, which), this.abort);
+      await writeArrays(path, outputArrays(outputs, which), this.path, this.abort);
     }
     return result;
   }
@@ -146,7 +146,7 @@ export class Forwards {
 
   async save({ request, what, target }: SaveForwardDto): Promise<{ bytes: number; arrays: number }> {
     const arrays = await this.arrays(request, what);
-    return { bytes: await writeArrays(target, arrays, this.abort), arrays: arrays.length };
+    return { bytes: await writeArrays(target, arrays, this.path, this.abort), arrays: arrays.length };
   }
 
   private async arrays(request: ForwardRequestDto, what: SavedArraysDto): Promise<NamedArray[]> {

@@ -46,7 +46,7 @@ export async function onnxForward(
   if (request.outputsFile !== null) {
     const { tensors } = request.quantizedOutputs && quantized !== undefined ? quantized : float;
     const arrays = tensors.map((tensor, i) => ({ name: `output.${i}`, ...tensor }));
-    await writeArrays(request.outputsFile, arrays, file.abort);
+    await writeArrays(request.outputsFile, arrays, file.path, file.abort);
   }
   return {
     inputs,

@@ -11,6 +11,7 @@ import type { OutputPairs } from '../model/forwardModule';
 import { matrixImage } from '../model/matrixImage';
 import type { OutputImageQueryDto } from '../protocol/forwardDto';
 import type { TensorImageDto } from '../protocol/tensorDto';
+import { refuseSource } from './exportFiles';
 import { writeFileAtomically } from './writeFile';
 
 /** A program's outputs as dense arrays. */
@@ -26,8 +27,17 @@ export interface NamedArray extends Tensor {
   readonly name: string;
 }
 
-/** Writes arrays as .npz, or one array as .npy where the target is named so; returns the bytes written. */
-export async function writeArrays(path: string, arrays: readonly NamedArray[], abort: AbortCheck): Promise<number> {
+/**
+ * Writes arrays as .npz, or one array as .npy where the target is named so; returns the bytes written.
+ * E_EXPORT_SOURCE where the target is `source`, the open model.
+ */
+export async function writeArrays(
+  path: string,
+  arrays: readonly NamedArray[],
+  source: string,
+  abort: AbortCheck,
+): Promise<number> {
+  await refuseSource(path, source);
   const single = /\.npy$/i.test(path);
   if (single && arrays.length !== 1) {
     throw unsupported('E_EXPORT_ARRAYS', 'A .npy holds one array.', {

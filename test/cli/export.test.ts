@@ -145,6 +145,9 @@ describe('what the command line writes', function () {
         ['2.weight_scale', 'float32', 10],
         ['2.weight_zero_point', 'int64', 10],
       ]);
+      const again = [...both, '--tensor', '0.weight', '--qconfig', '2=per_channel_dynamic'];
+      await done('quantize', mlp, ...again, '-o', at('again.npz'));
+      assert.deepEqual(await readFile(at('again.npz')), await readFile(at('two.npz')));
     });
 
     it('of a file that is quantized already, whose model is not exported', async () => {

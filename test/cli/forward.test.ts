@@ -70,7 +70,7 @@ describe('the command line', function () {
         [2, 104, 156, 169, 3],
         [0, 0, 0, 0, 0],
       ].map((values, i) => ({ name: `input.${i}`, ...int64Tensor(values, [1, 5]) }));
-      await writeArrays(at('ids.npz'), arrays, neverAborted);
+      await writeArrays(at('ids.npz'), arrays, model, neverAborted);
       assert.deepEqual(outputs, (await json('forward', model, '--inputs', at('ids.npz'), '--runs', '1')).outputs);
       const { scope, inputs, layers } = await json('sensitivity', model, ...said);
       assert.deepEqual([scope, inputs[1]], ['model', { name: 'input_ids', shape: [1, 5] }]);
@@ -131,6 +131,16 @@ describe('the command line', function () {
       const [file, source] = [fixturePath('forward', 'word_lm.pt'), fixturePath('forward', 'models.py')];
       const { outputs } = await json('forward', file, '--source', `${source}:WordLM`, '--runs', '1');
       assert.deepEqual(outputs[0].shape, [20, 40]);
+    });
+
+    it('writes nothing over the model that is open', async () => {
+      const model = at('open.pt');
+      await copyFile(recipeLstm, model);
+      for (const option of ['--outputs', '--trace']) {
+        const { code, stderr } = await run(['forward', model, '--runs', '1', option, model]);
+        assert.deepEqual([code, /E_EXPORT_SOURCE/.test(stderr)], [1, true], option);
+      }
+      assert.deepEqual(await readFile(model), await readFile(recipeLstm));
     });
 
     it('--trace writes every scale to a file', async () => {

@@ -44,11 +44,13 @@ export async function arrayExport(
   fileName: string,
   abort: AbortCheck,
 ): Promise<PlannedExport> {
-  const { names, ...form } = arrays ?? {
+  const { names: asked, ...form } = arrays ?? {
     names: [...model.tensors.keys()],
     values: spec === null ? 'own' : 'codes',
     scheme: 'per_tensor',
   };
+  // Readers differ on which of two entries of one name they take.
+  const names = [...new Set(asked)];
   if (format !== 'npz' && names.length !== 1) {
     throw unsupported('E_EXPORT_ARRAYS', 'A .npy holds one array.', {
       found: `${names.length} tensors`,
