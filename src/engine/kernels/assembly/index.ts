@@ -1,6 +1,7 @@
 // Entry of the WebAssembly kernels. The same source is compiled three times: for fixed SIMD, for relaxed SIMD
-// (ASC_FEATURE_RELAXED_SIMD), and for relaxed SIMD with the dot product of four (DOT4 as well). Every export gives the bits of its TypeScript
-// reference. The host lays out memory; nothing here allocates.
+// (ASC_FEATURE_RELAXED_SIMD), and for relaxed SIMD with the dot product of four (DOT4 as well). Every export gives the
+// bits of its TypeScript reference. The host lays out memory; nothing here allocates.
+export { dequantizeTile, quantizeTile, restoreRun } from './codes';
 export { packFloat, packInt8 } from './pack';
 export { wrongFours, wrongFused, wrongPairs } from './probe';
 export { multiply, prepare, prepareKnown } from './linear';
@@ -10,8 +11,7 @@ export { minMaxArray } from './range';
 export { activate } from './functions';
 export { normalizeRows, softmaxRows } from './rows';
 export { attendRows, attentionScratch, packColumns, packRows } from './attention';
-
-export { bfloat16Tile, dequantizeTile, errorTile, float16Tile, gatherTile, histogramTile, histogramTiles, quantizeTile, restoreRun, statsTile, statsTiles } from './stats';
+export { bfloat16Tile, errorTile, float16Tile, gatherTile, histogramTile, histogramTiles, statsTile, statsTiles } from './stats';
 
 /** First byte that the host may use. */
 export function heapBase(): usize {
