@@ -6,6 +6,7 @@ import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { buildKernels } from './scripts/lib/kernels.mjs';
+import { writeNotices } from './scripts/lib/notices.mjs';
 
 const tests = process.argv.includes('--tests');
 const watch = process.argv.includes('--watch');
@@ -80,7 +81,11 @@ if (watch) {
   const contexts = await Promise.all(bundles.map((options) => esbuild.context(options)));
   await Promise.all(contexts.map((context) => context.watch()));
 } else {
-  await Promise.all(bundles.map((options) => esbuild.build(options)));
+  const built = await Promise.all(bundles.map((options) => esbuild.build({ ...options, metafile: options.bundle })));
+  await writeNotices(
+    built.flatMap(({ metafile }) => metafile ?? []),
+    join('dist', 'THIRD-PARTY-NOTICES.txt'),
+  );
 }
 // ONNX Runtime is loaded when the first ONNX model runs: its files lie beside the engine's thread.
 for (const name of ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm']) {

@@ -30,10 +30,16 @@ describe('the packaged extension', function () {
     assert.ok(size - runtime < maxBytes, `${size} bytes, ${runtime} of them the runtime`);
   });
 
+  it('holds the licences of what is bundled', async () => {
+    const notices = await readFile(join(root, 'dist', 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+    for (const name of ['preact', 'onnxruntime-web', '@huggingface/tokenizers', 'py-ast', 'assemblyscript']) {
+      assert.match(notices, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+, [A-Z]`, 'm'));
+    }
+    assert.ok((await listed()).includes('dist/THIRD-PARTY-NOTICES.txt'));
+  });
+
   it('holds the pictures that the README and the walkthrough show, and no others', async () => {
-    const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');
-    const { stdout } = await promisify(execFile)(process.execPath, [vsce, 'ls', '--no-dependencies'], { cwd: root });
-    const packed = stdout.split('\n').filter((name) => /^media\/.*\.(png|svg)$/.test(name));
+    const packed = (await listed()).filter((name) => /^media\/.*\.(png|svg)$/.test(name));
     const texts = await Promise.all(['README.md', 'package.json'].map((name) => readFile(join(root, name), 'utf8')));
     const named = texts.join('\n').match(/media\/[\w/-]+\.(?:png|svg)/g) ?? [];
     assert.deepEqual(packed.sort(), [...new Set(named)].sort());
@@ -49,3 +55,10 @@ describe('the packaged extension', function () {
     assert.match(await coverage.innerText(), /1 module quantized/);
   });
 });
+
+/** Paths of what the package holds. */
+async function listed(): Promise<string[]> {
+  const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');
+  const { stdout } = await promisify(execFile)(process.execPath, [vsce, 'ls', '--no-dependencies'], { cwd: root });
+  return stdout.split('\n');
+}
