@@ -3,7 +3,8 @@ import { QuantscopeError } from '../core/errors';
 import { findModuleClasses } from '../core/moduleClasses';
 import { codeCells } from '../model/sourceFiles';
 import type { ModuleClassDto } from '../protocol/forwardDto';
-import { type OpenSource, withSource } from './openSource';
+import type { OpenSource } from './openSource';
+import { readText } from './readText';
 
 /** Bytes of a file that is looked through; pictures in a notebook's outputs count. */
 const maxBytes = 16 * 1024 * 1024;
@@ -19,7 +20,7 @@ export async function moduleClasses(
   const found: ModuleClassDto[] = [];
   for (const path of paths.slice(0, maxFiles)) {
     abort.throwIfAborted();
-    const text = await readText(path, openSource);
+    const text = await readIfReadable(path, openSource);
     if (text === undefined) continue;
     if (!/\.ipynb$/i.test(path)) {
       found.push(...findModuleClasses(text).map(({ name, line }) => ({ path, className: name, line, cell: null })));
@@ -31,11 +32,9 @@ export async function moduleClasses(
   return found;
 }
 
-async function readText(path: string, openSource: OpenSource): Promise<string | undefined> {
+async function readIfReadable(path: string, openSource: OpenSource): Promise<string | undefined> {
   try {
-    return await withSource(openSource, path, async (file) =>
-      file.size > maxBytes ? undefined : new TextDecoder().decode(await file.read(0, file.size)),
-    );
+    return await readText(openSource, path, maxBytes, ['E_PY_LIMIT', 'The source is too long.']);
   } catch (error) {
     if (error instanceof QuantscopeError) return undefined;
     throw error;

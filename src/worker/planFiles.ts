@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { AbortCheck } from '../core/abort';
-import { unsupported } from '../core/errors';
 import type { Model } from '../model/openModel';
 import { maxPlanText } from '../model/plan/limits';
 import { reportPlan } from '../model/plan/planProgram';
 import { proposePlan } from '../model/plan/proposePlan';
 import { parsePlan, readPlan } from '../model/plan/readPlan';
 import type { ForwardPlanDto, PlanReportDto, ProposedPlanDto } from '../protocol/planDto';
-import { type OpenSource, withSource } from './openSource';
+import type { OpenSource } from './openSource';
+import { readText } from './readText';
 import { writeTextAtomically } from './writeFile';
 
 /** Where the plan of a model is kept: beside it, under its whole name. */
@@ -27,18 +27,9 @@ export async function loadPlan(
   path: string,
   openSource: OpenSource,
 ): Promise<PlanReportDto & { path: string }> {
-  return withSource(openSource, path, async (file) => {
-    // A character has four bytes at most.
-    if (file.size > 4 * maxPlanText) {
-      throw unsupported('E_PLAN_LIMIT', 'The forward plan is too long.', {
-        where: { file: file.name },
-        found: `${file.size} bytes`,
-        expected: `at most ${4 * maxPlanText}`,
-      });
-    }
-    const text = new TextDecoder().decode(await file.read(0, file.size));
-    return { ...reportPlan(model, parsePlan(text, basename(path))), path };
-  });
+  // A character has four bytes at most.
+  const text = await readText(openSource, path, 4 * maxPlanText, ['E_PLAN_LIMIT', 'The forward plan is too long.']);
+  return { ...reportPlan(model, parsePlan(text, basename(path))), path };
 }
 
 export async function savePlan(

@@ -1,16 +1,18 @@
 import { dirname, join } from 'node:path';
-import { invalid, unsupported } from '../core/errors';
+import { invalid } from '../core/errors';
 import { numel } from '../core/shape';
 import { floatTensor, int64Tensor, type Tensor } from '../engine/tensor/tensor';
 import { literalInputs } from '../model/givenInputs';
 import { stateName } from '../model/programInputs';
 import type { GivenInputsDto } from '../protocol/forwardDto';
 import type { RunnableDto } from '../protocol/modelDto';
-import { type OpenSource, withSource } from './openSource';
+import type { OpenSource } from './openSource';
+import { readText } from './readText';
 import type { Encoded, TextEncoder } from './tokenizer';
 
 /** Bytes of a tokenizer.json: those of the largest vocabularies, 256,000 words with their merges, have 40 million. */
 const maxTokenizerBytes = 128 * 1024 * 1024;
+const tooLarge = ['E_TOKENIZER', 'The tokenizer is too large.'] as const;
 
 /** Characters of a text; models take some thousand tokens. */
 const maxText = 100_000;
@@ -72,22 +74,10 @@ function layout(shape: readonly number[], tokens: number): number[] {
 async function openTokenizer(path: string, openSource: OpenSource): Promise<TextEncoder> {
   // Loaded now: most models take no text.
   const { parseTokenizer } = await import('./tokenizer.js');
+  const read = (file: string) => readText(openSource, file, maxTokenizerBytes, tooLarge);
   return parseTokenizer(
-    await readText(path, openSource),
-    await readText(join(dirname(path), 'tokenizer_config.json'), openSource).catch(() => '{}'),
+    await read(path),
+    await read(join(dirname(path), 'tokenizer_config.json')).catch(() => '{}'),
     path,
   );
-}
-
-function readText(path: string, openSource: OpenSource): Promise<string> {
-  return withSource(openSource, path, async (file) => {
-    if (file.size > maxTokenizerBytes) {
-      throw unsupported('E_TOKENIZER', 'The tokenizer is too large.', {
-        where: { file: file.name },
-        found: `${file.size} bytes`,
-        expected: `at most ${maxTokenizerBytes}`,
-      });
-    }
-    return new TextDecoder().decode(await file.read(0, file.size));
-  });
 }

@@ -1,6 +1,6 @@
 import { basename, dirname, relative, sep } from 'node:path';
 import type { AbortCheck } from '../core/abort';
-import { invalid, unsupported } from '../core/errors';
+import { invalid } from '../core/errors';
 import type { Progress } from '../core/progress';
 import type { Tensor } from '../engine/tensor/tensor';
 import type { OutputPairs } from '../model/forwardModule';
@@ -23,6 +23,7 @@ import type { RunnableDto } from '../protocol/modelDto';
 import type { QuantizeSpecDto } from '../protocol/quantizeDto';
 import { type OpenSource, withSource } from './openSource';
 import { programOutputs } from './outputArrays';
+import { readText } from './readText';
 import { resolveSibling } from './siblingFile';
 import { typedInputs } from './textInputs';
 
@@ -31,6 +32,8 @@ const maxSourceBytes = 64 * 1024 * 1024;
 
 /** Bytes of an imported file: four for each of its characters. */
 const maxModuleBytes = 4_000_000;
+
+const tooLong = ['E_PY_LIMIT', 'The source is too long.'] as const;
 
 /** Models up to this size stay loaded between two looks at one run. */
 const maxKeptBytes = 256 * 1024 * 1024;
@@ -117,29 +120,16 @@ export class WholeModels {
   }
 
   private async read({ path, className, init, root }: ModelSourceDto): Promise<SourceChoice> {
-    const text = await this.readText(path, maxSourceBytes);
+    const text = await readText(this.openSource, path, maxSourceBytes, tooLong);
     const name = basename(path);
     const top = root ?? dirname(path);
     const packageName = packageBelow(top, dirname(path));
     const { files } = parseSource(text, name);
     const modules = await gatherModules(files, packageName, async (below) => {
       const found = await resolveSibling(top, below);
-      return found === undefined ? undefined : this.readText(found, maxModuleBytes);
+      return found === undefined ? undefined : readText(this.openSource, found, maxModuleBytes, tooLong);
     });
     return { name, text, className: className ?? undefined, init, modules, packageName };
-  }
-
-  private readText(path: string, limit: number): Promise<string> {
-    return withSource(this.openSource, path, async (file) => {
-      if (file.size > limit) {
-        throw unsupported('E_PY_LIMIT', 'The source is too long.', {
-          where: { file: file.name },
-          found: `${file.size} bytes`,
-          expected: `at most ${limit}`,
-        });
-      }
-      return new TextDecoder().decode(await file.read(0, file.size));
-    });
   }
 }
 

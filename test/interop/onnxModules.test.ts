@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
@@ -15,17 +15,13 @@ import type { ExportRequestDto } from '../../src/protocol/exportDto';
 import { writeExport } from '../support/exports';
 import { modelFrom, spec } from '../support/models';
 import { product } from '../support/onnxReference';
+import { farthest, type Ran, runGraphs } from '../support/onnxRuns';
 import { askPython, describeWithTorch } from '../support/pythons';
 
 interface Made {
   readonly name: string;
   readonly inputs: readonly [dtype: 'float32' | 'int64', shape: readonly number[], values: readonly number[]][];
   readonly outputs: readonly [shape: readonly number[], values: readonly number[]][];
-}
-
-interface Ran {
-  readonly outputs: readonly (readonly number[])[];
-  readonly shapes: readonly (readonly number[])[];
 }
 
 const inputNames: Readonly<Record<string, readonly string[]>> = {
@@ -37,23 +33,17 @@ const inputNames: Readonly<Record<string, readonly string[]>> = {
   transformer: ['src', 'tgt'],
 };
 
-const farthest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-  a.length === b.length
-    ? Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - b[i])), 0)
-    : Number.POSITIVE_INFINITY;
-
 describeWithTorch(
   'modules as ONNX graphs, after onnx.checker, in ONNX Runtime',
   (python) => {
     let folder: string;
     let made: Made[];
-    const ran = new Map<string, Ran>();
+    let ran: ReadonlyMap<string, Ran>;
 
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), 'quantscope-modules-'));
       made = await askPython<Made[]>(python, 'make_modules.py', folder);
-      const jobs: { file: string; load: string; inputs: unknown }[] = [];
-      const titles: string[] = [];
+      const jobs = new Map<string, unknown>();
       const add = async (one: Made, title: string, request: Partial<ExportRequestDto>) => {
         const names = inputNames[one.name] ?? ['input', 'h0', 'c0'];
         const inputs = Object.fromEntries(one.inputs.map(([, shape, values], i) => [names[i], [shape, values]]));
@@ -61,19 +51,13 @@ describeWithTorch(
           format: 'onnx',
           ...request,
         });
-        jobs.push({ ...written, inputs });
-        titles.push(title);
+        jobs.set(title, { ...written, inputs });
       };
       for (const one of made) {
         await add(one, one.name, { spec: null });
         await add(one, `${one.name}.int8`, { spec: spec() });
       }
-      const list = join(folder, 'jobs.json');
-      await writeFile(list, JSON.stringify(jobs));
-      const answers = await askPython<Ran[]>(python, 'read_plain.py', list);
-      titles.forEach((title, i) => {
-        ran.set(title, answers[i]);
-      });
+      ran = await runGraphs(python, folder, jobs);
     });
     after(() => rm(folder, { recursive: true, force: true }));
 

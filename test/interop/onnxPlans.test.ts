@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { neverAborted } from '../../src/core/abort';
@@ -18,31 +18,22 @@ import { writeExport } from '../support/exports';
 import { openFixtureModel, spec } from '../support/models';
 import type { NpyArray } from '../support/npz';
 import { lstm, product } from '../support/onnxReference';
+import { farthest, type Ran, runGraphs } from '../support/onnxRuns';
 import { planCases, planModel } from '../support/planModels';
 import { run, tensorValue } from '../support/programs';
-import { askPython, describeWithTorch, type Python } from '../support/pythons';
-
-interface Ran {
-  readonly outputs: readonly (readonly number[])[];
-  readonly shapes: readonly (readonly number[])[];
-}
+import { describeWithTorch, type Python } from '../support/pythons';
 
 interface Case {
   readonly model: Model;
   readonly plan: ForwardPlanDto;
 }
 
-const farthest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-  a.length === b.length
-    ? Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - b[i])), 0)
-    : Number.POSITIVE_INFINITY;
-
 describeWithTorch(
   'state dicts as ONNX graphs by their forward plans, after onnx.checker, in ONNX Runtime',
   (python: Python) => {
     const cases = new Map<string, Case>();
     const inputs = new Map<string, readonly Tensor[]>();
-    const ran = new Map<string, Ran>();
+    let ran: ReadonlyMap<string, Ran>;
     let folder: string;
 
     before(async () => {
@@ -53,8 +44,7 @@ describeWithTorch(
       }
       for (const [name, each] of Object.entries(planCases))
         cases.set(name, { model: await planModel(each, 'model.pt'), plan: each.plan });
-      const jobs: unknown[] = [];
-      const titles: string[] = [];
+      const jobs = new Map<string, unknown>();
       for (const [name, { model, plan }] of cases) {
         // Open sizes are others than those that the plan starts from; one batch stays one, as the reference's LSTM has it.
         const shapes = planInputs(plan).map(({ shape }, i) =>
@@ -73,18 +63,12 @@ describeWithTorch(
           ['float', null],
           ['int8', spec()],
         ] as const) {
-          const file = `${titles.length}.onnx`;
+          const file = `${jobs.size}.onnx`;
           const written = await writeExport(folder, model, file, { format: 'onnx', plan, spec: chosen });
-          jobs.push({ ...written, inputs: Object.fromEntries(feeds) });
-          titles.push(`${name}, ${form}`);
+          jobs.set(`${name}, ${form}`, { ...written, inputs: Object.fromEntries(feeds) });
         }
       }
-      const list = join(folder, 'jobs.json');
-      await writeFile(list, JSON.stringify(jobs));
-      const answers = await askPython<Ran[]>(python, 'read_plain.py', list);
-      titles.forEach((title, i) => {
-        ran.set(title, answers[i]);
-      });
+      ran = await runGraphs(python, folder, jobs);
     });
     after(() => rm(folder, { recursive: true, force: true }));
 
