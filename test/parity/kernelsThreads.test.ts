@@ -9,8 +9,11 @@ import { referenceKernels } from '../../src/engine/kernels/reference/referenceKe
 import { referenceStreams } from '../../src/engine/kernels/reference/referenceStreams';
 import { batchTiles, tileLength } from '../../src/engine/kernels/streamKernels';
 import { loadSharedKernels } from '../../src/engine/kernels/wasm/loadWasmKernels';
+import { wordForm } from '../../src/engine/kernels/wasm/selfTest';
 import { controlWords, type Share, Team } from '../../src/engine/kernels/wasm/team';
 import { TeamTrial } from '../../src/engine/kernels/wasm/teamTrial';
+import { WasmHeap } from '../../src/engine/kernels/wasm/wasmHeap';
+import { WasmKernels } from '../../src/engine/kernels/wasm/wasmKernels';
 import { type KernelExports, webAssembly } from '../../src/engine/kernels/wasm/webAssembly';
 import { Linear } from '../../src/engine/nn/linear';
 import { Recurrent } from '../../src/engine/nn/recurrent';
@@ -202,14 +205,53 @@ describe('kernels on several threads', () => {
     ] as const) {
       const trial = new TeamTrial();
       const tried = Array.from({ length: 8 }, () => {
+        assert.equal(trial.isAlone, false);
         const next = trial.next();
         trial.add(next, next ? together : alone);
         return next;
       });
       assert.deepEqual(tried, [false, true, false, true, false, true, false, true]);
-      assert.equal(trial.next(), expected);
+      assert.deepEqual([trial.next(), trial.isAlone], [expected, !expected]);
     }
   });
+
+  for (const [slow, shared] of [
+    ['team', 0],
+    ['single thread', 10],
+  ] as const) {
+    it(`after a trial with a slow ${slow} the next layer takes ${shared} of its ten steps one by one`, () => {
+      const loaded = loadSharedKernels(sharedKernelFiles(dist));
+      if (loaded === undefined || webAssembly === undefined) return;
+      const { module, memory } = loaded;
+      const exports = new webAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
+      const late: Share = (...args) => {
+        for (const end = performance.now() + 2; performance.now() < end; );
+        exports.multiply(...args);
+      };
+      let steps = 0;
+      const beginStep = (...args: Parameters<KernelExports['beginStep']>) => {
+        steps++;
+        return exports.beginStep(...args);
+      };
+      const [alone, together] = slow === 'team' ? [exports.multiply, late] : [late, exports.multiply];
+      const control = new Int32Array(new SharedArrayBuffer(4 * controlWords));
+      // A helper is ready, and sleeps for ever.
+      control[3] = 1;
+      const team = new Team(control, { multiply: together, statsTiles: together, histogramTiles: together });
+      const heap = new WasmHeap(memory, exports.heapBase());
+      const kernels = new WasmKernels('', { ...exports, beginStep, multiply: alone }, heap, wordForm, team);
+      const shape = { inputSize: 8, hiddenSize: 256, numLayers: 1, projSize: 0, bias: true, bidirectional: false };
+      const layer = new Recurrent('LSTM', shape, initRecurrent(generator, 'LSTM', shape));
+      const x = generator.randn([10, 4, 8]);
+      const expected = layer.forward([x], { kernels: referenceKernels, abort: neverAborted });
+      for (const taken of [10, shared]) {
+        steps = 0;
+        const outputs = layer.forward([x], { kernels, abort: neverAborted });
+        for (const [i, { data }] of outputs.entries()) assertSameBits(data, expected[i].data, `output ${i}`);
+        assert.equal(steps, taken);
+      }
+    });
+  }
 
   it('a helper that ended is not waited for, and has a successor the next time', async () => {
     const folder = await temporaryFolder();

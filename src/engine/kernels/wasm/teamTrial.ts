@@ -16,6 +16,11 @@ export class TeamTrial {
     return Math.min(...this.alone) > gain * Math.min(...this.together);
   }
 
+  /** Whether both ways were tried and one thread was chosen. */
+  get isAlone(): boolean {
+    return this.together.length === samples && !this.next();
+  }
+
   add(together: boolean, msPerWork: number): void {
     const times = together ? this.together : this.alone;
     if (times.length < samples) times.push(msPerWork);

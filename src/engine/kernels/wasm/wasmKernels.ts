@@ -128,9 +128,9 @@ export class WasmKernels implements Kernels {
     if (!this.kernels.prepare(input.record, atX, rows, operandX)) return undefined;
     this.multiply(input, operandX, rows, ih, abort);
     const places = { ih, h: atH, c: atC, operand: operandH, hh, output: atOutput };
-    const sound = this.forTeam(batch * hidden.padded * hidden.paddedK)
-      ? this.stepsByTeam(call, hidden, places)
-      : this.stepsAlone(call, hidden, places);
+    const work = batch * hidden.padded * hidden.paddedK;
+    const mayShare = this.forTeam(work) && !this.trialOf(work, batch).isAlone;
+    const sound = mayShare ? this.stepsByTeam(call, hidden, places) : this.stepsAlone(call, hidden, places);
     if (!sound) return undefined;
     this.read(atOutput + 4 * (reverse ? 0 : rows - batch) * width, h);
     this.read(atC, c);
