@@ -113,7 +113,7 @@ function describeActivation(captured: Captured, codeMax: number): ActivationDeta
   const { sqnrDb } = errorMetrics(errorSums(values, restored(captured)));
   return {
     count,
-    values: [...values].filter((_, i) => i % stride === 0),
+    values: Array.from({ length: Math.ceil(values.length / stride) }, (_, i) => values[i * stride]),
     codes: counts,
     min,
     max,

@@ -3,11 +3,10 @@ import type { ModuleTypeDto, OverviewDto, TileDto } from '../protocol/modelDto';
 import type { QuantizeSpecDto, SkippedModuleDto } from '../protocol/quantizeDto';
 import { type ModuleNode, packedTensors, storedAs, walk } from './moduleTree';
 import { type GraphPlan, graphBytes, planGraph } from './onnx/graphPlan';
-import { planModel } from './onnx/planModel';
 import type { Model, ModelTensor } from './openModel';
 import { cannotTake } from './qconfigSpec';
 import { plannedSize, quantizedStateDict, type Replacement, stateModules, storedForm } from './quantizedFile';
-import { isQuantizedWeight, type QuantizePlan } from './quantizePlan';
+import { isQuantizedWeight, planQuantization, type QuantizePlan } from './quantizePlan';
 
 /** More tiles than this cannot be told apart. */
 const maxTiles = 300;
@@ -19,7 +18,8 @@ const maxPaths = 6;
 export function modelOverview(model: Model, spec: QuantizeSpecDto): OverviewDto {
   const { root } = model;
   const graph = model.file.onnx?.graph;
-  const plan = planModel(model, spec);
+  const graphPlan = graph && planGraph(model, graph, spec);
+  const plan = graphPlan ?? planQuantization(root, spec);
   const all = [...walk(root)].flatMap((node) => tilesOf(node, plan.weights));
   all.sort((a, b) => b.bytes - a.bytes);
   const shown = all.slice(0, maxTiles);
@@ -34,7 +34,7 @@ export function modelOverview(model: Model, spec: QuantizeSpecDto): OverviewDto 
     }
   }
   return {
-    types: graph === undefined ? moduleTypes(root) : operatorTypes(planGraph(model, graph, spec)),
+    types: graphPlan === undefined ? moduleTypes(root) : operatorTypes(graphPlan),
     tiles: shown,
     pooled: { count: pooled.length, bytes: pooled.reduce((sum, { bytes }) => sum + bytes, 0) },
     dtypes: [...dtypes].map(([dtype, entry]) => ({ dtype, ...entry })).sort((a, b) => b.bytes - a.bytes),

@@ -82,7 +82,7 @@ export class CodeMeter {
     const measured = this.complete
       ? { int8Sha256: this.hash.copy().digest('hex'), ...errorMetrics(sums) }
       : { int8Sha256: '', sqnrDb: Number.NaN, rmse: Number.NaN, maxAbsError: Number.NaN };
-    return { weights: [{ ...described, ...measured }], sums: addErrorSums([sums]) };
+    return { weights: [{ ...described, ...measured }], sums };
   }
 }
 
@@ -121,7 +121,12 @@ export async function measuredReport(linear: StreamedLinear, described: Describe
   return meter.report(described);
 }
 
-async function chooseScales({ source, channelLength, weight }: StreamedLinear): Promise<Float64Array> {
+/** One scale, or one a channel; names the weight where a value cannot be quantized. */
+export async function chooseScales({
+  source,
+  channelLength,
+  weight,
+}: Pick<StreamedLinear, 'source' | 'channelLength' | 'weight'>): Promise<Float64Array> {
   const observer = await observed(source, channelLength);
   try {
     return observer.scales();

@@ -1,20 +1,19 @@
 import type { AbortCheck } from '../../core/abort';
 import type { DType } from '../../core/dtype';
-import { invalid, QuantscopeError, unsupported } from '../../core/errors';
+import { invalid, type QuantscopeError, unsupported } from '../../core/errors';
 import { weightForms } from '../../engine/quantization/qconfigs';
 import type { Scheme } from '../../engine/quantization/quantizeWeight';
 import { dequantizeTile, quantizeTile } from '../../engine/quantization/weightTiles';
 import { type NpyArray, planNpy, planNpz } from '../../formats/npy/write';
 import type { ArraysDto, ExportRequestDto } from '../../protocol/exportDto';
-import type { QuantizeSpecDto } from '../../protocol/quantizeDto';
 import { readValues } from '../loadModule';
 import { packedTensors } from '../moduleTree';
 import { findTensor, type Model, type ModelTensor, ownerOf } from '../openModel';
 import { readCodes, storedQuantization } from '../quantizedTensor';
-import { planQuantization } from '../quantizePlan';
-import { streamedCodes } from '../streamedLinear';
+import { planQuantization, type QuantizePlan } from '../quantizePlan';
+import { chooseScales, streamedCodes } from '../streamedLinear';
 import { staysReason } from '../tensorDetail';
-import { observed, type ValueTiles } from '../tensorTiles';
+import type { ValueTiles } from '../tensorTiles';
 import { valueSource } from '../valueSource';
 import type { PlannedExport } from './exportModel';
 import { valueLines } from './loadLines';
@@ -57,18 +56,19 @@ export async function arrayExport(
       hint: 'Choose one tensor (--tensor NAME), or a .npz.',
     });
   }
+  const plan = spec === null ? undefined : planQuantization(model.root, spec);
   const chosen: Chosen[] = [];
-  for (const name of names) chosen.push(await choose(model, findTensor(model, name), form, spec, abort));
-  const plan = format === 'npz' ? planNpz(chosen.flatMap(withScales)) : planNpy(chosen[0].array);
+  for (const name of names) chosen.push(await choose(model, findTensor(model, name), form, plan, abort));
+  const data = format === 'npz' ? planNpz(chosen.flatMap(withScales)) : planNpy(chosen[0].array);
   const load = format === 'npz' ? npzLines(chosen, fileName) : npyLines(chosen[0], fileName);
-  return { files: [{ name: fileName, plan }], load };
+  return { files: [{ name: fileName, plan: data }], load };
 }
 
 async function choose(
   model: Model,
   tensor: ModelTensor,
   { values, scheme: asked }: Omit<ArraysDto, 'names'>,
-  spec: QuantizeSpecDto | null,
+  plan: QuantizePlan<ModelTensor> | undefined,
   abort: AbortCheck,
 ): Promise<Chosen> {
   const { name, shape, dtype } = tensor;
@@ -79,10 +79,10 @@ async function choose(
       ? { array, note: `NumPy has no ${dtype}: widened to float32, every value the same` }
       : { array };
   }
-  const scheme = spec === null ? shownScheme(model, tensor, asked) : chosenScheme(model, tensor, spec);
+  const scheme = plan === undefined ? shownScheme(model, tensor, asked) : chosenScheme(model, tensor, plan);
   const source = await valueSource(model, tensor, abort);
   const channelLength = scheme === 'per_channel' ? shape[1] : tensor.numel;
-  const scales = await scalesOf(tensor, source, channelLength);
+  const scales = [...(await chooseScales({ source, channelLength, weight: tensor }))];
   if (values === 'dequantized') {
     const data = () => restoredChunks(source, channelLength, scales);
     return { array: { name, dtype: 'float32', shape, data } };
@@ -125,8 +125,11 @@ function shownScheme(model: Model, tensor: ModelTensor, scheme: Scheme): Scheme 
   throw notQuantized(model, tensor, stays);
 }
 
-function chosenScheme(model: Model, tensor: ModelTensor, spec: QuantizeSpecDto): Scheme {
-  const { quantized, qconfigs, weights } = planQuantization(model.root, spec);
+function chosenScheme(
+  model: Model,
+  tensor: ModelTensor,
+  { quantized, qconfigs, weights }: QuantizePlan<ModelTensor>,
+): Scheme {
   const owner = [...quantized].find(([, node]) => packedTensors(node).includes(tensor));
   const qconfig = owner && qconfigs.get(owner[0]);
   if (qconfig === undefined || !weights.has(tensor.name))
@@ -141,16 +144,6 @@ function notQuantized({ fileName }: Model, { name }: ModelTensor, why: string): 
   return invalid('E_NOT_QUANTIZABLE', `${name} has no int8 codes: ${why}.`, {
     where: { file: fileName, tensor: name },
   });
-}
-
-async function scalesOf({ name }: ModelTensor, source: ValueTiles, channelLength: number): Promise<number[]> {
-  const observer = await observed(source, channelLength);
-  try {
-    return [...observer.scales()];
-  } catch (error) {
-    if (!(error instanceof QuantscopeError)) throw error;
-    throw new QuantscopeError({ ...error.details, where: { ...error.details.where, tensor: name } });
-  }
 }
 
 async function* restoredChunks(

@@ -33,7 +33,7 @@ export function widensFor(dtype: DType): boolean {
 
 /** The entry in a type that NumPy has: bfloat16 and float8 become float32. */
 export function numpyArray(entry: PlainEntry): NpyArray {
-  return widened.has(entry.dtype) ? { ...entry, dtype: 'float32', data: () => wideChunks(entry) } : entry;
+  return widensFor(entry.dtype) ? { ...entry, dtype: 'float32', data: () => wideChunks(entry) } : entry;
 }
 
 async function* wideChunks({ dtype, data }: PlainEntry): AsyncIterable<Uint8Array> {

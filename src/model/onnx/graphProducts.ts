@@ -101,7 +101,7 @@ function lstmProducts(node: OnnxNode, index: number, owner: Owner): GraphProduct
   const direction = node.attributes.find(({ name }) => name === 'direction')?.s ?? 'forward';
   const { module, weight } = owner(r);
   const both = direction === 'bidirectional';
-  const hidden = [...(both ? [false, true] : [direction === 'reverse'])].map((backwards, i): GraphProduct => {
+  const hidden = (both ? [false, true] : [direction === 'reverse']).map((backwards, i): GraphProduct => {
     const name = both && backwards ? `${weight}_reverse` : weight;
     const hiddenState = { direction: i, backwards, initial, ...again };
     return { module, weight: name, source: states || `states of node ${index}`, hidden: hiddenState };
