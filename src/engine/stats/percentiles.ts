@@ -90,7 +90,7 @@ function ranked(values: Float32Array, first: number, second: number): readonly [
   return [rank(values, first), rank(values, second)];
 }
 
-/** Counted by the upper 16 bits, and those of the place's count by the lower ones: three passes whatever the values are. */
+/** Counted by the upper 16 bits, and those of the place's count by the lower ones: two passes whatever the values are. */
 function rank(values: Float32Array, place: number): number {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const upper = new Uint32Array(0x10000);

@@ -3,7 +3,7 @@ import { numel } from '../../../core/shape';
 import type { Run } from '../interpreter/run';
 import { dense, emptyTensor, type StridedTensor } from '../values/stridedTensor';
 import { type Geometry, perDimension, tapTable, windowCount } from './convolution';
-import { reshape, select, unsqueeze } from './shape';
+import { select, unsqueeze } from './shape';
 import { define } from './table';
 
 /** Windows of an image as columns, and columns added up to an image: nn.Unfold and nn.Fold. */
@@ -70,7 +70,7 @@ function fold(
       `Given output_size=(${size.join(', ')}), kernel_size=(${kernel.join(', ')}), expected size of input's dimension 2 to match the calculated number of sliding blocks ${windows}, but got [${x.shape.join(', ')}]`,
     );
   const out = emptyTensor(run.budget, x.type, [batch, rows / taps, ...size]);
-  const [values, to] = [dense(run.budget, reshape(run, x, [batch, rows, columns])), out.storage.data];
+  const [values, to] = [dense(run.budget, x), out.storage.data];
   run.budget.compute(values.length);
   for (let plane = 0; plane < (batch * rows) / taps; plane++) {
     for (let t = 0; t < table.length; t += 3)

@@ -73,7 +73,7 @@ const isFloat = (values: Elements): values is Float32Array => values instanceof 
 /** `out = left op right`, the right again and again. */
 function repeatRight(loop: BinaryLoop, left: Float32Array, right: Float32Array, out: Float32Array): void {
   if (right.length === 1) loop.number(left, right[0], out);
-  else for (let at = 0; at < out.length; at += right.length) loop.rows(left, at, right, 0, out, at, right.length);
+  else for (let at = 0; at < out.length; at += right.length) loop.rows(left, right, out, at);
 }
 
 function shapeOf(operand: Operand): readonly number[] {

@@ -7,15 +7,15 @@ import type { FunctionName } from '../../kernels/layerKernels';
  * computed in double and rounded once, which gives what float32 arithmetic gives.
  */
 
-/** `out[at + i] = a[from + i] op b[with + i]`, and the same with one number on the right. */
+/** `out[at + i] = a[at + i] op b[i]` for all of b, and the same with one number on the right. */
 export interface BinaryLoop {
-  rows(a: Float32Array, from: number, b: Float32Array, other: number, out: Float32Array, at: number, n: number): void;
+  rows(a: Float32Array, b: Float32Array, out: Float32Array, at: number): void;
   number(a: Float32Array, y: number, out: Float32Array): void;
 }
 
 export const add: BinaryLoop = {
-  rows(a, from, b, other, out, at, n) {
-    for (let i = 0; i < n; i++) out[at + i] = a[from + i] + b[other + i];
+  rows(a, b, out, at) {
+    for (let i = 0; i < b.length; i++) out[at + i] = a[at + i] + b[i];
   },
   number(a, y, out) {
     for (let i = 0; i < out.length; i++) out[i] = a[i] + y;
@@ -23,8 +23,8 @@ export const add: BinaryLoop = {
 };
 
 export const sub: BinaryLoop = {
-  rows(a, from, b, other, out, at, n) {
-    for (let i = 0; i < n; i++) out[at + i] = a[from + i] - b[other + i];
+  rows(a, b, out, at) {
+    for (let i = 0; i < b.length; i++) out[at + i] = a[at + i] - b[i];
   },
   number(a, y, out) {
     for (let i = 0; i < out.length; i++) out[i] = a[i] - y;
@@ -32,8 +32,8 @@ export const sub: BinaryLoop = {
 };
 
 export const mul: BinaryLoop = {
-  rows(a, from, b, other, out, at, n) {
-    for (let i = 0; i < n; i++) out[at + i] = a[from + i] * b[other + i];
+  rows(a, b, out, at) {
+    for (let i = 0; i < b.length; i++) out[at + i] = a[at + i] * b[i];
   },
   number(a, y, out) {
     for (let i = 0; i < out.length; i++) out[i] = a[i] * y;
@@ -41,8 +41,8 @@ export const mul: BinaryLoop = {
 };
 
 export const div: BinaryLoop = {
-  rows(a, from, b, other, out, at, n) {
-    for (let i = 0; i < n; i++) out[at + i] = a[from + i] / b[other + i];
+  rows(a, b, out, at) {
+    for (let i = 0; i < b.length; i++) out[at + i] = a[at + i] / b[i];
   },
   number(a, y, out) {
     for (let i = 0; i < out.length; i++) out[i] = a[i] / y;

@@ -2,6 +2,7 @@ import { bfloat16ToNumber, float16ToNumber } from '../../../core/floatFormats';
 import { roundHalfEven } from '../../../core/fma';
 import type { StatsSums } from '../../stats/tensorStats';
 import { forChannels, forTiles, type StreamKernels } from '../streamKernels';
+import { total } from './softmaxRow';
 
 /** Less of the sum of squares left after the mean's part was taken away costs three digits of it. */
 const leastShare = 1e-3;
@@ -165,7 +166,3 @@ export const referenceStreams: StreamKernels = {
     return { bytes: () => bytes, release() {} };
   },
 };
-
-function total([a, b, c, d]: readonly number[]): number {
-  return a + c + (b + d);
-}

@@ -33,7 +33,7 @@ const floatKind = 3;
 const maxColumns = 65_536;
 
 const f = Math.fround;
-const paddedTo = (multiple: number, count: number) => Math.ceil(count / multiple) * multiple;
+export const paddedTo = (multiple: number, count: number) => Math.ceil(count / multiple) * multiple;
 
 /**
  * Weights packed once and kept while their owner lives, or until memory is short: the one that was

@@ -1,4 +1,5 @@
 import type { AttentionCall, AttentionResult } from '../layerKernels';
+import { paddedTo } from './productStore';
 import type { WasmHeap } from './wasmHeap';
 import type { Layout } from './wasmLayers';
 import type { KernelExports } from './webAssembly';
@@ -16,7 +17,7 @@ export function wasmAttention(
   const { query, keys, values, heads, width, batch, target, source, mask, abort } = call;
   const embed = heads * width;
   const block = Math.min(rowsAtOnce, target);
-  const packed = 4 * four(source) * four(width);
+  const packed = 4 * paddedTo(4, source) * paddedTo(4, width);
   const sharedBytes = mask.shared === undefined ? 0 : 4 * target * source;
   const at = layout([
     64,
@@ -62,10 +63,6 @@ export function wasmAttention(
     for (let i = 0; i < f64.length; i++) weights[first + i] = f64[i] / heads;
   }
   return { output, weights };
-}
-
-function four(count: number): number {
-  return Math.ceil(count / 4) * 4;
 }
 
 /** One sequence of a [steps, batch, embed]. */
