@@ -1,9 +1,20 @@
 import * as vscode from 'vscode';
 import { type Progress, TimeLeft } from '../core/progress';
 import { formatBytes } from '../core/text';
+import type { EngineCallOptions } from '../worker/enginePool';
 
-/** Shows progress in a notification: the share as a bar, what is done, bytes and the time left as text. */
-export function notificationProgress(
+/** Runs work under a notification that shows how far it is and can cancel it. */
+export function withNotification<T>(title: string, task: (options: EngineCallOptions) => Promise<T>): Thenable<T> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  return vscode.window.withProgress(options, (progress, token) => {
+    const controller = new AbortController();
+    token.onCancellationRequested(() => controller.abort());
+    return task({ signal: controller.signal, onProgress: notificationProgress(progress) });
+  });
+}
+
+/** The share as a bar; what is done, bytes and the time left as text. */
+function notificationProgress(
   progress: vscode.Progress<{ readonly message?: string; readonly increment?: number }>,
 ): Progress {
   const left = new TimeLeft();

@@ -41,9 +41,23 @@ describe('the Forward view in a browser', function () {
         }
         assert.deepEqual(shown.problems, []);
         assert.ok(await shown.page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'it is too wide');
+        assert.ok(await shown.page.evaluate('document.body.scrollHeight <= innerHeight'), 'the whole page scrolls');
       });
     }
   }
+
+  it('keeps buttons and menus inside a window of 420 pixels', async () => {
+    const { page } = await show(fixturePath('torch-2.13', 'recipe_lstm.pt'), { width: 420 });
+    await page.getByTestId('quantize').click();
+    await page.getByTestId('coverage').waitFor({ state: 'attached' });
+    await page.getByTestId('run-forward').click();
+    await page.getByTestId('save-outputs').click();
+    await page.getByRole('menu').waitFor();
+    const outside = await page.evaluate(
+      '[...document.querySelectorAll("header button, .menu")].filter((each) => each.getBoundingClientRect().left < 0 || each.getBoundingClientRect().right > innerWidth).map((each) => each.textContent)',
+    );
+    assert.deepEqual(outside, []);
+  });
 
   it('takes a text where a tokenizer.json lies beside the model, and only there', async () => {
     const model = at('said.pt');

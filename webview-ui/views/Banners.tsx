@@ -6,7 +6,7 @@ import { visible } from '../format';
 import { engineMessage, isTranslated, t } from '../l10n';
 import { act } from '../state/store';
 import { Button } from './Button';
-import { Original } from './ErrorCard';
+import { Original, PartBar } from './ErrorCard';
 import { Icon } from './Icon';
 
 /** Full-width notices: what a file would do in Python, what is odd about it, what just failed. */
@@ -90,15 +90,6 @@ function CutFile({ present, total, cut }: { readonly present: number; readonly t
       </p>
       <PartBar part={present} total={total} />
     </Banner>
-  );
-}
-
-/** How much of a damaged file can be read. */
-export function PartBar({ part, total }: { readonly part: number; readonly total: number }) {
-  return (
-    <div class="records" aria-hidden="true">
-      <span style={{ width: `${(100 * part) / Math.max(1, total)}%` }} />
-    </div>
   );
 }
 

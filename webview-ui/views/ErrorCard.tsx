@@ -2,7 +2,6 @@ import type { ErrorDto } from '../../src/protocol/dto';
 import { count, visible } from '../format';
 import { engineMessage, isTranslated, t } from '../l10n';
 import { act } from '../state/store';
-import { PartBar } from './Banners';
 import { Button } from './Button';
 import { Icon } from './Icon';
 
@@ -70,6 +69,15 @@ export function ErrorCard({ error, file }: { readonly error: ErrorDto; readonly 
         </p>
       </div>
     </main>
+  );
+}
+
+/** How much of a damaged file can be read. */
+export function PartBar({ part, total }: { readonly part: number; readonly total: number }) {
+  return (
+    <div class="records" aria-hidden="true">
+      <span style={{ width: `${(100 * part) / Math.max(1, total)}%` }} />
+    </div>
   );
 }
 

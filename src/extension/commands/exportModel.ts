@@ -5,6 +5,7 @@ import { defaultShardBytes, type ExportFormat, type ExportRequestDto } from '../
 import type { ForwardPlanDto } from '../../protocol/planDto';
 import { errorText } from '../errorText';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
+import { withNotification } from '../progressText';
 import type { Services } from '../services';
 import { suggestedFile } from './suggestedFile';
 import { writeExport } from './writeExport';
@@ -149,7 +150,9 @@ function planItem(document: InspectorDocument) {
 /** Nobody exports what was assumed without having read it; a plan that was saved has been. */
 async function acceptedPlan({ engine, snapshot }: InspectorDocument): Promise<ForwardPlanDto | undefined> {
   try {
-    const proposed = await engine.call('proposePlan', {});
+    const proposed = await withNotification(vscode.l10n.t('Proposing a forward plan'), (options) =>
+      engine.call('proposePlan', {}, options),
+    );
     if (proposed.saved !== null) return (await engine.call('loadPlan', { path: null })).plan;
     const t = (text: string, ...values: readonly (string | number)[]) => vscode.l10n.t(text, ...values);
     const unused = proposed.unused.map(({ path, why }) =>
@@ -166,7 +169,8 @@ async function acceptedPlan({ engine, snapshot }: InspectorDocument): Promise<Fo
     const picked = await vscode.window.showWarningMessage(question, { modal: true, detail: assumed.join('\n') }, yes);
     return picked === yes ? proposed.plan : undefined;
   } catch (error) {
-    void vscode.window.showErrorMessage(errorText(toErrorDetails(error, snapshot.file)));
+    const details = toErrorDetails(error, snapshot.file);
+    if (details.kind !== 'aborted') void vscode.window.showErrorMessage(errorText(details));
     return undefined;
   }
 }

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { toErrorDetails } from '../../core/errors';
 import { errorText } from '../errorText';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
-import { notificationProgress } from '../progressText';
+import { withNotification } from '../progressText';
 import { suggestedFile } from './suggestedFile';
 
 /** Writes the report as one HTML file without links, or as JSON, where the person says. */
@@ -17,19 +17,13 @@ export async function exportReport(document: InspectorDocument | undefined): Pro
   });
   if (target === undefined) return;
   try {
-    await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: vscode.l10n.t('Writing the report'), cancellable: true },
-      async (progress, token) => {
-        const controller = new AbortController();
-        token.onCancellationRequested(() => controller.abort());
-        const options = { signal: controller.signal, onProgress: notificationProgress(progress) };
-        const { html, json } = await document.report(options);
-        const text = target.path.endsWith('.json') ? json : html;
-        if (target.scheme === 'file') await document.writeText(target.fsPath, text, options);
-        // Only VS Code reaches other file systems.
-        else await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));
-      },
-    );
+    await withNotification(vscode.l10n.t('Writing the report'), async (options) => {
+      const { html, json } = await document.report(options);
+      const text = target.path.endsWith('.json') ? json : html;
+      if (target.scheme === 'file') await document.writeText(target.fsPath, text, options);
+      // Only VS Code reaches other file systems.
+      else await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));
+    });
   } catch (error) {
     const details = toErrorDetails(error, file);
     if (details.kind !== 'aborted') {

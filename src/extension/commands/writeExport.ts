@@ -4,7 +4,7 @@ import { formatBytes } from '../../core/text';
 import type { ExportReportDto, ExportRequestDto } from '../../protocol/exportDto';
 import { errorText } from '../errorText';
 import type { InspectorDocument } from '../inspector/inspectorDocument';
-import { notificationProgress } from '../progressText';
+import { withNotification } from '../progressText';
 import type { Services } from '../services';
 
 /** Writes an export with progress and cancel, and says what was written or why not. */
@@ -42,17 +42,9 @@ async function writeAsMeant(
 }
 
 function write(document: InspectorDocument, request: ExportRequestDto): Thenable<ExportReportDto> {
-  const options = {
-    location: vscode.ProgressLocation.Notification,
-    title: vscode.l10n.t('Exporting {0}', document.snapshot.file),
-    cancellable: true,
-  };
-  return vscode.window.withProgress(options, (progress, token) => {
-    const controller = new AbortController();
-    token.onCancellationRequested(() => controller.abort());
-    const onProgress = notificationProgress(progress);
-    return document.engine.call('exportModel', request, { signal: controller.signal, onProgress });
-  });
+  return withNotification(vscode.l10n.t('Exporting {0}', document.snapshot.file), (options) =>
+    document.engine.call('exportModel', request, options),
+  );
 }
 
 async function announce({ files, bytes, verified, load }: ExportReportDto, target: vscode.Uri): Promise<void> {
